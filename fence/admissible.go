@@ -1,0 +1,204 @@
+package fence
+
+import (
+	"fmt"
+)
+
+// Judge is everything beside victim and evidence that admissibility depends on. The actor fills it from the same committed state as every
+// other member does when it applies the verdict, so both sides come to the same answer.
+type Judge struct {
+	// Claim is the number of the active claim under which the evidence must have been obtained (R7).
+	Claim uint64
+	// Levels are the victim's levels and Devices the roster's devices.
+	Levels  []Level
+	Devices []Device
+	// Others are the known machines of every other node: a device that identifies itself as one of them is mapped to the wrong node (R16).
+	Others []Machine
+	// Proven are mappings that a drill has proven for this victim's node (R16 a).
+	Proven []string
+	// Watchdog is what the victim announced of its watchdog, and Policy what the operator accepts (R15).
+	Watchdog Watchdog
+	Policy   Policy
+}
+
+// Watchdog is what a node announced of its own watchdog; all durations in milliseconds.
+type Watchdog struct {
+	Kind       string `json:"kind,omitempty"` // "" none, "softdog", or the driver's name
+	Open       bool   `json:"open,omitempty"`
+	LeaseMS    int64  `json:"lease_ms,omitempty"`
+	HardwareMS int64  `json:"hw_ms,omitempty"`
+	// SidesQuorate says that the victim's own side could be quorate too: two_node, auto_tie_breaker and the like (R15).
+	SidesQuorate bool `json:"sides_quorate,omitempty"`
+}
+
+// Admissible reports whether evidence e, obtained under the claim that j describes, proves that victim v can no longer touch what is
+// shared (R16, R17, R18, V1, V2). It is the one function that may say so: the actor asks it before proposing a verdict, and every member
+// again when it applies one. The error wraps ErrNotAdmissible and says which demand is not met.
+//
+// Acknowledgements (R19) and new boot ids (R2) are not claims' evidence; the domain judges them where it has the facts.
+func Admissible(v Victim, e Evidence, j Judge) error {
+	if e.Claim != j.Claim || j.Claim == 0 {
+		return refuse("it was obtained under claim %d, the active claim is %d (R7)", e.Claim, j.Claim)
+	}
+	if e.ReadIndex < v.Index || v.Index == 0 {
+		return refuse("its first read began at log index %d, before the victim was named at %d (R16 c)", e.ReadIndex, v.Index)
+	}
+	if e.Level < 0 || e.Level >= len(j.Levels) {
+		return refuse("level %d does not exist", e.Level+1)
+	}
+	level := j.Levels[e.Level]
+	if len(level.Steps) == 0 {
+		return refuse("level %d has no steps, and nothing proves nothing", e.Level+1)
+	}
+	devices := 0
+	for _, s := range level.Steps {
+		var err error
+		switch {
+		case s.Device != "":
+			devices++
+			err = deviceProof(v, e, j, s)
+		case s.Wait == WaitWatchdog:
+			err = watchdogProof(v, e, j)
+		case s.Ask != "":
+			err = refuse("level %d asks a human: only an acknowledgement ends it (R19)", e.Level+1)
+		default:
+			err = refuse("level %d has a step of no kind", e.Level+1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if devices != len(e.Devices) {
+		return refuse("level %d has %d devices, the evidence has %d", e.Level+1, devices, len(e.Devices))
+	}
+	if want := kindOf(level, devices); e.Kind != want {
+		return refuse("it calls itself %q, level %d can give only %q", e.Kind, e.Level+1, want)
+	}
+	return allOff(e, j)
+}
+
+func kindOf(l Level, devices int) EvidenceKind {
+	if devices == 0 {
+		return EvidenceWatchdog
+	}
+	return EvidencePowerOff
+}
+
+// deviceProof checks R16 for one device step: commanded under this claim, two reads that say off a settling time apart, the right machine in both.
+func deviceProof(v Victim, e Evidence, j Judge, s Step) error {
+	d, ok := findDevice(j.Devices, s.Device)
+	if !ok {
+		return refuse("the roster has no device %q", s.Device)
+	}
+	if d.Kind != KindPower {
+		return refuse("device %s is of kind %s, which does not end a life (R18)", d.Name, d.Kind)
+	}
+	p, ok := findProof(e.Devices, s)
+	if !ok {
+		return refuse("device %s was not read", s)
+	}
+	switch {
+	case p.Mapping != d.Mapping:
+		return refuse("device %s was used with another mapping than the roster's (V6)", s)
+	case p.CommandedMS <= 0:
+		return refuse("device %s was not commanded off under this claim (R16 b)", s)
+	case p.First.State != PowerOff || p.Final.State != PowerOff:
+		return refuse("device %s read %s, then %s (R16 c)", s, p.First.State, p.Final.State)
+	case p.First.StartedMS < p.CommandedMS:
+		return refuse("device %s was read before off was commanded (R16 b)", s)
+	case p.First.FinishedMS < p.First.StartedMS || p.Final.FinishedMS < p.Final.StartedMS:
+		return refuse("a read of device %s ends before it begins", s)
+	case p.Final.StartedMS-p.First.FinishedMS < d.SettleMS:
+		return refuse("the reads of device %s are %d ms apart, it needs %d ms to settle (R16 c)", s, p.Final.StartedMS-p.First.FinishedMS, d.SettleMS)
+	}
+	for _, r := range []Read{p.First, p.Final} {
+		if err := rightMachine(v, r.Identity, d, j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rightMachine checks R16 (a): the device's own identity, or a mapping that a drill has proven for a device that has none.
+func rightMachine(v Victim, id Identity, d Device, j Judge) error {
+	if id.Empty() {
+		for _, m := range j.Proven {
+			if m == d.Mapping {
+				return nil
+			}
+		}
+		return refuse("device %s gives no identity and its mapping was not proven by a drill (R16 a)", d.Name)
+	}
+	for _, o := range j.Others {
+		if id.Matches(o) {
+			return refuse("device %s identifies itself as another node's machine %s (R16)", d.Name, o.UUID)
+		}
+	}
+	if !v.Machine.Known() && v.Machine.Serial == "" {
+		return refuse("the machine of %s was never announced nor declared, so device %s cannot be matched to it (R16 a)", v.Incarnation, d.Name)
+	}
+	if !id.Matches(v.Machine) {
+		return refuse("device %s identifies itself as %v %s, the victim is machine %s (R16 a)", d.Name, id.UUIDs, id.Serial, v.Machine.UUID)
+	}
+	return nil
+}
+
+// allOff checks R17: the final reads are one pass over all devices of the level, begun after the last first read and the longest hold-up since the last command.
+func allOff(e Evidence, j Judge) error {
+	var lastFirst, lastCommand, holdUp int64
+	for _, p := range e.Devices {
+		d, _ := findDevice(j.Devices, p.Device)
+		lastFirst = max(lastFirst, p.First.FinishedMS)
+		lastCommand = max(lastCommand, p.CommandedMS)
+		holdUp = max(holdUp, d.HoldUpMS)
+	}
+	for _, p := range e.Devices {
+		if p.Final.StartedMS < lastFirst {
+			return refuse("device %s was read for the last time before another device of its level was off (R17)", p.Device)
+		}
+		if p.Final.StartedMS < lastCommand+holdUp {
+			return refuse("device %s was read %d ms after the last command, supplies hold up to %d ms (R17)", p.Device, p.Final.StartedMS-lastCommand, holdUp)
+		}
+	}
+	return nil
+}
+
+// watchdogProof checks R14 and R15: an elapsed watchdog counts only where nothing can have paused it and the victim's side cannot have been quorate.
+func watchdogProof(v Victim, e Evidence, j Judge) error {
+	w := j.Watchdog
+	switch {
+	case w.Kind == "" || !w.Open:
+		return refuse("%s announced no open watchdog (R15)", v.Incarnation)
+	case v.Machine.Virtual && !j.Policy.WatchdogWhilePaused:
+		return refuse("%s is a virtual machine, a paused guest pauses its watchdog (R15)", v.Incarnation)
+	case w.Kind == "softdog" && !j.Policy.AcceptSoftdog:
+		return refuse("the watchdog of %s is softdog, which a hung kernel stops (R15)", v.Incarnation)
+	case w.SidesQuorate:
+		return refuse("the side of %s may be quorate too (R15)", v.Incarnation)
+	case e.WaitedMS < AssumeDeadAfterMS(w):
+		return refuse("waited %d ms for the watchdog of %s, it needs %d ms (V10)", e.WaitedMS, v.Incarnation, AssumeDeadAfterMS(w))
+	}
+	return nil
+}
+
+func findDevice(ds []Device, name string) (Device, bool) {
+	for _, d := range ds {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return Device{}, false
+}
+
+func findProof(ps []DeviceEvidence, s Step) (DeviceEvidence, bool) {
+	for _, p := range ps {
+		if p.Device == s.Device && p.Target == s.Target {
+			return p, true
+		}
+	}
+	return DeviceEvidence{}, false
+}
+
+func refuse(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrNotAdmissible}, args...)...)
+}

@@ -1,0 +1,67 @@
+package fence
+
+// Level is one way to end a life: all of its steps together (R17). A level without steps proves nothing and never succeeds.
+type Level struct {
+	Steps []Step `json:"steps"`
+}
+
+// Step is one part of a level; exactly one of Device, Wait and Ask is set.
+type Step struct {
+	// Device names a device of the roster; Target is the outlet, slot or system at that device ("" where it has only one).
+	Device string `json:"device,omitempty"`
+	Target string `json:"target,omitempty"`
+	// Wait is "watchdog": wait until the victim's own watchdog must have reset it (R15).
+	Wait string `json:"wait,omitempty"`
+	// Ask is "human": nothing but an acknowledgement ends this step (R19).
+	Ask string `json:"ask,omitempty"`
+}
+
+// WaitWatchdog and AskHuman are the only values of Step.Wait and Step.Ask.
+const (
+	WaitWatchdog = "watchdog"
+	AskHuman     = "human"
+)
+
+// String is the form shown in plans and logs.
+func (s Step) String() string {
+	switch {
+	case s.Wait != "":
+		return "wait:" + s.Wait
+	case s.Ask != "":
+		return "ask:" + s.Ask
+	case s.Target != "":
+		return s.Device + "[" + s.Target + "]"
+	}
+	return s.Device
+}
+
+// DeviceKind says what a device that reports success has done.
+type DeviceKind string
+
+// The kinds of device. A delay proves nothing (R18).
+const (
+	KindPower   DeviceKind = "power"
+	KindStorage DeviceKind = "storage"
+	KindDelay   DeviceKind = "delay"
+)
+
+// Device is what every member must know of a fence device to judge evidence from it. Its secrets and options stay with the plugin host.
+type Device struct {
+	Name   string     `json:"name"`
+	Plugin string     `json:"plugin"`
+	Kind   DeviceKind `json:"kind"`
+	// Mapping is a hash of everything that decides which machine a command reaches. A drill proves a mapping; a change voids the proof (R16, V6).
+	Mapping string `json:"mapping"`
+	// SettleMS lies between the two reads of R16; HoldUpMS between the last command and the all-off pass of R17.
+	SettleMS int64 `json:"settle_ms"`
+	HoldUpMS int64 `json:"hold_up_ms"`
+	// AttemptMS bounds one attempt (command until read back off); Attempts is how many are made.
+	AttemptMS int64 `json:"attempt_ms"`
+	Attempts  int   `json:"attempts"`
+	// PollMS lies between two reads while waiting for off.
+	PollMS int64 `json:"poll_ms"`
+	// EffectMS is the longest time by which an effect may lag behind its request (R9).
+	EffectMS int64 `json:"effect_ms"`
+	// Limit is how many calls may be in flight at this device at once.
+	Limit int `json:"limit"`
+}
