@@ -1,0 +1,119 @@
+package sdk
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// NewOptions checks values against a plugin's schema and completes them with defaults. Main does it before every Open; a vendor's own
+// tests may call it. The error names every problem at once and never a secret's value.
+func NewOptions(schema []Option, values map[string]string) (Options, error) {
+	o := Options{schema: make(map[string]Option, len(schema)), values: make(map[string]string, len(values))}
+	var problems []string
+	for _, s := range schema {
+		if s.Type == "" {
+			s.Type = String
+		}
+		o.schema[s.Name] = s
+		v, given := values[s.Name]
+		if !given && s.Required && s.Default == "" {
+			problems = append(problems, fmt.Sprintf("option %s is required", s.Name))
+			continue
+		}
+		if !given {
+			v, given = s.Default, s.Default != ""
+		}
+		if !given {
+			continue
+		}
+		if err := s.check(v); err != nil {
+			problems = append(problems, err.Error())
+			continue
+		}
+		o.values[s.Name] = v
+	}
+	for name := range values {
+		if _, ok := o.schema[name]; !ok {
+			problems = append(problems, fmt.Sprintf("option %s is unknown", strconv.Quote(name)))
+		}
+	}
+	if len(problems) > 0 {
+		sort.Strings(problems)
+		return Options{}, Refused(fmt.Errorf("%s", strings.Join(problems, "; ")))
+	}
+	return o, nil
+}
+
+// check reports whether v is a well-formed value of this option.
+func (s Option) check(v string) error {
+	shown := strconv.Quote(v)
+	if s.Secret {
+		shown = "***"
+	}
+	bad := func(want string) error { return fmt.Errorf("option %s is %s, it must be %s", s.Name, shown, want) }
+	switch s.Type {
+	case Int:
+		if _, err := strconv.Atoi(v); err != nil {
+			return bad("a whole number")
+		}
+	case Bool:
+		if v != "true" && v != "false" {
+			return bad("true or false")
+		}
+	case Duration:
+		if d, err := time.ParseDuration(v); err != nil || d < 0 {
+			return bad("a duration like 1m30s")
+		}
+	case Enum:
+		if !slices.Contains(s.Values, v) {
+			return bad("one of " + strings.Join(s.Values, ", "))
+		}
+	case String:
+		if s.Required && v == "" {
+			return fmt.Errorf("option %s is required", s.Name)
+		}
+		if strings.ContainsRune(v, 0) {
+			return bad("text without a zero byte")
+		}
+	default:
+		return fmt.Errorf("option %s has the unknown type %q", s.Name, s.Type)
+	}
+	return nil
+}
+
+// problems says what is wrong with a description itself: a plugin with any of these does not start.
+func (d Description) problems() []string {
+	var out []string
+	bad := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if d.Name == "" || strings.Trim(d.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		bad("the name %q must be of a-z, 0-9 and -", d.Name)
+	}
+	if !slices.Contains([]Kind{Power, Storage, Delay, Self}, d.Kind) {
+		bad("the kind %q must be power, storage, delay or self", d.Kind)
+	}
+	seen := map[string]bool{}
+	for _, o := range d.Options {
+		if o.Type == "" {
+			o.Type = String
+		}
+		if o.Name == "" || seen[o.Name] {
+			bad("option %q is nameless or there twice", o.Name)
+		}
+		seen[o.Name] = true
+		if o.Default != "" {
+			if err := o.check(o.Default); err != nil {
+				bad("default of: %v", err)
+			}
+		}
+	}
+	for _, a := range d.Actions {
+		if !slices.Contains([]Action{ActionOff, ActionOn, ActionDiag}, a) {
+			bad("the action %q must be off, on or diag", a)
+		}
+	}
+	return out
+}

@@ -1,0 +1,3 @@
+package sdk
+
+func main(Plugin) { panic("sdk: being built; the interface above it is settled") }
