@@ -1,0 +1,288 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The paths of production (INTERFACES.md, Files).
+const (
+	DefaultPath      = "/etc/fenced/fenced.yaml"
+	DefaultStateDir  = "/var/lib/fenced"
+	DefaultRunDir    = "/run/fenced"
+	DefaultPluginDir = "/usr/libexec/fenced/plugins"
+	DefaultGroup     = "fenced"
+	// DefaultPort is the membership's port, TCP and UDP, where an address names none.
+	DefaultPort = "7811"
+)
+
+// Options say where to read and what flags and environment decide; Find fills them. Empty strings mean the defaults above, or the file's word.
+type Options struct {
+	Path    string // the main file
+	ConfDir string // default: conf.d beside the main file
+
+	SystemRoot string
+	StateDir   string
+	RunDir     string
+	PluginDir  string
+	Socket     string
+	Node       string // this node's name, before the file's `node` and the hostname
+	LogLevel   string
+	LogFormat  string
+	AllowReset bool
+
+	// Env is the environment as KEY=VALUE: for ${CREDENTIALS_DIRECTORY} and for the check of unknown FENCED_* variables.
+	Env []string
+	// Strict makes an unknown FENCED_* an error (`fenced run`); otherwise it is a warning.
+	Strict bool
+	// NoSecrets leaves authkey and secret files unread, for callers that touch no device (plan, apply, status).
+	NoSecrets bool
+	// AnyNode drops the demand that this host is one of the nodes, for checking a file on another machine.
+	AnyNode bool
+}
+
+// Load reads, merges and checks the configuration. It reports everything that is wrong at once; the Config is nil if and only if a Problem
+// is no warning, and then nothing may be started (exit 78).
+func Load(o Options) (*Config, Problems) {
+	rep := &report{order: map[string]int{}}
+	checkEnv(o, rep)
+	root, files := readTree(o, rep)
+	if root == nil {
+		return nil, rep.sorted()
+	}
+	l := &loader{o: o, rep: rep, root: root}
+	c := l.config()
+	c.Files = files
+	ps := rep.sorted()
+	if ps.Fatal() {
+		return nil, ps
+	}
+	return c, ps
+}
+
+// readTree reads all files and merges them; nil if there is nothing to go on with.
+func readTree(o Options, rep *report) (*node, []string) {
+	path := orDefault(o.Path, DefaultPath)
+	dir := orDefault(o.ConfDir, filepath.Join(filepath.Dir(path), "conf.d"))
+	files := []string{path}
+	more, err := confFiles(dir)
+	if err != nil {
+		rep.add(Problem{File: dir, Text: "cannot list it: " + cause(err), Remedy: "it must be a directory that root may read"})
+	}
+	files = append(files, more...)
+	var root *node
+	broken := false
+	for i, f := range files {
+		rep.order[f] = i
+		text, err := readFile(f)
+		if err != nil {
+			rep.add(Problem{File: f, Text: "cannot read it: " + cause(err), Remedy: readRemedy(err, i == 0)})
+			broken = true
+			continue
+		}
+		tree := parse(f, text, rep)
+		switch {
+		case tree == nil:
+			broken = true
+		case root == nil:
+			root = tree
+		default:
+			merge(root, tree, "", rep)
+		}
+	}
+	if broken { // half of a configuration would only give errors that are not there
+		return nil, files
+	}
+	return root, files
+}
+
+func readRemedy(err error, main bool) string {
+	switch {
+	case errors.Is(err, os.ErrNotExist) && main:
+		return "write it (configs/fenced.yaml is a sample), or name another with --config or FENCED_CONFIG"
+	case errors.Is(err, os.ErrPermission):
+		return "run as root or as a member of the group that may read it"
+	}
+	return ""
+}
+
+// cause is the error without its path, which the Problem names already.
+func cause(err error) string {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+func orDefault(s, def string) string {
+	if s == "" {
+		return def
+	}
+	return s
+}
+
+// loader carries what the parts of one Load share.
+type loader struct {
+	o    Options
+	rep  *report
+	root *node
+	cfg  *Config
+
+	nodes   []nodeEntry
+	devices []deviceEntry
+}
+
+var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "plugins", "api", "log"}
+
+func (l *loader) config() *Config {
+	o := l.o
+	l.cfg = &Config{
+		StateDir:   orDefault(o.StateDir, DefaultStateDir),
+		RunDir:     orDefault(o.RunDir, DefaultRunDir),
+		PluginDir:  orDefault(o.PluginDir, DefaultPluginDir),
+		SystemRoot: orDefault(o.SystemRoot, "/"),
+		AllowReset: o.AllowReset,
+	}
+	c := l.cfg
+	c.Simulated = c.SystemRoot != "/"
+	c.Socket = orDefault(o.Socket, filepath.Join(c.RunDir, "fenced.sock"))
+	c.WatchdogSocket = filepath.Join(c.RunDir, "watchdog.sock")
+
+	top := mapAt(l.root, "", l.rep, topLevel...)
+	c.Roster.Cluster = l.cluster(top)
+	c.Roster.Timing = l.timing()
+	l.readDevices()
+	l.readNodes()
+	l.readLevels()
+	c.Roster.Policy = l.policy()
+	l.readPlugins()
+	l.self(top)
+	l.membership()
+	l.readAuthkey(top)
+	l.api()
+	l.log()
+	l.checkNodes()
+	l.checkOutlets()
+	l.checkDevices()
+	l.finish()
+	return c
+}
+
+// finish puts what was read into the roster, in the order that the roster's hash needs (R5).
+func (l *loader) finish() {
+	for _, n := range sortedNodes(l.nodes) {
+		l.cfg.Roster.Nodes = append(l.cfg.Roster.Nodes, n.RosterNode)
+	}
+	for _, d := range sortedDevices(l.devices) {
+		l.cfg.Roster.Devices = append(l.cfg.Roster.Devices, d.Device)
+		l.cfg.Devices = append(l.cfg.Devices, d.dev)
+	}
+}
+
+func (l *loader) cluster(top reader) string {
+	name, ok := top.text("cluster")
+	switch {
+	case !top.has("cluster"):
+		l.rep.at(l.root, "write `cluster: NAME`; nodes of different clusters refuse each other", "the cluster has no name")
+	case ok && !goodName(name):
+		l.rep.at(top.n.get("cluster"), nameRemedy, "%s cannot be the name of a cluster", quote(name))
+	}
+	return name
+}
+
+func (l *loader) api() {
+	r := mapAt(l.root.get("api"), "api", l.rep, "group", "readers")
+	l.cfg.API = API{Group: r.str("group", DefaultGroup), Readers: r.str("readers", "")}
+}
+
+func (l *loader) log() {
+	r := mapAt(l.root.get("log"), "log", l.rep, "level", "format")
+	level := r.enum("level", "info", "debug", "info", "warn", "error")
+	format := r.enum("format", "text", "text", "json")
+	given := func(have *string, value, name string, words ...string) {
+		switch {
+		case value == "":
+		case contains(words, value):
+			*have = value
+		default:
+			l.rep.add(Problem{Text: fmt.Sprintf("the %s cannot be %s", name, quote(value)), Remedy: "use one of: " + strings.Join(words, ", ")})
+		}
+	}
+	given(&level, l.o.LogLevel, "log level (--log-level, FENCED_LOG_LEVEL)", "debug", "info", "warn", "error")
+	given(&format, l.o.LogFormat, "log format (--log-format, FENCED_LOG_FORMAT)", "text", "json")
+	_ = l.cfg.LogLevel.UnmarshalText([]byte(level)) // one of four words that slog knows
+	l.cfg.LogFormat = format
+}
+
+// self finds this node's entry: --node or FENCED_NODE, then `node` in the file, then the hostname, whole or up to its first dot.
+func (l *loader) self(top reader) {
+	name, from := l.o.Node, "--node or FENCED_NODE"
+	at := l.root.key("nodes")
+	if name == "" && top.has("node") {
+		name, _ = top.text("node")
+		if name == "" {
+			return
+		}
+		from, at = "`node`", top.n.get("node")
+	}
+	if name == "" {
+		name, from = l.hostname(), "the hostname"
+	}
+	for _, n := range l.nodes {
+		if n.Name == name {
+			l.cfg.Self, l.cfg.SelfName, l.cfg.Witness = n.ID, n.Name, n.Witness
+			return
+		}
+	}
+	if l.o.AnyNode {
+		return
+	}
+	remedy := "add it to nodes, or say which node this is with `node: NAME` or FENCED_NODE"
+	if near := nearest(name, l.nodeNames()); near != "" {
+		remedy = "did you mean " + near + "? Names are case-sensitive"
+	}
+	l.rep.at(at, remedy, "this node, %s by %s, is not one of the nodes", quote(name), from)
+}
+
+func (l *loader) hostname() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	short, _, _ := strings.Cut(host, ".")
+	names := l.nodeNames()
+	if !contains(names, host) && contains(names, short) {
+		return short
+	}
+	return host
+}
+
+func (l *loader) nodeNames() []string {
+	names := make([]string, len(l.nodes))
+	for i, n := range l.nodes {
+		names[i] = n.Name
+	}
+	return names
+}
+
+const nameRemedy = "use letters, digits, dot, dash and underscore, begin with a letter or digit, at most 64"
+
+// goodName bounds names: they appear in commands, paths and log lines.
+func goodName(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i, c := range s {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case i > 0 && (c == '.' || c == '-' || c == '_'):
+		default:
+			return false
+		}
+	}
+	return true
+}

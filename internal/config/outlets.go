@@ -1,0 +1,96 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"strings"
+)
+
+// system is where a device step ends: one outlet, blade, guest or machine. Two nodes must never end at the same one (R16).
+type system struct {
+	where string // what is reached: host and port, socket, or the mapping where a device has no address that we know
+	id    string // which of the systems there; "" where the device has but one
+}
+
+// addressOptions are the options by which devices name what they talk to.
+var addressOptions = []string{"address", "host", "hostname", "ip", "ipaddr", "url", "endpoint", "socket"}
+
+// idOptions name one system of several behind an address. Fence agents call an outlet `port` or `plug`, everybody else means TCP by port.
+var idOptions = []string{"system", "outlet", "plug", "slot", "blade", "domain"}
+
+func systemOf(d *deviceEntry, target string) system {
+	o := d.dev.Options
+	s := system{id: target}
+	ids := idOptions
+	tcp := "port"
+	if d.Plugin == "agent" {
+		ids, tcp = append([]string{"port"}, idOptions...), "ipport"
+	}
+	for _, k := range ids {
+		if s.id == "" {
+			s.id = o[k]
+		}
+	}
+	for _, k := range addressOptions {
+		if o[k] != "" {
+			s.where = normalAddress(o[k], o[tcp])
+			return s
+		}
+	}
+	s.where = "mapping " + d.Mapping
+	return s
+}
+
+// normalAddress reduces the spellings of an address to one. A management protocol's usual port is left out: a BMC that one node reaches by
+// IPMI and another by Redfish is one BMC.
+func normalAddress(a, port string) string {
+	a = strings.ToLower(strings.TrimSpace(a))
+	path := ""
+	if u, err := url.Parse(a); err == nil && u.Host != "" {
+		a, path = u.Host, strings.TrimRight(u.Path, "/")
+	}
+	if h, p, err := net.SplitHostPort(a); err == nil {
+		a, port = h, p
+	}
+	if ip := net.ParseIP(strings.Trim(a, "[]")); ip != nil {
+		a = ip.String()
+	}
+	a = strings.TrimSuffix(a, ".")
+	if port != "" && !contains([]string{"623", "443", "80", "161", "22", "23"}, port) {
+		a = net.JoinHostPort(a, port)
+	}
+	return a + path
+}
+
+// checkOutlets refuses two nodes that end at one outlet or system, and several systems behind one address of which one has no explicit id (R16).
+func (l *loader) checkOutlets() {
+	type ending struct {
+		system
+		node string
+		use  use
+	}
+	var all []ending
+	for _, n := range l.nodes {
+		for _, u := range n.uses {
+			all = append(all, ending{systemOf(l.device(u.step.Device), u.step.Target), n.Name, u})
+		}
+	}
+	reported := map[[2]string]bool{}
+	for i, e := range all {
+		for _, o := range all[:i] {
+			if e.node == o.node || e.where != o.where || e.id != o.id && e.id != "" && o.id != "" {
+				continue
+			}
+			if pair := [2]string{o.node + "\x00" + o.use.step.String(), e.node + "\x00" + e.use.step.String()}; reported[pair] {
+				continue
+			} else {
+				reported[pair] = true
+			}
+			if e.id == o.id {
+				l.rep.at(e.use.at, "give each node its own outlet or system", "nodes %s and %s end at the same system: %s and %s (line %d)", o.node, e.node, o.use.step, e.use.step, o.use.at.line)
+				continue
+			}
+			l.rep.at(e.use.at, "give each step its target", "nodes %s and %s share the address of %s and %s, and one of them does not say which system there (line %d)", o.node, e.node, o.use.step, e.use.step, o.use.at.line)
+		}
+	}
+}

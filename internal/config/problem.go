@@ -1,0 +1,123 @@
+package config
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// Problem is one thing that is wrong, where it is, and what to do about it.
+type Problem struct {
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"` // from 1; 0 where the problem is of no line
+	Col    int    `json:"col,omitempty"`  // from 1
+	Text   string `json:"text"`
+	Remedy string `json:"remedy,omitempty"`
+	// Warning says that the configuration can be used all the same.
+	Warning bool `json:"warning,omitempty"`
+}
+
+// String is FILE:LINE:COL: TEXT; REMEDY, on one line.
+func (p Problem) String() string {
+	var b strings.Builder
+	if p.File != "" {
+		b.WriteString(p.File)
+		if p.Line > 0 {
+			b.WriteString(":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Col))
+		}
+		b.WriteString(": ")
+	}
+	if p.Warning {
+		b.WriteString("warning: ")
+	}
+	b.WriteString(p.Text)
+	if p.Remedy != "" {
+		b.WriteString("; " + p.Remedy)
+	}
+	return b.String()
+}
+
+// Problems is everything that Load found, in the order of the files. With a Problem that is no warning the exit code is 78.
+type Problems []Problem
+
+// Fatal reports whether the configuration cannot be used.
+func (ps Problems) Fatal() bool {
+	for _, p := range ps {
+		if !p.Warning {
+			return true
+		}
+	}
+	return false
+}
+
+// Warnings returns the problems that do not keep the configuration from being used.
+func (ps Problems) Warnings() Problems {
+	var w Problems
+	for _, p := range ps {
+		if p.Warning {
+			w = append(w, p)
+		}
+	}
+	return w
+}
+
+// Error makes Problems an error: one line for each.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// report gathers problems. At maxProblems it stops gathering and says so: a file of garbage must not fill the screen.
+type report struct {
+	list    Problems
+	order   map[string]int // file -> its place in the reading order
+	dropped int
+}
+
+const maxProblems = 200
+
+func (r *report) add(p Problem) {
+	if len(r.list) >= maxProblems {
+		r.dropped++
+		return
+	}
+	r.list = append(r.list, p)
+}
+
+// at reports an error at a place; remedy may be empty.
+func (r *report) at(n *node, remedy, format string, args ...any) {
+	r.add(Problem{File: n.file, Line: n.line, Col: n.col, Text: fmt.Sprintf(format, args...), Remedy: remedy})
+}
+
+// warn reports a warning at a place.
+func (r *report) warn(n *node, remedy, format string, args ...any) {
+	r.add(Problem{File: n.file, Line: n.line, Col: n.col, Text: fmt.Sprintf(format, args...), Remedy: remedy, Warning: true})
+}
+
+// sorted returns the problems by file in reading order, then by place; problems of no file come last.
+func (r *report) sorted() Problems {
+	place := func(p Problem) int {
+		if i, ok := r.order[p.File]; ok {
+			return i
+		}
+		return len(r.order)
+	}
+	sort.SliceStable(r.list, func(i, j int) bool {
+		a, b := r.list[i], r.list[j]
+		switch {
+		case place(a) != place(b):
+			return place(a) < place(b)
+		case a.Line != b.Line:
+			return a.Line < b.Line
+		}
+		return a.Col < b.Col
+	})
+	if r.dropped > 0 {
+		return append(r.list, Problem{Text: fmt.Sprintf("and %d more problems", r.dropped), Remedy: "repair those above first"})
+	}
+	return r.list
+}
