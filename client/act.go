@@ -1,0 +1,93 @@
+package client
+
+// The actions that a request may ask for.
+const (
+	ActionOff    = "off"
+	ActionReboot = "reboot"
+	ActionOn     = "on"
+)
+
+// Bounds on what a request may carry; the server refuses more with CodeUsage.
+const (
+	MaxName   = 253 // bytes of a node name
+	MaxReason = 512 // bytes of a reason
+	MaxID     = 64  // bytes of a request id
+)
+
+// Request asks that a node's life be ended, or that it be powered on (R29).
+type Request struct {
+	// ID makes a request repeatable: the same id is the same request. The server makes one where it is "".
+	ID   string `json:"id"`
+	Node string `json:"node"`
+	// Boot names the life that is meant; "" means the one that is known when the request is committed.
+	Boot   string `json:"boot,omitempty"`
+	Action string `json:"action"`
+	Reason string `json:"reason"`
+	// Force allows what CodeUnsafe refused. It never allows what would release without proof.
+	Force bool `json:"force,omitempty"`
+	// By is filled by the server from the peer's credentials; what a client writes here is ignored.
+	By string `json:"by,omitempty"`
+}
+
+// Accepted says that a request is committed. It says nothing about success: watch the operation, or look at it with Show.
+type Accepted struct {
+	API         string `json:"api"`
+	ID          string `json:"id"`
+	Operation   uint64 `json:"operation"`
+	Victim      string `json:"victim"`
+	Incarnation string `json:"incarnation"`
+	// Joined: an operation on this life was already open and serves this request too.
+	Joined bool `json:"joined"`
+	// Done: a fresh verdict on the same life satisfied the request at once.
+	Done bool `json:"done"`
+	// Seq is the newest event's number before the request: watching from it misses nothing of the operation.
+	Seq uint64 `json:"seq"`
+}
+
+// Ack is a person's word that one life of one node is over and cannot come back (R19).
+type Ack struct {
+	Node string `json:"node"`
+	// Boot is mandatory: an acknowledgement names the life it means (V9).
+	Boot   string `json:"boot"`
+	Reason string `json:"reason"`
+}
+
+// Arm arms or disarms the cluster.
+type Arm struct {
+	Armed  bool   `json:"armed"`
+	Reason string `json:"reason"`
+}
+
+// Apply asks the daemon to read its configuration file again and to propose its roster (R5). With DryRun nothing is proposed.
+type Apply struct {
+	Reason string `json:"reason"`
+	DryRun bool   `json:"dry_run,omitempty"`
+}
+
+// Applied says which roster is committed now, or with DryRun would be, and what is different from the one before.
+type Applied struct {
+	API     string       `json:"api"`
+	Version uint64       `json:"version"`
+	Hash    string       `json:"hash"`
+	Changes List[string] `json:"changes"`
+	DryRun  bool         `json:"dry_run"`
+}
+
+// Bootstrap makes the cluster's domain, once (R3, R4). Cluster must be the name in the daemon's configuration: it is what the operator typed.
+type Bootstrap struct {
+	Cluster string `json:"cluster"`
+}
+
+// Bootstrapped names the domain that was made.
+type Bootstrapped struct {
+	API     string `json:"api"`
+	Cluster string `json:"cluster"`
+	Domain  string `json:"domain"`
+}
+
+// Committed says that something was committed, and at which log index.
+type Committed struct {
+	API   string `json:"api"`
+	Index uint64 `json:"index"`
+	Text  string `json:"text,omitempty"`
+}

@@ -1,0 +1,162 @@
+package client
+
+// Status is what one node knows of its cluster.
+type Status struct {
+	API     string `json:"api"`
+	Cluster string `json:"cluster"`
+	// Domain is the id made at bootstrap (R4), "" before it.
+	Domain string `json:"domain"`
+	// Node is the name of the node that answers.
+	Node    string `json:"node"`
+	Version string `json:"version"`
+	// Simulated: this daemon runs with another --system-root than /; nothing here can reset a machine.
+	Simulated bool `json:"simulated"`
+	Armed     bool `json:"armed"`
+	// Provider is memory, embedded or corosync.
+	Provider string `json:"provider"`
+	// Epoch is the log index of the installed view, 0 before the first one.
+	Epoch uint64 `json:"epoch"`
+	// Ring is the provider's own name of its ring or leader, for people.
+	Ring    string `json:"ring"`
+	Quorate bool   `json:"quorate"`
+	Votes   Votes  `json:"votes"`
+	// Frozen: no release, no grant, no duty on this node; FrozenWhy says why.
+	Frozen     bool            `json:"frozen"`
+	FrozenWhy  string          `json:"frozen_why,omitempty"`
+	Roster     RosterState     `json:"roster"`
+	Brake      Brake           `json:"brake"`
+	Waiting    List[Waiting]   `json:"waiting"`
+	Nodes      List[Node]      `json:"nodes"` // in the order of node ids
+	Operations List[Operation] `json:"operations"`
+	Attention  List[Attention] `json:"attention"`
+	// Seq is the sequence number of the newest event when this was made: watching from it misses nothing.
+	Seq uint64 `json:"seq"`
+}
+
+// Votes says how far the view is from quorum. Source names who counted: roster, corosync.
+type Votes struct {
+	Have   int    `json:"have"`
+	Need   int    `json:"need"`
+	Source string `json:"source"`
+}
+
+// RosterState is the committed roster in short; Equal says that the hash of this node's own file is the committed one (R5).
+type RosterState struct {
+	Version uint64 `json:"version"`
+	Hash    string `json:"hash"`
+	Equal   bool   `json:"equal"`
+}
+
+// Brake is the state of the limit on fencing nodes that still answer (R21); Held names the nodes that wait for an operator because of it.
+type Brake struct {
+	Limit int          `json:"limit"`
+	Count int          `json:"count"`
+	Held  List[string] `json:"held"`
+}
+
+// Waiting says what is being waited for, for whom, since when and until when.
+type Waiting struct {
+	What     string       `json:"what"`
+	For      List[string] `json:"for"`
+	Since    Time         `json:"since,omitzero"`
+	Deadline Time         `json:"deadline,omitzero"`
+}
+
+// The states of a node.
+const (
+	StateUnknown       = "unknown"
+	StateAbsent        = "absent"
+	StateJoining       = "joining"
+	StateMember        = "member"
+	StateSuspect       = "suspect"
+	StateFailed        = "failed"
+	StateFencing       = "fencing"
+	StateFenced        = "fenced"
+	StateNeedsOperator = "needs-operator"
+	StateDirty         = "dirty"
+	StateLeaving       = "leaving"
+	StateLeft          = "left"
+)
+
+// The flags of a node.
+const (
+	FlagPaused         = "paused"
+	FlagWitness        = "witness"
+	FlagVoteOnly       = "vote-only"
+	FlagFrozen         = "frozen"
+	FlagMergeWait      = "merge-wait"
+	FlagUnfencePending = "unfence-pending"
+	FlagUnguarded      = "unguarded"
+	FlagOffHeld        = "off-held"
+)
+
+// The roles of a node.
+const (
+	RoleNode    = "node"
+	RoleWitness = "witness"
+)
+
+// Node is one configured node as the answering node sees it.
+type Node struct {
+	Name  string       `json:"name"`
+	ID    uint32       `json:"id"`
+	Role  string       `json:"role"`
+	State string       `json:"state"`
+	Flags List[string] `json:"flags"`
+	// BootID and Instance are of its newest known life and daemon, "" when never seen.
+	BootID   string `json:"boot_id"`
+	Instance string `json:"instance"`
+	// Since is when the answering node saw it enter this state.
+	Since   Time   `json:"since,omitzero"`
+	Version string `json:"version"`
+	// Levels are the ways to fence it, in order; the steps of one level are joined by "+", as in "bmc-3" or "pdu-a[3]+pdu-b[3]".
+	Levels List[string] `json:"levels"`
+	Paths  List[Path]   `json:"paths"`
+	// Residual is clean, dirty or unknown, or "" where this node cannot know.
+	Residual string       `json:"residual"`
+	Watchdog Watchdog     `json:"watchdog"`
+	Last     *LastVerdict `json:"last,omitempty"`
+	// Why says in words why it is in this state, where there is more to say.
+	Why string `json:"why,omitempty"`
+}
+
+// The health of a path to a device.
+const (
+	HealthOK      = "ok"
+	HealthFailing = "failing"
+	HealthUnknown = "unknown"
+)
+
+// Path is the last check of one device of one level (counted from 1), by the answering node.
+type Path struct {
+	Device  string `json:"device"`
+	Level   int    `json:"level"`
+	Health  string `json:"health"`
+	Checked Time   `json:"checked,omitzero"`
+}
+
+// Watchdog is what the node announced of its own watchdog. Kind "" means none.
+type Watchdog struct {
+	Kind       string `json:"kind"`
+	LeaseMS    int64  `json:"lease_ms"`
+	HardwareMS int64  `json:"hw_ms"`
+}
+
+// LastVerdict is the newest verdict on a life of this node, with the proof it rests on.
+type LastVerdict struct {
+	Verdict   string `json:"verdict"`
+	Evidence  string `json:"evidence"`
+	At        Time   `json:"at,omitzero"`
+	Operation uint64 `json:"operation"`
+}
+
+// Attention is something that a person should see to. Code is stable and explained by `fenced explain`; Next is the command to type.
+type Attention struct {
+	Code string `json:"code"`
+	Node string `json:"node"`
+	Text string `json:"text"`
+	Next string `json:"next"`
+}
+
+// Healthy reports whether nothing needs a person: quorate, armed, not frozen, no attention. It is what `fenced status` turns into its exit code.
+func (s Status) Healthy() bool { return s.Quorate && s.Armed && !s.Frozen && len(s.Attention) == 0 }

@@ -1,0 +1,119 @@
+package api
+
+import (
+	"context"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+// Node is what the server serves. internal/daemon implements it.
+//
+// Every method may be called from many goroutines at once, honours ctx (it always has a deadline) and never makes the deciding loop wait.
+// An error that is or wraps a *client.Error reaches the caller with its exit code, near names, problems and next command; any other goes
+// through Config.Code. Documents need not have their api field filled: the server does it.
+type Node interface {
+	Reader
+	Historian
+	Operator
+	Steward
+}
+
+// Reader answers what is.
+type Reader interface {
+	// Status never waits for anybody and answers before bootstrap too. The server fills Seq.
+	Status(ctx context.Context) (client.Status, error)
+	// Plan runs the pure core as if the node were asked for now. Errors: CodeNoSuch. What forbids the action is in BlockedBy, not an error.
+	Plan(ctx context.Context, q PlanQuery) (client.Plan, error)
+	// Plugins lists the plugins that this daemon runs.
+	Plugins(ctx context.Context) (client.Plugins, error)
+}
+
+// Historian answers what was.
+type Historian interface {
+	// History returns operations, the newest last, the open ones included. Errors: CodeNoSuch for an unknown node.
+	History(ctx context.Context, q HistoryQuery) (client.History, error)
+	// Show returns one operation. Errors: CodeNoSuch.
+	Show(ctx context.Context, id uint64) (client.Show, error)
+}
+
+// Operator takes what an administrator asks for a node.
+type Operator interface {
+	// Request proposes a request (R29) and returns when it is committed or known not to be. A request whose ID was committed before is
+	// answered from what became of it. Errors: CodeNoSuch, CodeNoQuorum, CodeNotArmed where arming is needed, CodeUnsafe, CodeNeedsOperator;
+	// CodeUnknown when it was proposed and ctx ended before its fate was known.
+	Request(ctx context.Context, a RequestArgs) (client.Accepted, error)
+	// Ack proposes an acknowledgement (R19) and returns when it is committed. Errors: CodeNoSuch (node, or not that life), CodeNoQuorum,
+	// CodeUnsafe is never one of them: an acknowledgement that is refused (member of the view) is CodeError.
+	Ack(ctx context.Context, a AckArgs) (client.Committed, error)
+}
+
+// Steward takes what an administrator decides for the cluster.
+type Steward interface {
+	// Arm arms or disarms and returns when it is committed. Errors: CodeNoQuorum, CodeConfig where what is configured cannot be armed.
+	Arm(ctx context.Context, a ArmArgs) (client.Committed, error)
+	// Apply reads the node's configuration file again, checks it and proposes its roster as the next version (R5); with DryRun it only says
+	// what would change. Errors: CodeConfig with Problems, CodeNoQuorum, CodeTryAgain when another version was committed meanwhile.
+	Apply(ctx context.Context, a ApplyArgs) (client.Applied, error)
+	// Bootstrap makes the domain (R3, R4). Errors: CodeUsage when the cluster's name is not the configured one, CodeError when the node
+	// has or knows of a domain already.
+	Bootstrap(ctx context.Context, a BootstrapArgs) (client.Bootstrapped, error)
+}
+
+// PlanQuery asks what would happen. Node is a name as it was typed. With Read the devices are asked for power state and identity too, and
+// nothing is commanded.
+type PlanQuery struct {
+	Node   string
+	Action string // client.ActionOff or ActionReboot or ActionOn
+	Read   bool
+}
+
+// HistoryQuery selects operations. Zero values select everything that is kept; Limit is always set, between 1 and MaxHistory.
+type HistoryQuery struct {
+	Node string
+	// SinceMS is how far back to look, in milliseconds before now.
+	SinceMS int64
+	// Failed selects operations that ended without a verdict or had a failed attempt.
+	Failed bool
+	Limit  int
+}
+
+// RequestArgs is a request that the server found well formed: Node, ID and Action are set, the reason has no control characters and at
+// most client.MaxReason bytes.
+type RequestArgs struct {
+	ID   string
+	Node string
+	// Boot names the life that is meant, "" for the one known now.
+	Boot   string
+	Action string // client.ActionOff, ActionReboot or ActionOn
+	Reason string
+	Force  bool
+	By     Caller
+}
+
+// AckArgs is an acknowledgement that the server found well formed: Node, Boot and Reason are set.
+type AckArgs struct {
+	Node   string
+	Boot   string
+	Reason string
+	By     Caller
+}
+
+// ArmArgs arms or disarms. Reason is set when disarming.
+type ArmArgs struct {
+	Armed  bool
+	Reason string
+	By     Caller
+}
+
+// ApplyArgs proposes the roster of the daemon's own file.
+type ApplyArgs struct {
+	Reason string
+	DryRun bool
+	By     Caller
+}
+
+// BootstrapArgs makes the domain of a cluster of this name.
+type BootstrapArgs struct {
+	Cluster string
+	By      Caller
+}
