@@ -311,10 +311,13 @@ func (x *Option) GetMapping() bool {
 }
 
 type OpenRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
-	Options       map[string]string      `protobuf:"bytes,2,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	DeadlineMs    int64                  `protobuf:"varint,3,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An opaque id, never used again for other options: a call made for old options can so never reach a device with new ones (V6).
+	Device     string            `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Options    map[string]string `protobuf:"bytes,2,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	DeadlineMs int64             `protobuf:"varint,3,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
+	// The name of the device for people.
+	Name          string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -368,6 +371,13 @@ func (x *OpenRequest) GetDeadlineMs() int64 {
 		return x.DeadlineMs
 	}
 	return 0
+}
+
+func (x *OpenRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
 }
 
 type OpenResponse struct {
@@ -1128,12 +1138,13 @@ const file_plugin_proto_rawDesc = "" +
 	"\adefault\x18\x05 \x01(\tR\adefault\x12\x16\n" +
 	"\x06values\x18\x06 \x03(\tR\x06values\x12\x12\n" +
 	"\x04help\x18\a \x01(\tR\x04help\x12\x18\n" +
-	"\amapping\x18\b \x01(\bR\amapping\"\xc8\x01\n" +
+	"\amapping\x18\b \x01(\bR\amapping\"\xdc\x01\n" +
 	"\vOpenRequest\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\x12D\n" +
 	"\aoptions\x18\x02 \x03(\v2*.fenced.plugin.v1.OpenRequest.OptionsEntryR\aoptions\x12\x1f\n" +
 	"\vdeadline_ms\x18\x03 \x01(\x03R\n" +
-	"deadlineMs\x1a:\n" +
+	"deadlineMs\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"C\n" +
