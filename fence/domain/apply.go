@@ -1,0 +1,154 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// ErrRejected is wrapped by every rejection of Apply; it is not a failure of the node: all members reject alike.
+var ErrRejected = errors.New("entry rejected")
+
+// EventKind is a word of the fixed grammar (INTERFACES.md, event line).
+type EventKind string
+
+// The transitions that Apply can cause.
+const (
+	EventView     EventKind = "view"
+	EventVictim   EventKind = "victim"
+	EventWould    EventKind = "would" // a victim that a disarmed cluster does not make
+	EventClaim    EventKind = "claim"
+	EventClaimEnd EventKind = "claim-end"
+	EventEvidence EventKind = "evidence"
+	EventVerdict  EventKind = "verdict"
+	EventRelease  EventKind = "release"
+	EventClean    EventKind = "clean"
+	EventDirty    EventKind = "dirty"
+	EventCanceled EventKind = "cancelled"
+	EventHandover EventKind = "handover"
+	EventAck      EventKind = "ack"
+	EventArm      EventKind = "arm"
+	EventDisarm   EventKind = "disarm"
+	EventRefused  EventKind = "refused"
+	EventRequest  EventKind = "request"
+	EventPowerOn  EventKind = "power-on"
+	EventLeft     EventKind = "left"
+	EventGone     EventKind = "gone"
+	EventRoster   EventKind = "roster"
+	EventCold     EventKind = "cold-start"
+	EventStateful EventKind = "stateful"
+)
+
+// Event is one transition that every member saw at the same index, in the same order.
+type Event struct {
+	Kind    EventKind
+	Node    fence.NodeID
+	Life    fence.Incarnation
+	Claim   uint64
+	Actor   fence.NodeID
+	Cause   fence.Cause
+	On      bool
+	Verdict *fence.Verdict
+	Request string
+	// Attempts and Times are those of the entry, for the local history.
+	Attempts []Attempt
+	Times    Times
+	Text     string
+}
+
+// Apply applies one committed entry. The error wraps ErrRejected when a rule forbids the entry; the state then is as before but for its
+// index and counter. Who may call: the one goroutine that owns the state.
+func (s *State) Apply(index uint64, by Origin, e Entry) ([]Event, error) {
+	if index <= s.Index {
+		return nil, fmt.Errorf("%w: index %d was applied before (now at %d)", ErrRejected, index, s.Index)
+	}
+	s.Index = index
+	t := &turn{s: s, index: index, by: by}
+	err := t.apply(e)
+	if err != nil {
+		s.Rejected++
+		return nil, fmt.Errorf("%w: %w", ErrRejected, err)
+	}
+	return t.events, nil
+}
+
+// Reject counts an entry that did not decode; every member does the same (R11).
+func (s *State) Reject(index uint64) {
+	s.Index = max(s.Index, index)
+	s.Rejected++
+}
+
+// turn is one application of one entry; rules are its methods, one file for each family.
+type turn struct {
+	s      *State
+	index  uint64
+	by     Origin
+	events []Event
+}
+
+func (t *turn) emit(e Event) { t.events = append(t.events, e) }
+
+func (t *turn) apply(e Entry) error {
+	switch {
+	case e.Feature != nil:
+		return t.feature(*e.Feature)
+	case e.Roster != nil:
+		return t.roster(*e.Roster)
+	case e.Arm != nil:
+		return t.arm(*e.Arm)
+	case e.Announce != nil:
+		return t.announce(*e.Announce)
+	case e.Stateful != nil:
+		return t.stateful(*e.Stateful)
+	case e.Leave != nil:
+		return t.leave(*e.Leave)
+	case e.Request != nil:
+		return t.request(*e.Request)
+	case e.Overdue != nil:
+		return t.overdue(*e.Overdue)
+	case e.Claim != nil:
+		return t.claim(*e.Claim)
+	case e.ClaimEnd != nil:
+		return t.claimEnd(*e.ClaimEnd)
+	case e.Returned != nil:
+		return t.returned(*e.Returned)
+	case e.Verdict != nil:
+		return t.verdict(*e.Verdict)
+	case e.PowerOn != nil:
+		return t.powerDone(*e.PowerOn)
+	case e.Ack != nil:
+		return t.ack(*e.Ack)
+	case e.Mapping != nil:
+		return t.mapping(*e.Mapping)
+	}
+	return errors.New("entry of a kind that this build does not know (R11)")
+}
+
+// node returns a configured node or the error that names it.
+func (t *turn) node(id fence.NodeID) (*Node, error) {
+	n := t.s.Node(id)
+	if n == nil {
+		return nil, fmt.Errorf("%w: id %d", fence.ErrNoSuchNode, id)
+	}
+	return n, nil
+}
+
+// quorate demands a quorate view: without one nothing is decided (R30, V3).
+func (t *turn) quorate() error {
+	if !t.s.View.Quorate {
+		return fence.ErrNoQuorum
+	}
+	return nil
+}
+
+// present demands that the proposer is the very daemon that the current view shows (I4).
+func (t *turn) present() (*Node, error) {
+	m, ok := t.s.InView(t.by.Node)
+	if !ok || m != t.by {
+		return nil, fmt.Errorf("%s (instance %s) is not in the view of epoch %d (I4)", t.by.Incarnation, t.by.Instance, t.s.View.Index)
+	}
+	return t.node(t.by.Node)
+}
+
+func (t *turn) name(id fence.NodeID) string { return t.s.Roster.Name(id) }

@@ -1,0 +1,221 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// claim gives one eligible member the right to act (R7, R8). The log's order decides between two that ask.
+func (t *turn) claim(e ClaimEntry) error {
+	if err := t.quorate(); err != nil {
+		return err
+	}
+	if _, err := t.present(); err != nil {
+		return err
+	}
+	n, err := t.node(e.Node)
+	if err != nil {
+		return err
+	}
+	actor := t.by.Node
+	switch {
+	case !t.s.Eligible(actor):
+		return fmt.Errorf("%s is not eligible (R8)", t.name(actor))
+	case actor == e.Node:
+		return errors.New("nobody fences itself remotely (V7)")
+	case e.Number != n.NextClaim:
+		return fmt.Errorf("claim number %d was asked, the next is %d (R7)", e.Number, n.NextClaim)
+	case e.DurationMS <= 0 || e.DurationMS > maxClaimMS:
+		return fmt.Errorf("claim duration %d ms is out of bounds", e.DurationMS)
+	}
+	if e.On {
+		return t.claimOn(n, e)
+	}
+	return t.claimOff(n, e)
+}
+
+// maxClaimMS bounds a claim: a level that waits for a human or a watchdog is asked again under a new claim.
+const maxClaimMS = 24 * 60 * 60 * 1000
+
+func (t *turn) claimOff(n *Node, e ClaimEntry) error {
+	v := n.Victim
+	switch {
+	case v == nil || v.Boot != e.Boot:
+		return fmt.Errorf("%s has no victim of boot %s", t.name(n.ID), fence.ShortBoot(e.Boot))
+	case v.Claim != nil:
+		return fmt.Errorf("claim %d by %s is active (V4)", v.Claim.Number, t.name(v.Claim.Actor.Node))
+	case n.Pending != nil && t.rebirth(n):
+		return errors.New("a clean later life of the same machine waits for admission (R2)")
+	case !t.s.Armed && !v.Force:
+		return fence.ErrNotArmed
+	case v.Cause != fence.CauseOperator && t.s.activeClaims() >= t.s.Roster.Policy.MaxConcurrent:
+		return fmt.Errorf("%d operations are active (R21)", t.s.activeClaims())
+	case e.Answers && !v.Force && t.s.Votes(n.ID) < t.s.Roster.Quorum():
+		return errors.New("it still answers and the others would not be quorate without it (R21)")
+	}
+	if err := t.turnOf(v.Tried); err != nil {
+		return err
+	}
+	v.Claim = t.grant(n, e)
+	t.emit(Event{Kind: EventClaim, Node: n.ID, Life: v.Incarnation, Claim: e.Number, Actor: t.by.Node, Cause: v.Cause})
+	return nil
+}
+
+// claimOn is the claim on a power-on obligation: only when nothing of an earlier claim is in flight (R9, V5).
+func (t *turn) claimOn(n *Node, e ClaimEntry) error {
+	p := n.PowerOn
+	switch {
+	case p == nil || p.For.Boot != e.Boot:
+		return fmt.Errorf("%s has no power-on obligation for boot %s", t.name(n.ID), fence.ShortBoot(e.Boot))
+	case p.Claim != nil:
+		return fmt.Errorf("claim %d by %s is active (V4)", p.Claim.Number, t.name(p.Claim.Actor.Node))
+	case n.Victim != nil:
+		return errors.New("the node has an open victim (V5)")
+	case len(n.Unquiet) > 0:
+		return fmt.Errorf("claim %d may still have something in flight (R9)", n.Unquiet[0].Number)
+	}
+	if err := t.turnOf(p.Tried); err != nil {
+		return err
+	}
+	p.Claim = t.grant(n, e)
+	t.emit(Event{Kind: EventClaim, Node: n.ID, Life: p.For, Claim: e.Number, Actor: t.by.Node, On: true})
+	return nil
+}
+
+// turnOf puts an actor whose walk failed behind everyone eligible who has not tried in this round (R8).
+func (t *turn) turnOf(tried []fence.NodeID) error {
+	if !slices.Contains(tried, t.by.Node) {
+		return nil
+	}
+	for _, id := range t.s.Eligibles() {
+		if !slices.Contains(tried, id) {
+			return fmt.Errorf("%s tried in this round, it is the turn of %s (R8)", t.name(t.by.Node), t.name(id))
+		}
+	}
+	return nil
+}
+
+func (t *turn) grant(n *Node, e ClaimEntry) *Claim {
+	n.NextClaim++
+	return &Claim{
+		Number: e.Number, Boot: e.Boot, Actor: t.by, Index: t.index, On: e.On,
+		DurationMS: e.DurationMS, EffectMS: t.s.effectMS(n.ID), Answers: e.Answers,
+	}
+}
+
+// effectMS is the longest effect time of all devices in a node's levels (R9).
+func (s *State) effectMS(id fence.NodeID) int64 {
+	r, _ := s.Roster.Node(id)
+	var longest int64
+	for _, l := range r.Levels {
+		for _, step := range l.Steps {
+			if d, ok := s.Roster.Device(step.Device); ok {
+				longest = max(longest, d.EffectMS)
+			}
+		}
+	}
+	return longest
+}
+
+func (s *State) activeClaims() int {
+	c := 0
+	for _, n := range s.Nodes {
+		if n.Victim != nil && n.Victim.Claim != nil {
+			c++
+		}
+	}
+	return c
+}
+
+// claimEnd ends an active claim without a verdict: the actor's walk failed, or anyone saw its duration pass (R8).
+func (t *turn) claimEnd(e ClaimEnd) error {
+	if _, err := t.present(); err != nil {
+		return err
+	}
+	n, err := t.node(e.Node)
+	if err != nil {
+		return err
+	}
+	if err := checkAttempts(e.Attempts, e.Text); err != nil {
+		return err
+	}
+	slot, tried, round, life := t.slot(n, e.Number)
+	if slot == nil {
+		return fmt.Errorf("claim %d on %s is not active (R7)", e.Number, t.name(n.ID))
+	}
+	c := **slot
+	if !e.Expired && c.Actor != t.by {
+		return fmt.Errorf("only its actor may end claim %d", e.Number)
+	}
+	if e.Expired && !t.s.Clean(t.by.Node) {
+		return fmt.Errorf("%s is no clean member", t.name(t.by.Node))
+	}
+	*slot = nil
+	if !e.Quiet || e.Expired {
+		n.Unquiet = append(n.Unquiet, c)
+	}
+	t.failed(tried, round, c.Actor.Node)
+	t.emit(Event{Kind: EventClaimEnd, Node: n.ID, Life: life, Claim: c.Number, Actor: c.Actor.Node, On: c.On, Attempts: e.Attempts, Text: e.Text})
+	t.settle(n)
+	return nil
+}
+
+// failed notes that an actor's walk failed; when everyone eligible has tried, a new round begins.
+func (t *turn) failed(tried *[]fence.NodeID, round *int, actor fence.NodeID) {
+	if !slices.Contains(*tried, actor) {
+		*tried = append(*tried, actor)
+	}
+	for _, id := range t.s.Eligibles() {
+		if !slices.Contains(*tried, id) {
+			return
+		}
+	}
+	*tried = nil
+	*round++
+}
+
+// slot finds where the active claim with this number lives: at the victim or at the power-on obligation.
+func (t *turn) slot(n *Node, number uint64) (claim **Claim, tried *[]fence.NodeID, round *int, life fence.Incarnation) {
+	if v := n.Victim; v != nil && v.Claim != nil && v.Claim.Number == number {
+		return &v.Claim, &v.Tried, &v.Round, v.Incarnation
+	}
+	if p := n.PowerOn; p != nil && p.Claim != nil && p.Claim.Number == number {
+		return &p.Claim, &p.Tried, &p.Round, p.For
+	}
+	return nil, nil, nil, fence.Incarnation{}
+}
+
+// returned takes an ended claim from the list of those that may still have something in flight (R9).
+func (t *turn) returned(e Returned) error {
+	if _, err := t.present(); err != nil {
+		return err
+	}
+	n, err := t.node(e.Node)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(n.Unquiet, func(c Claim) bool { return c.Number == e.Number })
+	if i < 0 {
+		return fmt.Errorf("claim %d on %s is not waited for", e.Number, t.name(n.ID))
+	}
+	if !e.Elapsed && n.Unquiet[i].Actor != t.by {
+		return fmt.Errorf("only its actor knows that claim %d returned", e.Number)
+	}
+	n.Unquiet = slices.Delete(n.Unquiet, i, i+1)
+	t.settle(n)
+	return nil
+}
+
+func checkAttempts(as []Attempt, text string) error {
+	if len(as) > MaxAttempts {
+		return fmt.Errorf("%d attempts, at most %d are allowed", len(as), MaxAttempts)
+	}
+	texts := []string{text}
+	for _, a := range as {
+		texts = append(texts, a.Text, a.Result, a.Device)
+	}
+	return checkTexts(texts...)
+}

@@ -1,0 +1,126 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// request makes a life a victim because somebody asked (R29), joins an open operation, or succeeds at once when a fresh verdict satisfies it.
+func (t *turn) request(r Request) error {
+	if err := t.quorate(); err != nil {
+		return err
+	}
+	by, err := t.present()
+	if err != nil {
+		return err
+	}
+	if by.Victim != nil {
+		return fmt.Errorf("%s is a victim itself: its requests are refused (R29)", t.name(by.ID))
+	}
+	n, err := t.node(r.Node)
+	if err != nil {
+		return err
+	}
+	if err := t.checkRequest(r); err != nil {
+		return err
+	}
+	if r.Action == fence.ActionOn {
+		return t.requestOn(n, r)
+	}
+	ask := Ask{ID: r.ID, By: r.By, Reason: r.Reason}
+	if v := n.Victim; v != nil {
+		return t.join(n, v, r, ask)
+	}
+	if t.satisfied(n, r) {
+		t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.Last.Incarnation, Verdict: n.Last, Request: r.ID, Text: "a fresh verdict satisfies it"})
+		if r.Action == fence.ActionReboot && n.OffHeld {
+			n.PowerOn = &PowerOn{For: n.Last.Incarnation, Level: n.Last.Evidence.Level}
+		}
+		n.OffHeld = r.Action == fence.ActionOff
+		return nil
+	}
+	life := n.Life
+	if life.Boot == "" || t.s.IsOver(life) {
+		life = fence.UnknownLife(n.ID, t.s.Generation)
+	}
+	if r.Boot != "" && r.Boot != life.Boot {
+		return fmt.Errorf("the life of %s is boot %s, the request names %s", t.name(n.ID), fence.ShortBoot(life.Boot), fence.ShortBoot(r.Boot))
+	}
+	if n.Instance != "" && !r.Force && t.s.Votes(n.ID) < t.s.Roster.Quorum() {
+		return fmt.Errorf("%w: the others would not be quorate without %s (R21)", fence.ErrUnsafe, t.name(n.ID))
+	}
+	t.makeVictim(n, life, r.Cause)
+	n.Victim.Action, n.Victim.Force, n.Victim.Requests = r.Action, r.Force, []Ask{ask}
+	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: life, Request: r.ID, Text: r.By + ": " + r.Reason})
+	t.orphans()
+	return nil
+}
+
+func (t *turn) checkRequest(r Request) error {
+	switch {
+	case r.ID == "" || r.By == "":
+		return errors.New("a request needs an id and a requester (R29)")
+	case r.Action != fence.ActionOff && r.Action != fence.ActionReboot && r.Action != fence.ActionOn:
+		return fmt.Errorf("unknown action %q", r.Action)
+	case r.Cause != fence.CauseOperator && r.Cause != fence.CauseReported:
+		return fmt.Errorf("a request cannot have cause %q", r.Cause)
+	case r.Force && r.Cause != fence.CauseOperator:
+		return errors.New("only an operator may use force")
+	case !t.s.Armed && !r.Force:
+		return fence.ErrNotArmed
+	}
+	return checkTexts(r.ID, r.By, r.Reason)
+}
+
+// join adds a request to the open operation. Off is the stronger wish: it wins over reboot.
+func (t *turn) join(n *Node, v *Victim, r Request, ask Ask) error {
+	if r.Boot != "" && r.Boot != v.Boot {
+		return fmt.Errorf("the victim of %s is boot %s, the request names %s", t.name(n.ID), fence.ShortBoot(v.Boot), fence.ShortBoot(r.Boot))
+	}
+	if len(v.Requests) >= maxAsks {
+		return fmt.Errorf("%d requests wait for this operation already", len(v.Requests))
+	}
+	if !slices.ContainsFunc(v.Requests, func(a Ask) bool { return a.ID == r.ID }) {
+		v.Requests = append(v.Requests, ask)
+	}
+	if r.Action == fence.ActionOff {
+		v.Action = fence.ActionOff
+	}
+	v.Force = v.Force || r.Force
+	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: v.Incarnation, Request: r.ID, Text: r.By + ": " + r.Reason + " (joined)"})
+	return nil
+}
+
+// satisfied reports whether the last verdict is on the very life that is meant and no other life has been seen since (R29). A human's
+// acknowledgement or a new boot id does not satisfy a wish to have the power cut.
+func (t *turn) satisfied(n *Node, r Request) bool {
+	if n.Last == nil || n.Last.Evidence.Kind != fence.EvidencePowerOff || n.Instance != "" {
+		return false
+	}
+	if r.Boot != "" {
+		return r.Boot == n.Last.Boot
+	}
+	return (n.Life == n.Last.Incarnation || t.s.IsOver(n.Life)) && n.PowerOn == nil && (n.OffHeld || r.Action == fence.ActionReboot)
+}
+
+// requestOn makes a power-on obligation for a node that is held off.
+func (t *turn) requestOn(n *Node, r Request) error {
+	switch {
+	case n.Victim != nil:
+		return errors.New("the node has an open victim (V5)")
+	case n.Instance != "":
+		return errors.New("the node is in the view: it runs")
+	case n.PowerOn == nil:
+		p := &PowerOn{For: n.Life}
+		if n.Last != nil {
+			p.For, p.Level = n.Last.Incarnation, n.Last.Evidence.Level
+		}
+		n.PowerOn = p
+	}
+	n.OffHeld = false
+	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.PowerOn.For, Request: r.ID, On: true, Text: r.By + ": " + r.Reason})
+	return nil
+}

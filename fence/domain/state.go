@@ -1,0 +1,230 @@
+package domain
+
+import (
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// State is the replicated state. Only Apply, ApplyView and Decode-of-a-snapshot change it; everybody else reads.
+type State struct {
+	// Index is the log index of the last applied entry or view.
+	Index uint64 `json:"index"`
+	// Generation counts cold starts (R10).
+	Generation uint64       `json:"generation"`
+	Feature    int          `json:"feature"`
+	Roster     fence.Roster `json:"roster"`
+	RosterHash string       `json:"roster_hash"`
+	Armed      bool         `json:"armed"`
+	// EverArmed is true since an operator armed for the first time: before that nothing here was ever guarded (start table, "unguarded").
+	EverArmed bool   `json:"ever_armed"`
+	View      View   `json:"view"`
+	Nodes     []Node `json:"nodes"` // sorted by id, one for each node of the roster
+	// Rejected counts entries that were not applied.
+	Rejected uint64 `json:"rejected"`
+}
+
+// View is the installed view. Its epoch is its index.
+type View struct {
+	Index   uint64   `json:"index"`
+	Members []Origin `json:"members"` // sorted by node id
+	Quorate bool     `json:"quorate"`
+}
+
+// Phase is what the domain knows of a node's present life, beside whether it is a victim.
+type Phase string
+
+// The phases. Gone is a committed-stateless life that vanished: nobody's victim.
+const (
+	PhaseAbsent  Phase = "absent"
+	PhaseJoining Phase = "joining"
+	PhaseMember  Phase = "member"
+	PhaseDirty   Phase = "dirty"
+	PhaseLeft    Phase = "left"
+	PhaseGone    Phase = "gone"
+	// PhaseUnguarded is a node with state from before the first installation: it blocks grants and is fenced by nobody.
+	PhaseUnguarded Phase = "unguarded"
+)
+
+// Node is what the domain remembers of one node.
+type Node struct {
+	ID    fence.NodeID `json:"id"`
+	Phase Phase        `json:"phase"`
+	// Life is the newest life that a view or an announcement showed; LifeIndex the index at which it was first seen.
+	Life      fence.Incarnation `json:"life"`
+	LifeIndex uint64            `json:"life_index,omitempty"`
+	// Instance is the daemon of Life that is in the view, "" when it is not.
+	Instance string `json:"instance,omitempty"`
+	// Machine is declared by the roster or learned from the first admitted announcement; evidence must match it (R16).
+	Machine  fence.Machine  `json:"machine"`
+	Watchdog fence.Watchdog `json:"watchdog,omitzero"`
+	Stateful bool           `json:"stateful,omitempty"`
+	// Roster is the hash that the life announced; a life with another one does not act (R5).
+	Roster  string `json:"roster,omitempty"`
+	Feature int    `json:"feature,omitempty"`
+	Version string `json:"version,omitempty"`
+	// Unknown: since a cold start nobody knows whether this node holds state; it must announce itself clean or be fenced (R10).
+	Unknown bool `json:"unknown,omitempty"`
+	// Suspect is the instance that departed in a view without quorum, "" when none did (R30).
+	Suspect string `json:"suspect,omitempty"`
+	// Pending is a clean announcement that waits until the old life is over and nothing is in flight (R9).
+	Pending *Announce `json:"pending,omitempty"`
+	Why     string    `json:"why,omitempty"`
+	Victim  *Victim   `json:"victim,omitempty"`
+	PowerOn *PowerOn  `json:"power_on,omitempty"`
+	OffHeld bool      `json:"off_held,omitempty"`
+	// NextClaim is the number of the next claim on this node; numbers never repeat. Unquiet are ended claims of which something may still be in flight (R9).
+	NextClaim uint64         `json:"next_claim"`
+	Unquiet   []Claim        `json:"unquiet,omitempty"`
+	Last      *fence.Verdict `json:"last,omitempty"`
+	// Ended are the newest boots that a verdict or a new life ended: none of them is ever admitted again.
+	Ended  []string `json:"ended,omitempty"`
+	Proven []string `json:"proven,omitempty"` // mappings proven by a drill
+}
+
+// maxEnded bounds Node.Ended; boot ids are random, so one that is older than eight lives of the same machine comes back only from a restored image.
+const maxEnded = 8
+
+// Victim is an open victim with its operation.
+type Victim struct {
+	fence.Victim
+	Requests []Ask          `json:"requests,omitempty"`
+	Force    bool           `json:"force,omitempty"`
+	Claim    *Claim         `json:"claim,omitempty"`
+	Tried    []fence.NodeID `json:"tried,omitempty"` // actors whose walk failed in this round (R8)
+	Round    int            `json:"round"`           // full rounds in which nobody succeeded
+}
+
+// Ask is one request that an operation serves.
+type Ask struct {
+	ID     string `json:"id"`
+	By     string `json:"by"`
+	Reason string `json:"reason"`
+}
+
+const maxAsks = 16
+
+// PowerOn is the obligation to power a machine on again after its verdict (R9).
+type PowerOn struct {
+	For   fence.Incarnation `json:"for"`
+	Level int               `json:"level"`
+	Claim *Claim            `json:"claim,omitempty"`
+	Tried []fence.NodeID    `json:"tried,omitempty"`
+	Round int               `json:"round"`
+}
+
+// Claim is a committed claim (R7).
+type Claim struct {
+	Number     uint64 `json:"number"`
+	Boot       string `json:"boot"`
+	Actor      Origin `json:"actor"`
+	Index      uint64 `json:"index"`
+	On         bool   `json:"on,omitempty"`
+	DurationMS int64  `json:"duration_ms"`
+	// EffectMS is the longest time by which an effect of its devices may lag (R9).
+	EffectMS int64 `json:"effect_ms"`
+	Answers  bool  `json:"answers,omitempty"`
+}
+
+// New is the state before the first entry, with the roster that bootstrap commits first.
+func New() *State { return &State{} }
+
+// Node returns the node with this id, or nil.
+func (s *State) Node(id fence.NodeID) *Node {
+	i, ok := slices.BinarySearchFunc(s.Nodes, id, func(n Node, id fence.NodeID) int { return int(int64(n.ID) - int64(id)) })
+	if !ok {
+		return nil
+	}
+	return &s.Nodes[i]
+}
+
+// InView returns the daemon of this node that is in the view.
+func (s *State) InView(id fence.NodeID) (Origin, bool) {
+	for _, m := range s.View.Members {
+		if m.Node == id {
+			return m, true
+		}
+	}
+	return Origin{}, false
+}
+
+// Clean reports whether the node is an admitted clean member of the view and no victim.
+func (s *State) Clean(id fence.NodeID) bool {
+	n := s.Node(id)
+	return n != nil && n.Phase == PhaseMember && n.Victim == nil && n.Instance != ""
+}
+
+// Eligible reports whether the node may claim (R8): clean, admitted, no victim, equal roster, no witness.
+func (s *State) Eligible(id fence.NodeID) bool {
+	if !s.Clean(id) {
+		return false
+	}
+	r, ok := s.Roster.Node(id)
+	return ok && !r.Witness && s.Node(id).Roster == s.RosterHash
+}
+
+// Eligibles returns all nodes that may claim, in rank order: ascending node ids.
+func (s *State) Eligibles() []fence.NodeID {
+	var ids []fence.NodeID
+	for _, n := range s.Nodes {
+		if s.Eligible(n.ID) {
+			ids = append(ids, n.ID)
+		}
+	}
+	return ids
+}
+
+// IsOver reports whether this life has a verdict or was replaced by a proven later one. Such a life is never admitted (R16).
+func (s *State) IsOver(i fence.Incarnation) bool {
+	n := s.Node(i.Node)
+	return n != nil && slices.Contains(n.Ended, i.Boot)
+}
+
+// Victims returns the nodes that have an open victim.
+func (s *State) Victims() []*Node {
+	var out []*Node
+	for i := range s.Nodes {
+		if s.Nodes[i].Victim != nil {
+			out = append(out, &s.Nodes[i])
+		}
+	}
+	return out
+}
+
+// Unresolved reports whether any life may hold state and is neither fenced nor clean: while one exists nobody gets a grant (R12, I1).
+func (s *State) Unresolved() []fence.NodeID {
+	var ids []fence.NodeID
+	for _, n := range s.Nodes {
+		r, _ := s.Roster.Node(n.ID)
+		if n.Victim != nil || n.Suspect != "" || (n.Unknown && !r.Witness) || n.Phase == PhaseDirty || n.Phase == PhaseUnguarded {
+			ids = append(ids, n.ID)
+		}
+	}
+	return ids
+}
+
+// Votes sums the votes of the members of the view but for one node (0 for none).
+func (s *State) Votes(without fence.NodeID) int {
+	sum := 0
+	for _, m := range s.View.Members {
+		if r, ok := s.Roster.Node(m.Node); ok && m.Node != without {
+			sum += r.Votes
+		}
+	}
+	return sum
+}
+
+// Judge collects what admissibility of evidence on node n depends on, from committed state alone.
+func (s *State) Judge(n *Node) fence.Judge {
+	r, _ := s.Roster.Node(n.ID)
+	j := fence.Judge{Levels: r.Levels, Devices: s.Roster.Devices, Proven: n.Proven, Watchdog: n.Watchdog, Policy: s.Roster.Policy}
+	for i := range s.Nodes {
+		if o := &s.Nodes[i]; o.ID != n.ID && o.Machine.Known() {
+			j.Others = append(j.Others, o.Machine)
+		}
+	}
+	if n.Victim != nil && n.Victim.Claim != nil {
+		j.Claim = n.Victim.Claim.Number
+	}
+	return j
+}

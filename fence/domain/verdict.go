@@ -1,0 +1,185 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// verdict judges the actor's evidence again, from committed state, and ends the victim (R6, R7, R16). A verdict is valid if its claim is
+// active, its actor a member, the current view quorate.
+func (t *turn) verdict(p Proof) error {
+	if err := t.quorate(); err != nil {
+		return err
+	}
+	if _, err := t.present(); err != nil {
+		return err
+	}
+	n, err := t.node(p.Node)
+	if err != nil {
+		return err
+	}
+	v := n.Victim
+	switch {
+	case v == nil || v.Boot != p.Boot:
+		return fmt.Errorf("%s has no victim of boot %s", t.name(n.ID), fence.ShortBoot(p.Boot))
+	case v.Claim == nil:
+		return errors.New("no claim is active (R7)")
+	case v.Claim.Actor != t.by:
+		return fmt.Errorf("claim %d belongs to %s (R7)", v.Claim.Number, t.name(v.Claim.Actor.Node))
+	case !t.s.Clean(t.by.Node):
+		return fmt.Errorf("%s is no clean member (R7)", t.name(t.by.Node))
+	}
+	if err := checkAttempts(p.Attempts, ""); err != nil {
+		return err
+	}
+	if err := fence.Admissible(v.Victim, p.Evidence, t.s.Judge(n)); err != nil {
+		return err
+	}
+	kind := fence.VerdictReset
+	if v.Action == fence.ActionOff {
+		kind = fence.VerdictOff
+	}
+	verdict := fence.Verdict{Incarnation: v.Incarnation, Kind: kind, Claim: v.Claim.Number, Actor: t.by.Node, Index: t.index, Evidence: p.Evidence}
+	claim, cause, action := *v.Claim, v.Cause, v.Action
+	t.resolve(n, verdict, p.Attempts, p.Times)
+	if n.LifeIndex != 0 && n.LifeIndex < claim.Index {
+		t.end(n, n.Life.Boot) // a life seen before the claim ran on the machine that was read off
+	}
+	switch {
+	case p.Evidence.Kind != fence.EvidencePowerOff:
+	case action == fence.ActionOff:
+		n.OffHeld = true
+	case cause == fence.CauseStartup && p.Evidence.FirstReadOff():
+		// it was off already: a node that nobody knew is not powered on (R10)
+	default:
+		n.PowerOn = &PowerOn{For: v.Incarnation, Level: p.Evidence.Level}
+	}
+	return nil
+}
+
+// resolve ends a victim with a verdict and releases it.
+func (t *turn) resolve(n *Node, v fence.Verdict, as []Attempt, times Times) {
+	victim := n.Victim
+	n.Victim = nil
+	n.Last = &v
+	t.end(n, v.Boot)
+	n.Unknown = false
+	if n.Life == v.Incarnation {
+		n.Stateful = false
+		n.Phase = PhaseAbsent
+	}
+	if n.Instance != "" && !t.s.IsOver(n.Life) && n.Pending == nil {
+		n.Phase, n.Roster, n.Why = PhaseJoining, "", "" // the life that is here now may announce itself again
+	}
+	var request string
+	if len(victim.Requests) > 0 {
+		request = victim.Requests[0].ID
+	}
+	e := Event{Kind: EventVerdict, Node: n.ID, Life: v.Incarnation, Claim: v.Claim, Actor: v.Actor, Cause: victim.Cause, Verdict: n.Last, Request: request, Attempts: as, Times: times}
+	t.emit(e)
+	e.Kind, e.Attempts = EventRelease, nil
+	t.emit(e)
+}
+
+// end remembers that a boot of this node is over.
+func (t *turn) end(n *Node, boot string) {
+	if boot == "" || (fence.Incarnation{Boot: boot}).Unknown() || slices.Contains(n.Ended, boot) {
+		return
+	}
+	n.Ended = append(n.Ended, boot)
+	if len(n.Ended) > maxEnded {
+		n.Ended = slices.Delete(n.Ended, 0, len(n.Ended)-maxEnded)
+	}
+	if n.Life.Boot == boot {
+		n.Pending = nil
+		if n.Phase != PhaseLeft {
+			n.Phase = PhaseAbsent
+		}
+	}
+}
+
+// ack ends a victim on a human's word: this node, this life, a reason, never a member of the view (R19, V9).
+func (t *turn) ack(a Ack) error {
+	if err := t.quorate(); err != nil {
+		return err
+	}
+	if _, err := t.present(); err != nil {
+		return err
+	}
+	n, err := t.node(a.Node)
+	if err != nil {
+		return err
+	}
+	if err := checkTexts(a.By, a.Reason); err != nil {
+		return err
+	}
+	v := n.Victim
+	switch {
+	case v == nil:
+		return fmt.Errorf("%s has no open victim", t.name(n.ID))
+	case v.Boot != a.Boot:
+		return fmt.Errorf("the victim is boot %s, the acknowledgement names %s", fence.ShortBoot(v.Boot), fence.ShortBoot(a.Boot))
+	case n.Instance != "":
+		return fmt.Errorf("%s is in the view: a member is never acknowledged (R19)", t.name(n.ID))
+	case a.Reason == "" || a.By == "":
+		return errors.New("an acknowledgement needs a name and a reason (R19)")
+	}
+	if c := v.Claim; c != nil {
+		n.Unquiet = append(n.Unquiet, *c)
+		t.emit(Event{Kind: EventCanceled, Node: n.ID, Life: v.Incarnation, Claim: c.Number, Actor: c.Actor.Node, Text: "acknowledged by an operator"})
+		v.Claim = nil
+	}
+	t.emit(Event{Kind: EventAck, Node: n.ID, Life: v.Incarnation, Text: a.By + ": " + a.Reason})
+	t.resolve(n, fence.Verdict{
+		Incarnation: v.Incarnation, Kind: fence.VerdictAcknowledged, Actor: t.by.Node, Index: t.index,
+		Evidence: fence.Evidence{Kind: fence.EvidenceOperator, By: a.By, Reason: a.Reason},
+	}, nil, Times{})
+	return nil
+}
+
+// powerDone ends a power-on claim.
+func (t *turn) powerDone(e PowerDone) error {
+	if _, err := t.present(); err != nil {
+		return err
+	}
+	n, err := t.node(e.Node)
+	if err != nil {
+		return err
+	}
+	if err := checkAttempts(e.Attempts, e.Text); err != nil {
+		return err
+	}
+	p := n.PowerOn
+	if p == nil || p.Claim == nil || p.Claim.Number != e.Number || p.Claim.Actor != t.by {
+		return fmt.Errorf("power-on claim %d on %s is not active for %s", e.Number, t.name(n.ID), t.name(t.by.Node))
+	}
+	c := *p.Claim
+	p.Claim = nil
+	if !e.Quiet {
+		n.Unquiet = append(n.Unquiet, c)
+	}
+	if e.OK {
+		n.PowerOn, n.OffHeld = nil, false
+	} else {
+		t.failed(&p.Tried, &p.Round, c.Actor.Node)
+	}
+	t.emit(Event{Kind: EventPowerOn, Node: n.ID, Life: p.For, Claim: c.Number, Actor: c.Actor.Node, On: e.OK, Attempts: e.Attempts, Text: e.Text})
+	t.settle(n)
+	return nil
+}
+
+// discharge ends a power-on obligation because the machine runs already.
+func (t *turn) discharge(n *Node) {
+	p := n.PowerOn
+	if p.Claim != nil {
+		n.Unquiet = append(n.Unquiet, *p.Claim)
+	}
+	n.PowerOn = nil
+	t.emit(Event{Kind: EventPowerOn, Node: n.ID, Life: p.For, On: true, Text: "it runs"})
+}
+
+func itoa(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -1,0 +1,184 @@
+package domain
+
+import (
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// ApplyView applies a view that the membership provider put in the sequence. It is where lives that vanished become victims (R30).
+func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event {
+	if index <= s.Index {
+		return nil
+	}
+	old := s.View
+	s.Index = index
+	members = slices.Clone(members)
+	slices.SortFunc(members, func(a, b Origin) int { return int(int64(a.Node) - int64(b.Node)) })
+	s.View = View{Index: index, Members: members, Quorate: quorate}
+	t := &turn{s: s, index: index}
+	t.emit(Event{Kind: EventView})
+	if continues(old.Members, members) {
+		t.departures(old.Members)
+	} else {
+		t.coldStart()
+	}
+	t.arrivals(old.Members)
+	t.suspects()
+	t.orphans()
+	for i := range s.Nodes {
+		t.settle(&s.Nodes[i])
+	}
+	return t.events
+}
+
+// continues reports whether some daemon of the old view is in the new one: its memory vouches for what was agreed (R10).
+func continues(old, now []Origin) bool {
+	for _, m := range now {
+		if slices.Contains(old, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// coldStart makes every clean node unknown, also those that had left: durable memory adds suspicion and never removes it (R10). Victims stay.
+func (t *turn) coldStart() {
+	t.s.Generation++
+	for i := range t.s.Nodes {
+		n := &t.s.Nodes[i]
+		n.Instance, n.Pending, n.Suspect = "", nil, ""
+		n.Phase, n.Unknown = PhaseAbsent, n.Victim == nil
+	}
+	t.emit(Event{Kind: EventCold, Text: itoa(t.s.Generation)})
+}
+
+// departures handles every daemon of the old view that is not in the new one.
+func (t *turn) departures(old []Origin) {
+	for _, m := range old {
+		if slices.Contains(t.s.View.Members, m) {
+			continue
+		}
+		if n := t.s.Node(m.Node); n != nil && n.Life == m.Incarnation {
+			n.Instance = ""
+			t.departed(n, m.Instance)
+		}
+	}
+}
+
+// departed decides what the end of a life's presence means: a clean leave nothing, a committed-stateless life is gone, every other is a victim (R12, R30).
+func (t *turn) departed(n *Node, instance string) {
+	phase := n.Phase
+	n.Pending = nil
+	switch {
+	case phase == PhaseLeft:
+		return
+	case n.Victim != nil:
+		n.Phase = PhaseAbsent
+		return
+	case phase == PhaseMember && !n.Stateful && t.s.Armed, phase == PhaseJoining:
+		n.Phase = PhaseAbsent
+		if phase == PhaseMember {
+			n.Phase = PhaseGone
+			t.emit(Event{Kind: EventGone, Node: n.ID, Life: n.Life})
+		}
+		return
+	case phase != PhaseMember && phase != PhaseDirty:
+		return
+	}
+	if !t.s.View.Quorate {
+		n.Suspect = instance // keeps its phase: a common view may show continuity
+		return
+	}
+	n.Phase = PhaseAbsent
+	t.makeVictim(n, n.Life, fence.CauseFailed)
+}
+
+// arrivals records every daemon that the old view did not have.
+func (t *turn) arrivals(old []Origin) {
+	for _, m := range t.s.View.Members {
+		n := t.s.Node(m.Node)
+		if n == nil || (slices.Contains(old, m) && n.Instance == m.Instance && n.Life == m.Incarnation) {
+			continue
+		}
+		if n.Life == m.Incarnation && n.Suspect == m.Instance {
+			n.Suspect, n.Instance = "", m.Instance
+			continue
+		}
+		if n.Suspect != "" && t.s.View.Quorate { // another daemon or another life: its memory does not continue what was agreed
+			t.condemn(n)
+		}
+		if n.Life != m.Incarnation {
+			n.Life, n.LifeIndex, n.Stateful = m.Incarnation, t.index, false
+		}
+		n.Instance, n.Pending = m.Instance, nil
+		n.Roster, n.Feature, n.Why = "", 0, ""
+		n.Phase = PhaseJoining
+		if n.PowerOn != nil && !t.s.IsOver(m.Incarnation) {
+			t.discharge(n)
+		}
+		if t.s.IsOver(m.Incarnation) {
+			t.emit(Event{Kind: EventRefused, Node: n.ID, Life: m.Incarnation, Text: "this life has a verdict and is never admitted (R16)"})
+		}
+	}
+}
+
+// condemn makes a suspect a victim, once a quorate view has shown that it did not continue (R30).
+func (t *turn) condemn(n *Node) {
+	n.Suspect, n.Phase = "", PhaseAbsent
+	t.makeVictim(n, n.Life, fence.CauseFailed)
+}
+
+// suspects turns those that departed without quorum into victims once a quorate view shows that they are still away (R30).
+func (t *turn) suspects() {
+	if !t.s.View.Quorate {
+		return
+	}
+	for i := range t.s.Nodes {
+		if n := &t.s.Nodes[i]; n.Suspect != "" && n.Instance == "" {
+			t.condemn(n)
+		}
+	}
+}
+
+// orphans ends claims whose actor is not in the view any more; what they sent may still be in flight (R9).
+func (t *turn) orphans() {
+	for i := range t.s.Nodes {
+		n := &t.s.Nodes[i]
+		if v := n.Victim; v != nil && v.Claim != nil && !t.actorPresent(v.Claim) {
+			t.emit(Event{Kind: EventHandover, Node: n.ID, Life: v.Incarnation, Claim: v.Claim.Number, Actor: v.Claim.Actor.Node, Text: "actor left the view"})
+			n.Unquiet = append(n.Unquiet, *v.Claim)
+			v.Claim = nil
+		}
+		if p := n.PowerOn; p != nil && p.Claim != nil && !t.actorPresent(p.Claim) {
+			t.emit(Event{Kind: EventHandover, Node: n.ID, Life: p.For, Claim: p.Claim.Number, Actor: p.Claim.Actor.Node, On: true, Text: "actor left the view"})
+			n.Unquiet = append(n.Unquiet, *p.Claim)
+			p.Claim = nil
+		}
+	}
+}
+
+func (t *turn) actorPresent(c *Claim) bool {
+	m, ok := t.s.InView(c.Actor.Node)
+	n := t.s.Node(c.Actor.Node)
+	return ok && m == c.Actor && n != nil && n.Victim == nil
+}
+
+// makeVictim names a life a victim at this index. A disarmed cluster only says what it would have done; the node is unknown from then on.
+func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
+	if !t.s.Armed && cause != fence.CauseOperator {
+		n.Unknown, n.Stateful = true, false
+		t.emit(Event{Kind: EventWould, Node: n.ID, Life: life, Cause: cause, Text: "would be a victim, the cluster is not armed"})
+		return
+	}
+	action := fence.ActionReboot
+	if r, ok := t.s.Roster.Node(n.ID); ok && r.Action != "" {
+		action = r.Action
+	}
+	n.Victim = &Victim{Victim: fence.Victim{Incarnation: life, Machine: n.Machine, Cause: cause, Index: t.index, Action: action}}
+	n.Unknown, n.Suspect = false, ""
+	if n.Phase == PhaseMember {
+		n.Phase = PhaseDirty
+	}
+	t.emit(Event{Kind: EventVictim, Node: n.ID, Life: life, Cause: cause})
+}

@@ -1,0 +1,163 @@
+package member
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/operation"
+)
+
+// claims proposes claims on victims and power-on obligations whose turn it is for this node (R8): rank order times the stagger, after the
+// delays that apply, and under the brake (R21).
+func (m *Member) claims() {
+	for i := range m.dom.Nodes {
+		n := &m.dom.Nodes[i]
+		if n.ID == m.cfg.Self.Node {
+			continue
+		}
+		if n.Victim != nil {
+			m.claimVictim(n)
+		} else if n.PowerOn != nil {
+			m.claimPowerOn(n)
+		}
+	}
+}
+
+func (m *Member) claimVictim(n *domain.Node) {
+	v := n.Victim
+	began := m.since.begin(victimMark(v.Incarnation), m.now)
+	mark := fmt.Sprintf("free/%d/%d/%d", n.ID, n.NextClaim, v.Round)
+	if v.Claim != nil || n.Pending != nil || (!m.dom.Armed && !v.Force) {
+		m.since.drop(mark)
+		return
+	}
+	ready := m.since.begin(mark, m.now) + m.myTurn(v.Tried) + pause(v.Round)
+	if v.Cause == fence.CauseFailed {
+		ready = max(ready, began+m.dom.Roster.Timing.PostFailDelayMS)
+	}
+	if m.now < ready {
+		return
+	}
+	answers := m.answers(v)
+	if answers && v.Cause != fence.CauseOperator && len(m.answering) >= m.brakeLimit() {
+		m.held = append(m.held, n.ID)
+		return
+	}
+	s := m.spec(n, &domain.Claim{Number: n.NextClaim})
+	m.propose(fmt.Sprintf("claim/%d/%d", n.ID, n.NextClaim), domain.Entry{Claim: &domain.ClaimEntry{
+		Node: n.ID, Boot: v.Boot, Number: n.NextClaim, DurationMS: operation.Duration(s), Answers: answers,
+	}})
+}
+
+func (m *Member) claimPowerOn(n *domain.Node) {
+	p := n.PowerOn
+	mark := fmt.Sprintf("on/%d/%d/%d", n.ID, n.NextClaim, p.Round)
+	if p.Claim != nil || len(n.Unquiet) > 0 {
+		m.since.drop(mark)
+		return
+	}
+	if m.now < m.since.begin(mark, m.now)+m.myTurn(p.Tried)+pause(p.Round) {
+		return
+	}
+	s := m.spec(n, &domain.Claim{Number: n.NextClaim, On: true})
+	m.propose(fmt.Sprintf("claim/%d/%d", n.ID, n.NextClaim), domain.Entry{Claim: &domain.ClaimEntry{
+		Node: n.ID, Boot: p.For.Boot, Number: n.NextClaim, On: true, DurationMS: operation.Duration(s),
+	}})
+}
+
+// myTurn is how long this node waits because others come before it: its rank among those eligible who have not tried, times the stagger (R8).
+// Who has tried comes after all of them.
+func (m *Member) myTurn(tried []fence.NodeID) int64 {
+	rank, mine := int64(0), int64(0)
+	for _, id := range m.dom.Eligibles() {
+		if slices.Contains(tried, id) {
+			continue
+		}
+		if id == m.cfg.Self.Node {
+			mine = rank
+		}
+		rank++
+	}
+	if slices.Contains(tried, m.cfg.Self.Node) {
+		mine = rank
+	}
+	return mine * m.dom.Roster.Timing.StaggerMS
+}
+
+// pause lies before each full round in which nobody succeeded: nothing before the first two, then up to 15 s. It repeats until done or
+// acknowledged (L1: the status says needs-operator from the first failed round on).
+func pause(round int) int64 {
+	if round <= 1 {
+		return 0
+	}
+	return int64(min(15_000, 500<<min(round-1, 10)))
+}
+
+// brakeLimit is how many victims that still answer may be claimed within the window (R21).
+func (m *Member) brakeLimit() int {
+	return max(1, len(m.dom.View.Members)/4)
+}
+
+// overdue proposes lives that had post_join_delay to announce themselves clean, by this node's own clock (R10, S2.8).
+func (m *Member) overdue() {
+	var lives []fence.Incarnation
+	for i := range m.dom.Nodes {
+		n := &m.dom.Nodes[i]
+		life := m.dom.OverdueLife(n)
+		if life.Zero() || !m.dom.Armed {
+			m.dropOverdue(n.ID)
+			continue
+		}
+		if m.now-m.overdueSince(n.ID, life) >= m.dom.Roster.Timing.PostJoinDelayMS+m.myTurn(nil) {
+			lives = append(lives, life)
+		}
+	}
+	if len(lives) > 0 {
+		m.propose(fmt.Sprintf("overdue/%v", lives), domain.Entry{Overdue: &domain.Overdue{Lives: lives}})
+	}
+}
+
+// quiesce says when nothing of an earlier claim can take effect any more: the actor as soon as its calls returned, anybody after the
+// claim's duration and the longest effect time by its own timer since it applied the claim (R9). It also ends claims that ran out (R8).
+func (m *Member) quiesce() {
+	for i := range m.dom.Nodes {
+		n := &m.dom.Nodes[i]
+		for _, c := range n.Unquiet {
+			m.quiesceOne(n, c)
+		}
+		for _, c := range active(n) {
+			if m.now-m.since.begin(claimMark(n.ID, c.Number), m.now) > c.DurationMS+m.myTurn(nil) && m.dom.Clean(m.cfg.Self.Node) {
+				m.propose(fmt.Sprintf("expire/%d/%d", n.ID, c.Number), domain.Entry{ClaimEnd: &domain.ClaimEnd{
+					Node: n.ID, Number: c.Number, Expired: true, Text: "its duration is over",
+				}})
+			}
+		}
+	}
+}
+
+func (m *Member) quiesceOne(n *domain.Node, c domain.Claim) {
+	key := fmt.Sprintf("returned/%d/%d", n.ID, c.Number)
+	if c.Actor == m.cfg.Self {
+		if r := m.run(n.ID, c.Number); r == nil || (r.done && r.quiet && m.now >= r.effectUntil()) {
+			m.propose(key, domain.Entry{Returned: &domain.Returned{Node: n.ID, Number: c.Number}})
+			return
+		}
+	}
+	if m.now-m.since.begin(claimMark(n.ID, c.Number), m.now) > c.DurationMS+c.EffectMS+m.myTurn(nil) {
+		m.propose(key, domain.Entry{Returned: &domain.Returned{Node: n.ID, Number: c.Number, Elapsed: true}})
+	}
+}
+
+// active returns the claims on a node that are in force.
+func active(n *domain.Node) []domain.Claim {
+	var cs []domain.Claim
+	if n.Victim != nil && n.Victim.Claim != nil {
+		cs = append(cs, *n.Victim.Claim)
+	}
+	if n.PowerOn != nil && n.PowerOn.Claim != nil {
+		cs = append(cs, *n.PowerOn.Claim)
+	}
+	return cs
+}

@@ -1,0 +1,123 @@
+package member
+
+import (
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/operation"
+)
+
+// Input is one of the types below.
+type Input interface{ input() }
+
+// Tick is time passing; it comes at least every tick interval.
+type Tick struct{}
+
+// ViewInstalled is a view in the provider's sequence.
+type ViewInstalled struct {
+	Index   uint64
+	Members []domain.Origin
+	Quorate bool
+}
+
+// EntryCommitted is an entry in the provider's sequence, encoded as domain.Encode does; Number is its proposer's number.
+type EntryCommitted struct {
+	Index  uint64
+	By     domain.Origin
+	Number uint64
+	Data   []byte
+}
+
+// SnapshotInstalled replaces the domain.
+type SnapshotInstalled struct{ State *domain.State }
+
+// ProposalDone is the provider's answer to a Propose: delivered or unknown.
+type ProposalDone struct {
+	Number    uint64
+	Delivered bool
+}
+
+// QuorumLost and QuorumHeld are what the provider tells locally.
+type QuorumLost struct{ Why string }
+
+// QuorumHeld: contact to a quorate view is back.
+type QuorumHeld struct{}
+
+// Heard: a life was heard just now.
+type Heard struct{ By domain.Origin }
+
+// Suspect: nothing heard of a member for the failure timeout, or (Gone false) heard again.
+type Suspect struct {
+	By   domain.Origin
+	Gone bool
+}
+
+// LeaseRenewed: the ping sent at SentMS of this node's clock is acknowledged by a majority (R14).
+type LeaseRenewed struct{ SentMS int64 }
+
+// ReadResult is the end of an operation that StartOperation asked for. Quiet says that all of its calls have returned; otherwise a
+// CallsReturned follows when they have.
+type ReadResult struct {
+	Node   fence.NodeID
+	Claim  uint64
+	Quiet  bool
+	Result operation.Result
+}
+
+// CallsReturned: nothing of this claim's calls is in flight any more (R9).
+type CallsReturned struct {
+	Node  fence.NodeID
+	Claim uint64
+}
+
+// ResidualScanned is the result of a scan that Scan asked for.
+type ResidualScanned struct {
+	Session Session
+	// State says that something of class state was found; Unsure that a probe could not be read, which counts the same (V12).
+	State  bool
+	Unsure bool
+	// Resettable is false where a reset would not clear what was found (R25).
+	Resettable bool
+	Why        string
+}
+
+// SessionWritten answers WriteSession; Err is "" when the record is durable.
+type SessionWritten struct{ Err string }
+
+// ClientRegistered and ClientGone tell of local clients (R12, S4.7).
+type ClientRegistered struct {
+	ID       uint64
+	Name     string
+	Role     string // watch, report
+	Critical bool
+}
+
+// ClientGone: the client's connection ended.
+type ClientGone struct{ ID uint64 }
+
+// Requested is something an administrator or a client asks to have proposed. Reply identifies the asker; Answer effects carry it.
+type Requested struct {
+	Reply uint64
+	Entry domain.Entry
+}
+
+// ConfigChanged: this node's own file was read again; its roster's hash is compared with the committed one (R5).
+type ConfigChanged struct{ RosterHash string }
+
+func (Tick) input()              {}
+func (ViewInstalled) input()     {}
+func (EntryCommitted) input()    {}
+func (SnapshotInstalled) input() {}
+func (ProposalDone) input()      {}
+func (QuorumLost) input()        {}
+func (QuorumHeld) input()        {}
+func (Heard) input()             {}
+func (Suspect) input()           {}
+func (LeaseRenewed) input()      {}
+func (ReadResult) input()        {}
+func (CallsReturned) input()     {}
+func (ResidualScanned) input()   {}
+func (SessionWritten) input()    {}
+func (ClientRegistered) input()  {}
+func (ClientGone) input()        {}
+func (Requested) input()         {}
+func (ConfigChanged) input()     {}

@@ -1,0 +1,212 @@
+package member
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+)
+
+// What this node remembers locally. All of it is bounded by nodes, open claims and open proposals, never by history.
+
+type scan struct {
+	asked  int64
+	stint  uint64
+	have   bool
+	result ResidualScanned
+}
+
+type session struct {
+	want           Session
+	asked, written bool
+}
+
+// heard is when a daemon was last heard.
+type heard struct {
+	by domain.Origin
+	at int64
+}
+
+// heardKeepMS is how long a life that nobody hears is remembered.
+const heardKeepMS = 10 * 60 * 1000
+
+// hear notes presence. A life that has a verdict and is heard all the same is the worst news there is: alarm (R16).
+func (m *Member) hear(by domain.Origin) {
+	for i := range m.heard {
+		if m.heard[i].by == by {
+			m.heard[i].at = m.now
+			m.alarm(by)
+			return
+		}
+	}
+	m.heard = append(m.heard, heard{by: by, at: m.now})
+	m.alarm(by)
+}
+
+func (m *Member) alarm(by domain.Origin) {
+	mark := fmt.Sprintf("alarm/%s", by.Incarnation)
+	if !m.dom.IsOver(by.Incarnation) || m.now-m.since.get(mark, m.now-alarmEveryMS) < alarmEveryMS {
+		return
+	}
+	m.since.set(mark, m.now)
+	m.do(Notice{Kind: domain.EventRefused, Node: by.Node, Life: by.Incarnation, Text: "a life that has a verdict was heard (R16)"})
+}
+
+const alarmEveryMS = 10_000
+
+// lastHeard is when a life was last heard by this node, -1 if never in memory.
+func (m *Member) lastHeard(life fence.Incarnation) int64 {
+	last := int64(-1)
+	for _, h := range m.heard {
+		if h.by.Incarnation == life {
+			last = max(last, h.at)
+		}
+	}
+	return last
+}
+
+// lastHeardNode is when any life of a node was last heard, -1 if never in memory. A machine that reads off says nothing at all.
+func (m *Member) lastHeardNode(id fence.NodeID) int64 {
+	last := int64(-1)
+	for _, h := range m.heard {
+		if h.by.Node == id {
+			last = max(last, h.at)
+		}
+	}
+	return last
+}
+
+// answers reports whether a victim was heard after it became one and lately: a possible false detection (R21).
+func (m *Member) answers(v *domain.Victim) bool {
+	at := m.lastHeard(v.Incarnation)
+	return at >= 0 && at > m.since.get(victimMark(v.Incarnation), m.now) && m.now-at <= m.dom.Roster.Timing.FailureTimeoutMS
+}
+
+// forget drops what no longer matters.
+func (m *Member) forget() {
+	kept := m.heard[:0]
+	for _, h := range m.heard {
+		if m.now-h.at < heardKeepMS {
+			kept = append(kept, h)
+		}
+	}
+	m.heard = kept
+	window := m.dom.Roster.Policy.BrakeWindowMS
+	for len(m.answering) > 0 && m.now-m.answering[0] > window {
+		m.answering = m.answering[1:]
+	}
+	m.since.prune(m.now)
+}
+
+// marks remember when something began, by this node's own clock, under a name. A mark that nobody touched for a day is dropped.
+type marks struct{ m map[string]int64 }
+
+const markKeepMS = 48 * 60 * 60 * 1000
+
+func (s *marks) set(name string, at int64) {
+	if s.m == nil {
+		s.m = map[string]int64{}
+	}
+	s.m[name] = at
+}
+
+// get returns when name began, or or.
+func (s *marks) get(name string, or int64) int64 {
+	if at, ok := s.m[name]; ok {
+		return at
+	}
+	return or
+}
+
+// begin returns when name began, which is now if it is new.
+func (s *marks) begin(name string, now int64) int64 {
+	if at, ok := s.m[name]; ok {
+		return at
+	}
+	s.set(name, now)
+	return now
+}
+
+func (s *marks) drop(name string) { delete(s.m, name) }
+
+// prune keeps the memory bounded; deleting in map order decides nothing.
+func (s *marks) prune(now int64) {
+	for name, at := range s.m {
+		if now-at > markKeepMS {
+			delete(s.m, name)
+		}
+	}
+}
+
+func claimMark(node fence.NodeID, claim uint64) string {
+	return fmt.Sprintf("claim/%d/%d", node, claim)
+}
+
+func victimMark(life fence.Incarnation) string {
+	return fmt.Sprintf("victim/%d/%s", life.Node, life.Boot)
+}
+
+// grace is since when a life owes its announcement, by this node's clock.
+type grace struct {
+	life       fence.Incarnation
+	generation uint64
+	since      int64
+}
+
+// overdueSince is since when this node waits for the announcement of a life; another life or generation begins anew (S2.7).
+func (m *Member) overdueSince(node fence.NodeID, life fence.Incarnation) int64 {
+	g := grace{life: life, generation: m.dom.Generation, since: m.now}
+	for i := range m.graces {
+		if m.graces[i].life.Node != node {
+			continue
+		}
+		if m.graces[i].life != life || m.graces[i].generation != m.dom.Generation {
+			m.graces[i] = g
+		}
+		return m.graces[i].since
+	}
+	m.graces = append(m.graces, g)
+	return m.now
+}
+
+func (m *Member) dropOverdue(node fence.NodeID) {
+	m.graces = slices.DeleteFunc(m.graces, func(g grace) bool { return g.life.Node == node })
+}
+
+func (m *Member) clientGone(id uint64) {
+	for i, c := range m.clients {
+		if c.ID == id {
+			m.clients = append(m.clients[:i], m.clients[i+1:]...)
+			return
+		}
+	}
+}
+
+// release is a committed release that waits for this node's lease.
+type release struct {
+	index   uint64
+	at      int64
+	verdict fence.Verdict
+}
+
+// maxReleases bounds the queue of releases that wait for a lease; beyond it the oldest is dropped with a notice, clients stay frozen for it.
+const maxReleases = 1024
+
+// release lets go of what this node may tell its clients: only while it holds a lease renewed by a ping sent after it applied that verdict,
+// in a view that contains it, in an armed cluster (R13).
+func (m *Member) release() {
+	if !m.Quorate() || !m.dom.Armed {
+		return
+	}
+	lease := m.leaseSent > 0 && m.now < m.leaseSent+m.dom.Roster.Timing.LeaseMS
+	for lease && len(m.releases) > 0 && m.leaseSent >= m.releases[0].at {
+		r := m.releases[0]
+		m.releases = m.releases[1:]
+		m.do(Release{Life: r.verdict.Incarnation, Verdict: r.verdict})
+	}
+	for len(m.releases) > maxReleases {
+		m.do(Notice{Kind: domain.EventRefused, Node: m.releases[0].verdict.Node, Text: "release dropped: the queue is full and the lease is not renewed"})
+		m.releases = m.releases[1:]
+	}
+}

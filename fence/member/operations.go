@@ -1,0 +1,153 @@
+package member
+
+import (
+	"fmt"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/operation"
+)
+
+// run is an operation of this node, from its claim until nothing of it matters any more.
+type run struct {
+	node      fence.NodeID
+	claim     uint64
+	on        bool
+	life      fence.Incarnation
+	cancelled bool
+	done      bool
+	quiet     bool
+	result    operation.Result
+}
+
+func (r *run) effectUntil() int64 { return r.result.EffectUntilMS }
+
+func (m *Member) run(node fence.NodeID, claim uint64) *run {
+	for _, r := range m.running {
+		if r.node == node && r.claim == claim {
+			return r
+		}
+	}
+	return nil
+}
+
+// operations starts what this node has claimed, cancels what it may not go on with, and proposes what came of it.
+func (m *Member) operations() {
+	for i := range m.dom.Nodes {
+		n := &m.dom.Nodes[i]
+		for _, c := range active(n) {
+			if c.Actor == m.cfg.Self && m.run(n.ID, c.Number) == nil {
+				m.begin(n, c)
+			}
+		}
+	}
+	kept := m.running[:0]
+	for _, r := range m.running {
+		n := m.dom.Node(r.node)
+		inForce := m.inForce(n, r)
+		switch {
+		case inForce && r.done:
+			m.conclude(n, r)
+		case !inForce && !r.done && !r.cancelled:
+			r.cancelled = true
+			m.do(CancelOperation{Node: r.node, Claim: r.claim, Why: "the claim is not in force any more"})
+		}
+		if inForce || !r.done || !r.quiet || waited(n, r) {
+			kept = append(kept, r)
+		}
+	}
+	m.running = kept
+}
+
+func (m *Member) begin(n *domain.Node, c domain.Claim) {
+	s := m.spec(n, &c)
+	m.running = append(m.running, &run{node: n.ID, claim: c.Number, on: c.On, life: s.Victim.Incarnation})
+	m.do(StartOperation{Spec: s})
+}
+
+func (m *Member) inForce(n *domain.Node, r *run) bool {
+	if n == nil {
+		return false
+	}
+	for _, c := range active(n) {
+		if c.Number == r.claim && c.Actor == m.cfg.Self {
+			return true
+		}
+	}
+	return false
+}
+
+// waited reports whether the domain still waits for this claim's calls (R9).
+func waited(n *domain.Node, r *run) bool {
+	if n == nil {
+		return false
+	}
+	for _, c := range n.Unquiet {
+		if c.Number == r.claim {
+			return true
+		}
+	}
+	return false
+}
+
+// finished takes the end of an operation from the engine.
+func (m *Member) finished(in ReadResult) {
+	if r := m.run(in.Node, in.Claim); r != nil {
+		r.done, r.quiet, r.result = true, r.quiet || in.Quiet, in.Result
+	}
+}
+
+// conclude proposes what an operation in force came to. Proof is proposed only if the actor heard nothing from that life since its first
+// read began (R16 d): that is the actor's own judgement, never Apply's.
+func (m *Member) conclude(n *domain.Node, r *run) {
+	quiet := r.quiet && m.now >= r.effectUntil()
+	if r.on {
+		m.propose(fmt.Sprintf("on-done/%d/%d", r.node, r.claim), domain.Entry{PowerOn: &domain.PowerDone{
+			Node: r.node, Number: r.claim, OK: r.result.Proven, Quiet: quiet, Text: bound(r.result.FailedText), Attempts: attempts(r.result),
+		}})
+		return
+	}
+	if r.result.Proven {
+		if m.lastHeardNode(r.node) < silentFrom(r.result) {
+			m.propose(fmt.Sprintf("verdict/%d/%d", r.node, r.claim), domain.Entry{Verdict: &domain.Proof{
+				Node: r.node, Boot: r.life.Boot, Evidence: r.result.Evidence, Attempts: attempts(r.result),
+				Times: domain.Times{OffMS: r.result.OffMS - r.result.StartedMS, VerifyMS: r.result.FinishedMS - r.result.OffMS},
+			}})
+			return
+		}
+		m.do(Notice{Kind: domain.EventRefused, Node: r.node, Life: r.life, Text: "it was heard after it read off: the device lies or is another machine's (R16 d)"})
+		r.result.Proven, r.result.FailedText = false, "the life was heard after its device read off (R16 d)"
+	}
+	m.propose(fmt.Sprintf("failed/%d/%d", r.node, r.claim), domain.Entry{ClaimEnd: &domain.ClaimEnd{
+		Node: r.node, Number: r.claim, Quiet: quiet, Text: bound(r.result.FailedText), Attempts: attempts(r.result),
+	}})
+}
+
+// silentFrom is since when the victim must have been silent: the first read of the evidence, or the whole wait for its watchdog (R16 d).
+func silentFrom(r operation.Result) int64 {
+	if len(r.Evidence.Devices) == 0 {
+		return r.FinishedMS - r.Evidence.WaitedMS
+	}
+	first := r.Evidence.Devices[0].First.StartedMS
+	for _, d := range r.Evidence.Devices {
+		first = min(first, d.First.StartedMS)
+	}
+	return first
+}
+
+// attempts carries an operation's attempts into an entry, the newest where there are more than fit.
+func attempts(r operation.Result) []domain.Attempt {
+	as := r.Attempts
+	if len(as) > domain.MaxAttempts {
+		as = as[len(as)-domain.MaxAttempts:]
+	}
+	out := make([]domain.Attempt, 0, len(as))
+	for _, a := range as {
+		device := a.Device
+		if a.Target != "" {
+			device += "[" + a.Target + "]"
+		}
+		out = append(out, domain.Attempt{Level: a.Level, Device: bound(device), Action: string(a.Action), Result: bound(string(a.Result)), Class: string(a.Class), MS: a.MS, Text: bound(a.Text)})
+	}
+	return out
+}

@@ -1,0 +1,102 @@
+package member
+
+import (
+	"fmt"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+)
+
+// proposal is one entry on its way. The key keeps this node from asking twice for the same thing.
+type proposal struct {
+	key      string
+	number   uint64
+	reply    uint64 // of a Requested, 0 for our own
+	answered bool
+	until    int64 // given up, or not to be asked again before
+	done     bool
+}
+
+// How long an outcome is waited for at most, and how long the same thing is not asked again after it was answered.
+const (
+	proposalMS = 15_000
+	againMS    = 500
+)
+
+// propose asks for an entry unless the same thing is on its way or was asked just now.
+func (m *Member) propose(key string, e domain.Entry) {
+	for _, p := range m.proposals {
+		if p.key == key {
+			return
+		}
+	}
+	m.send(proposal{key: key}, e)
+}
+
+func (m *Member) send(p proposal, e domain.Entry) {
+	m.number++
+	p.number, p.until = m.number, m.now+proposalMS
+	m.proposals = append(m.proposals, p)
+	m.do(Propose{Number: p.number, Entry: e})
+}
+
+// maxRequests bounds what administrators may have open at once.
+const maxRequests = 256
+
+// requested proposes what somebody asked for, or answers at once where it cannot be decided here.
+func (m *Member) requested(r Requested) {
+	open := 0
+	for _, p := range m.proposals {
+		if p.reply != 0 {
+			open++
+		}
+	}
+	switch {
+	case open >= maxRequests:
+		m.do(Answer{Reply: r.Reply, Err: fmt.Errorf("%w: %d requests are open", fence.ErrRefused, open)})
+	case r.Entry.Roster == nil && !m.Quorate():
+		m.do(Answer{Reply: r.Reply, Err: fence.ErrNoQuorum})
+	default:
+		m.send(proposal{key: fmt.Sprintf("request/%d", r.Reply), reply: r.Reply}, r.Entry)
+	}
+}
+
+// answer tells the asker what became of its entry.
+func (m *Member) answer(number, index uint64, events []domain.Event, err error) {
+	for i := range m.proposals {
+		p := &m.proposals[i]
+		if p.number == number && p.reply != 0 && !p.answered {
+			p.answered = true
+			m.do(Answer{Reply: p.reply, Events: events, Index: index, Err: err})
+		}
+	}
+}
+
+// proposalDone ends a proposal. What was wished for is still compared with the domain afterwards, so an unknown fate needs no memory.
+func (m *Member) proposalDone(in ProposalDone) {
+	for i := range m.proposals {
+		p := &m.proposals[i]
+		if p.number != in.Number {
+			continue
+		}
+		if p.reply != 0 && !p.answered && !in.Delivered {
+			p.answered = true
+			m.do(Answer{Reply: p.reply, Unknown: true})
+		}
+		p.done, p.until = true, m.now+againMS
+	}
+}
+
+// expireProposals gives up what the provider never answered, and allows what was answered a while ago to be asked again.
+func (m *Member) expireProposals() {
+	kept := m.proposals[:0]
+	for _, p := range m.proposals {
+		switch {
+		case m.now < p.until && !(p.done && p.reply != 0):
+			kept = append(kept, p)
+		case p.reply != 0 && !p.answered:
+			m.do(Answer{Reply: p.reply, Unknown: true})
+		}
+	}
+	m.proposals = kept
+}
