@@ -90,8 +90,8 @@ type Outcome struct {
 	Delivered bool // false: unknown, it may or may not be delivered later
 }
 
-// QuorumLost: this node is not part of a quorate view any more, as far as it can tell; told locally, not an entry. Until the next
-// QuorumHeld or ViewInstalled nothing new is committed here.
+// QuorumLost: this node is not part of a quorate view any more, as far as it can tell; told locally, not an entry. It is over with the next
+// QuorumHeld or ViewInstalled. Before that, entries which the quorate side committed meanwhile may still arrive while this node catches up.
 type QuorumLost struct{ Why string }
 
 // QuorumHeld: contact to a quorate view is back without a new view.
