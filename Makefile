@@ -1,0 +1,72 @@
+# fenced. `make help` lists the targets; CONTRIBUTING.md says when to use which.
+# A target's help is the text behind `##` on its line. Stages, their order and their budgets are in test/verify/stages.go.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO       ?= go
+PROTOC   ?= protoc
+# Without tags, without git or in a checkout of somebody else there is still a version.
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-unknown)
+BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)'
+VERIFY   := $(GO) run ./test/verify -run '$(RUN)' -count '$(or $(COUNT),1)'
+
+# The Go tools, pinned; kept out of go.mod so that they never enter the product's dependencies. test/verify reads these lines.
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.10
+PROTOC_GEN_GO_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1
+
+.PHONY: help deps build demo test verify race lint e2e tools generate clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## install what building and testing need (root on Debian: apt; Go modules)
+	@bash test/verify/deps.sh
+
+build: ## build/fenced, build/fenced-dev, build/plugins/fenced-plugin-*
+	@mkdir -p build/plugins
+	$(BUILD) -o build/ ./cmd/fenced ./cmd/fenced-dev
+	@for p in $$($(GO) list -f '{{if eq .Name "main"}}{{.Dir}}{{end}}' ./plugins/*/); do \
+		echo "$(BUILD) -o build/plugins/fenced-plugin-$${p##*/}"; \
+		$(BUILD) -o "build/plugins/fenced-plugin-$${p##*/}" "$$p"; \
+	done
+
+demo: build ## three daemons on this machine, one dies, is fenced with proof and comes back
+	build/fenced dev --script fail-one
+
+test: ## what a person runs: deps if root on Debian, then build, unit, golden, namespaces (RUN=regex COUNT=n)
+	@bash test/verify/deps.sh --if-root
+	$(VERIFY) -stream -only build,layers,docs,unit,e2e
+
+verify: deps ## everything CI runs, in stages (VERIFY_ONLY=stage,… VERIFY_RESUME=1 keeps what passed on the same sources)
+	$(VERIFY) -only '$(VERIFY_ONLY)' $(if $(VERIFY_RESUME),-resume)
+
+race: ## unit tests under the race detector (RUN=regex COUNT=n)
+	$(VERIFY) -stream -only race
+
+lint: ## golangci-lint with .golangci.yml
+	$(VERIFY) -stream -only lint
+
+e2e: ## daemons in network namespaces with IPMI BMCs, needs root (RUN=regex COUNT=n)
+	$(VERIFY) -stream -only e2e
+
+tools: build/tools/golangci-lint build/tools/protoc-gen-go build/tools/protoc-gen-go-grpc ## the pinned Go tools, in build/tools
+
+build/tools/golangci-lint:
+	GOBIN=$(CURDIR)/build/tools $(GO) install $(GOLANGCI)
+build/tools/protoc-gen-go:
+	GOBIN=$(CURDIR)/build/tools $(GO) install $(PROTOC_GEN_GO)
+build/tools/protoc-gen-go-grpc:
+	GOBIN=$(CURDIR)/build/tools $(GO) install $(PROTOC_GEN_GO_GRPC)
+
+# OUT is where the generated code goes; `make verify` writes it elsewhere and compares.
+OUT ?= .
+generate: build/tools/protoc-gen-go build/tools/protoc-gen-go-grpc ## Go code from plugins/proto/plugin.proto (needs protoc)
+	PATH="$(CURDIR)/build/tools:$$PATH" $(PROTOC) -I . \
+		--go_out='$(OUT)' --go_opt=paths=source_relative \
+		--go-grpc_out='$(OUT)' --go-grpc_opt=paths=source_relative plugins/proto/plugin.proto
+
+clean: ## remove build/
+	rm -rf build

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Installs what building and testing need: Debian packages that are missing (as root) and the Go modules. Asks nothing, reads no stdin.
+# With --if-root a user who may not install is told what is missing, and the tests that need it say SKIP by name.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+exec </dev/null
+
+# command:package; the reason stands beside it because nobody should have to guess.
+want=(
+	git:git                        # the version of a build
+	gcc:gcc                        # the race detector
+	ip:iproute2                    # network namespaces of the end-to-end tests
+	ipmitool:ipmitool              # the bmc plugin's selectable second driver
+	protoc:protobuf-compiler       # `make verify` checks that the generated code is current
+)
+missing=()
+for w in "${want[@]}"; do
+	command -v "${w%%:*}" >/dev/null || [ -x "/usr/sbin/${w%%:*}" ] || [ -x "/sbin/${w%%:*}" ] || missing+=("${w##*:}")
+done
+[ -e /usr/include/stdlib.h ] || missing+=(libc6-dev) # the race detector links with cgo
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+
+if [ ${#missing[@]} -gt 0 ]; then
+	if [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ]; then
+		echo "installing: ${missing[*]}"
+		export DEBIAN_FRONTEND=noninteractive
+		timeout 240 apt-get -qq -o DPkg::Lock::Timeout=120 update
+		timeout 480 apt-get -qq -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}" >/dev/null
+	elif [ "${1:-}" = --if-root ]; then
+		echo "not root on Debian, so not installed: ${missing[*]} (tests that need them say SKIP by name)"
+	else
+		echo "cannot install ${missing[*]}: not root on Debian; install them by hand" >&2
+		exit 1
+	fi
+fi
+
+timeout 480 go mod download

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// e2ePackages and ownStages are not part of the unit stage: they are stages of their own.
+var (
+	e2ePackages = []string{"test/e2e"}
+	ownStages   = []string{"test/e2e", "test/layers", "docs"}
+)
+
+// stages is everything that CI runs, cheap and telling ones first. Budgets are far above what two cores need: they end a hang, no more.
+func stages() []Stage {
+	return []Stage{
+		{Name: "build", Budget: 10 * time.Minute, Do: build},
+		{Name: "vet", Budget: 5 * time.Minute, Do: vet},
+		{Name: "tidy", Budget: 5 * time.Minute, Do: tidy},
+		{Name: "generate", Budget: 5 * time.Minute, Do: generated},
+		{Name: "layers", Budget: 3 * time.Minute, Do: testOnly("./test/layers/...")},
+		{Name: "docs", Budget: 3 * time.Minute, Do: testOnly("./docs/...")},
+		{Name: "unit", Budget: 8 * time.Minute, Do: unit},
+		{Name: "e2e", Budget: 8 * time.Minute, Needs: []string{"build"}, Do: e2e},
+		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
+		{Name: "lint", Budget: 10 * time.Minute, Do: lint},
+		{Name: "race", Budget: 15 * time.Minute, Do: race},
+		{Name: "fuzz", Budget: 10 * time.Minute, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
+		{Name: "cross", Budget: 10 * time.Minute, Do: cross},
+	}
+}
+
+func build(ctx context.Context, b *Bench) error { return b.sh(ctx, "make", "build") }
+
+// vet is the compiler's own opinion and gofmt's.
+func vet(ctx context.Context, b *Bench) error {
+	if err := b.sh(ctx, "go", "vet", "./..."); err != nil {
+		return err
+	}
+	files, err := b.output(ctx, "go", "list", "-f", `{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}} {{end}}{{range .TestGoFiles}}{{$d}}/{{.}} {{end}}{{range .XTestGoFiles}}{{$d}}/{{.}} {{end}}`, "./...")
+	if err != nil {
+		return err
+	}
+	bad, err := b.output(ctx, "gofmt", append([]string{"-l"}, strings.Fields(files)...)...)
+	if err == nil && bad != "" {
+		err = fmt.Errorf("gofmt would change:\n%s", bad)
+	}
+	return err
+}
+
+func tidy(ctx context.Context, b *Bench) error { return b.sh(ctx, "go", "mod", "tidy", "-diff") }
+
+// generated checks that the committed Go code is what protoc makes of the committed proto.
+func generated(ctx context.Context, b *Bench) error {
+	if _, err := exec.LookPath("protoc"); err != nil {
+		b.Skip("generate", "protoc is not installed")
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "fenced-generate-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := b.sh(ctx, "make", "generate", "OUT="+dir); err != nil {
+		return err
+	}
+	made, err := filepath.Glob(filepath.Join(dir, "plugins", "proto", "*.go"))
+	if err == nil && len(made) == 0 {
+		err = fmt.Errorf("protoc made no Go code")
+	}
+	for _, m := range made {
+		name := filepath.Base(m)
+		// The first lines name the versions of the tools, which differ between distributions and say nothing of the code.
+		derr := b.sh(ctx, "diff", "-u", "-I", "^//.*protoc", filepath.Join("plugins", "proto", name), m)
+		if derr != nil {
+			err = fmt.Errorf("plugins/proto/%s is not current, run make generate: %w", name, derr)
+		}
+	}
+	return err
+}
+
+func testOnly(pattern string) func(context.Context, *Bench) error {
+	return func(ctx context.Context, b *Bench) error {
+		if b.tests != "" {
+			b.tests = "" // RUN chooses among the tests of unit, race and e2e; these are seconds
+		}
+		return b.goTest(ctx, []string{pattern})
+	}
+}
+
+func unit(ctx context.Context, b *Bench) error {
+	pkgs, err := b.packages(ctx, ownStages...)
+	if err != nil {
+		return err
+	}
+	return b.goTest(ctx, pkgs)
+}
+
+func race(ctx context.Context, b *Bench) error {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		b.Skip("race", "gcc is not installed")
+		return nil
+	}
+	pkgs, err := b.packages(ctx, ownStages...)
+	if err != nil {
+		return err
+	}
+	return b.goTest(ctx, pkgs, "-race")
+}
+
+func e2e(ctx context.Context, b *Bench) error {
+	pkgs, err := b.packages(ctx)
+	if err != nil {
+		return err
+	}
+	var chosen []string
+	for _, p := range pkgs {
+		if under(p, e2ePackages) {
+			chosen = append(chosen, p)
+		}
+	}
+	return b.goTest(ctx, chosen)
+}
+
+// demo is the main job by itself, under a minute once it is built.
+func demo(ctx context.Context, b *Bench) error {
+	return b.sh(ctx, filepath.Join(b.root, "build", "fenced"), "dev", "--script", "fail-one")
+}
+
+func lint(ctx context.Context, b *Bench) error {
+	if err := b.sh(ctx, "make", "tools"); err != nil {
+		return err
+	}
+	return b.sh(ctx, filepath.Join(b.root, "build", "tools", "golangci-lint"), "run", "./...")
+}
+
+// cross builds everything that is shipped for both architectures, without cgo.
+func cross(ctx context.Context, b *Bench) error {
+	for _, arch := range []string{"amd64", "arm64"} {
+		env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch}
+		if err := b.exec(ctx, b.Log, env, "go", "build", "-buildvcs=false", "./..."); err != nil {
+			return fmt.Errorf("linux/%s: %w", arch, err)
+		}
+	}
+	return nil
+}
