@@ -42,15 +42,17 @@ const (
 
 // Event is one transition that every member saw at the same index, in the same order.
 type Event struct {
-	Kind    EventKind
-	Node    fence.NodeID
-	Life    fence.Incarnation
-	Claim   uint64
-	Actor   fence.NodeID
-	Cause   fence.Cause
-	On      bool
-	Verdict *fence.Verdict
-	Request string
+	Kind EventKind
+	Node fence.NodeID
+	Life fence.Incarnation
+	// Operation is the number of the operation that this is part of, 0 for none.
+	Operation uint64
+	Claim     uint64
+	Actor     fence.NodeID
+	Cause     fence.Cause
+	On        bool
+	Verdict   *fence.Verdict
+	Request   string
 	// Attempts and Times are those of the entry, for the local history.
 	Attempts []Attempt
 	Times    Times
@@ -87,7 +89,24 @@ type turn struct {
 	events []Event
 }
 
-func (t *turn) emit(e Event) { t.events = append(t.events, e) }
+// emit notes a transition; what belongs to a node's open operation gets its number.
+func (t *turn) emit(e Event) {
+	if n := t.s.Node(e.Node); n != nil && e.Operation == 0 {
+		switch {
+		case n.Victim != nil:
+			e.Operation = n.Victim.ID
+		case n.PowerOn != nil:
+			e.Operation = n.PowerOn.ID
+		}
+	}
+	t.events = append(t.events, e)
+}
+
+// number gives an operation its number.
+func (t *turn) number() uint64 {
+	t.s.Operations++
+	return t.s.Operations
+}
 
 func (t *turn) apply(e Entry) error {
 	switch {

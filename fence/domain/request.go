@@ -35,9 +35,9 @@ func (t *turn) request(r Request) error {
 		return t.join(n, v, r, ask)
 	}
 	if t.satisfied(n, r) {
-		t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.Last.Incarnation, Verdict: n.Last, Request: r.ID, Text: "a fresh verdict satisfies it"})
+		t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.Last.Incarnation, Verdict: n.Last, Operation: n.LastOperation, Request: r.ID, Text: "a fresh verdict satisfies it"})
 		if r.Action == fence.ActionReboot && n.OffHeld {
-			n.PowerOn = &PowerOn{For: n.Last.Incarnation, Level: n.Last.Evidence.Level}
+			n.PowerOn = &PowerOn{ID: n.LastOperation, For: n.Last.Incarnation, Level: n.Last.Evidence.Level}
 		}
 		n.OffHeld = r.Action == fence.ActionOff
 		return nil
@@ -114,7 +114,7 @@ func (t *turn) requestOn(n *Node, r Request) error {
 	case n.Instance != "":
 		return errors.New("the node is in the view: it runs")
 	case n.PowerOn == nil:
-		p := &PowerOn{For: n.Life}
+		p := &PowerOn{ID: t.number(), For: n.Life}
 		if n.Last != nil {
 			p.For, p.Level = n.Last.Incarnation, n.Last.Evidence.Level
 		}

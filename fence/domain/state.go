@@ -20,6 +20,8 @@ type State struct {
 	EverArmed bool   `json:"ever_armed"`
 	View      View   `json:"view"`
 	Nodes     []Node `json:"nodes"` // sorted by id, one for each node of the roster
+	// Operations numbers operations: the same number on every member, never reused.
+	Operations uint64 `json:"operations"`
 	// Rejected counts entries that were not applied.
 	Rejected uint64 `json:"rejected"`
 }
@@ -77,6 +79,8 @@ type Node struct {
 	NextClaim uint64         `json:"next_claim"`
 	Unquiet   []Claim        `json:"unquiet,omitempty"`
 	Last      *fence.Verdict `json:"last,omitempty"`
+	// LastOperation is the operation that Last ended.
+	LastOperation uint64 `json:"last_operation,omitempty"`
 	// Ended are the newest boots that a verdict or a new life ended: none of them is ever admitted again.
 	Ended  []string `json:"ended,omitempty"`
 	Proven []string `json:"proven,omitempty"` // mappings proven by a drill
@@ -88,6 +92,7 @@ const maxEnded = 8
 // Victim is an open victim with its operation.
 type Victim struct {
 	fence.Victim
+	ID       uint64         `json:"id"`
 	Requests []Ask          `json:"requests,omitempty"`
 	Force    bool           `json:"force,omitempty"`
 	Claim    *Claim         `json:"claim,omitempty"`
@@ -106,6 +111,7 @@ const maxAsks = 16
 
 // PowerOn is the obligation to power a machine on again after its verdict (R9).
 type PowerOn struct {
+	ID    uint64            `json:"id"`
 	For   fence.Incarnation `json:"for"`
 	Level int               `json:"level"`
 	Claim *Claim            `json:"claim,omitempty"`

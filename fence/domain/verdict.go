@@ -56,7 +56,7 @@ func (t *turn) verdict(p Proof) error {
 	case cause == fence.CauseStartup && p.Evidence.FirstReadOff():
 		// it was off already: a node that nobody knew is not powered on (R10)
 	default:
-		n.PowerOn = &PowerOn{For: v.Incarnation, Level: p.Evidence.Level}
+		n.PowerOn = &PowerOn{ID: n.LastOperation, For: v.Incarnation, Level: p.Evidence.Level}
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (t *turn) verdict(p Proof) error {
 func (t *turn) resolve(n *Node, v fence.Verdict, as []Attempt, times Times) {
 	victim := n.Victim
 	n.Victim = nil
-	n.Last = &v
+	n.Last, n.LastOperation = &v, victim.ID
 	t.end(n, v.Boot)
 	n.Unknown = false
 	if n.Life == v.Incarnation {
@@ -79,7 +79,7 @@ func (t *turn) resolve(n *Node, v fence.Verdict, as []Attempt, times Times) {
 	if len(victim.Requests) > 0 {
 		request = victim.Requests[0].ID
 	}
-	e := Event{Kind: EventVerdict, Node: n.ID, Life: v.Incarnation, Claim: v.Claim, Actor: v.Actor, Cause: victim.Cause, Verdict: n.Last, Request: request, Attempts: as, Times: times}
+	e := Event{Kind: EventVerdict, Node: n.ID, Life: v.Incarnation, Claim: v.Claim, Actor: v.Actor, Operation: victim.ID, Cause: victim.Cause, Verdict: n.Last, Request: request, Attempts: as, Times: times}
 	t.emit(e)
 	e.Kind, e.Attempts = EventRelease, nil
 	t.emit(e)
@@ -167,7 +167,7 @@ func (t *turn) powerDone(e PowerDone) error {
 	} else {
 		t.failed(&p.Tried, &p.Round, c.Actor.Node)
 	}
-	t.emit(Event{Kind: EventPowerOn, Node: n.ID, Life: p.For, Claim: c.Number, Actor: c.Actor.Node, On: e.OK, Attempts: e.Attempts, Text: e.Text})
+	t.emit(Event{Kind: EventPowerOn, Node: n.ID, Life: p.For, Operation: p.ID, Claim: c.Number, Actor: c.Actor.Node, On: e.OK, Attempts: e.Attempts, Text: e.Text})
 	t.settle(n)
 	return nil
 }
@@ -179,7 +179,7 @@ func (t *turn) discharge(n *Node) {
 		n.Unquiet = append(n.Unquiet, *p.Claim)
 	}
 	n.PowerOn = nil
-	t.emit(Event{Kind: EventPowerOn, Node: n.ID, Life: p.For, On: true, Text: "it runs"})
+	t.emit(Event{Kind: EventPowerOn, Node: n.ID, Life: p.For, Operation: p.ID, On: true, Text: "it runs"})
 }
 
 func itoa(n uint64) string { return strconv.FormatUint(n, 10) }

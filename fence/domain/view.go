@@ -175,7 +175,7 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 	if r, ok := t.s.Roster.Node(n.ID); ok && r.Action != "" {
 		action = r.Action
 	}
-	n.Victim = &Victim{Victim: fence.Victim{Incarnation: life, Machine: n.Machine, Cause: cause, Index: t.index, Action: action}}
+	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: n.Machine, Cause: cause, Index: t.index, Action: action}}
 	n.Unknown, n.Suspect = false, ""
 	if n.Phase == PhaseMember {
 		n.Phase = PhaseDirty
