@@ -1,0 +1,152 @@
+package bmc
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Counts are the commands that arrived in authenticated sessions, done or not, and how often the switch was really moved.
+type Counts struct {
+	Off        int `json:"off"`
+	On         int `json:"on"`
+	Status     int `json:"status"`
+	AppliedOff int `json:"applied_off"`
+	AppliedOn  int `json:"applied_on"`
+}
+
+// Why a command is not done.
+var (
+	errBusy    = errors.New("busy")
+	errRefused = errors.New("refused")
+)
+
+// chassis decides what a command does under the knobs.
+type chassis struct {
+	power Switch
+	log   *slog.Logger
+
+	mu     sync.Mutex // held while the switch moves: a BMC does one thing at a time
+	knobs  Knobs
+	counts Counts
+	limbo  bool  // off was accepted and is not done
+	claim  *bool // what a liar says
+	timers map[*time.Timer]bool
+	closed bool
+}
+
+// set is a Chassis Control that asks for power on or off.
+func (c *chassis) set(ctx context.Context, on bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if on {
+		c.counts.On++
+	} else {
+		c.counts.Off++
+	}
+	k := c.knobs
+	switch {
+	case k.Refuse:
+		return errRefused
+	case c.limbo:
+		return errBusy
+	case k.Ignore:
+		return nil
+	case k.Lie && !on:
+		c.claim = &on
+		return nil
+	case k.Limbo && !on:
+		c.limbo = true
+		if k.LimboFor > 0 {
+			c.later(k.LimboFor, func() { c.limbo = false; _ = c.apply(context.Background(), false) })
+		}
+		return nil
+	case k.Late > 0:
+		c.later(k.Late, func() { _ = c.apply(context.Background(), on) })
+		return nil
+	}
+	c.claim = nil
+	return c.apply(ctx, on)
+}
+
+// on is what a Get Chassis Status says.
+func (c *chassis) on(ctx context.Context) (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts.Status++
+	if c.limbo {
+		return false, errBusy
+	}
+	if c.claim != nil {
+		return *c.claim, nil
+	}
+	return c.power.On(ctx)
+}
+
+// apply moves the switch; c.mu is held.
+func (c *chassis) apply(ctx context.Context, on bool) error {
+	if err := c.power.Set(ctx, on); err != nil {
+		c.log.Error("switch failed", "power", word(on), "err", err)
+		return err
+	}
+	if on {
+		c.counts.AppliedOn++
+	} else {
+		c.counts.AppliedOff++
+	}
+	c.log.Info("switched", "power", word(on))
+	return nil
+}
+
+// later runs f with c.mu held after d, unless the device was closed; c.mu is held.
+func (c *chassis) later(d time.Duration, f func()) {
+	if c.closed {
+		return
+	}
+	var t *time.Timer
+	t = time.AfterFunc(d, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if delete(c.timers, t); !c.closed {
+			f()
+		}
+	})
+	c.timers[t] = true
+}
+
+func (c *chassis) setKnobs(k Knobs) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.knobs = k
+	if !k.Lie {
+		c.claim = nil
+	}
+	if !k.Limbo {
+		c.limbo = false
+	}
+}
+
+func (c *chassis) getKnobs() Knobs {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.knobs
+}
+
+func (c *chassis) getCounts() Counts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.counts
+}
+
+// close ends what was to happen later.
+func (c *chassis) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for t := range c.timers {
+		t.Stop()
+	}
+	clear(c.timers)
+}

@@ -1,0 +1,7 @@
+// Command fenced-dev holds the test devices and the playground's machinery. It is never shipped to production.
+//
+//	fenced-dev bmc    a BMC that speaks real IPMI over UDP, whose power switch runs a command (room: bmc)
+//	fenced-dev power  the power supply of a playground machine (room: machine)
+//
+// This room only turns flags into calls. Start reading at main.go.
+package main
