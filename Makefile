@@ -38,19 +38,19 @@ demo: build ## three daemons on this machine, one dies, is fenced with proof and
 
 test: ## what a person runs: deps if root on Debian, then build, unit, golden, namespaces (RUN=regex COUNT=n)
 	@bash test/verify/deps.sh --if-root
-	$(VERIFY) -stream -only build,layers,docs,unit,e2e
+	@$(VERIFY) -stream -only build,layers,docs,unit,e2e
 
 verify: deps ## everything CI runs, in stages (VERIFY_ONLY=stage,… VERIFY_RESUME=1 keeps what passed on the same sources)
-	$(VERIFY) -only '$(VERIFY_ONLY)' $(if $(VERIFY_RESUME),-resume)
+	@$(VERIFY) -only '$(VERIFY_ONLY)' $(if $(VERIFY_RESUME),-resume)
 
 race: ## unit tests under the race detector (RUN=regex COUNT=n)
-	$(VERIFY) -stream -only race
+	@$(VERIFY) -stream -only race
 
 lint: ## golangci-lint with .golangci.yml
-	$(VERIFY) -stream -only lint
+	@$(VERIFY) -stream -only lint
 
 e2e: ## daemons in network namespaces with IPMI BMCs, needs root (RUN=regex COUNT=n)
-	$(VERIFY) -stream -only e2e
+	@$(VERIFY) -stream -only e2e
 
 tools: build/tools/golangci-lint build/tools/protoc-gen-go build/tools/protoc-gen-go-grpc ## the pinned Go tools, in build/tools
 
