@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +23,8 @@ type History struct {
 	deadline time.Duration
 	disk     disk
 	lane     lane
+
+	turns atomic.Uint64 // odd while the files change their names: readers open both again
 
 	// What follows belongs to whoever holds the lane.
 	h      handle // nil: to be opened
@@ -79,10 +83,18 @@ func (h *History) recover() (Recovery, error) {
 		_ = h.h.Close() // its error says nothing about what is on disk; the file is read now
 		h.h = nil
 	}
-	if _, err := h.scan(h.older(), &r, nil); err != nil {
+	old, cur, err := h.files()
+	if err != nil {
 		return r, err
 	}
-	s, err := h.scan(h.path, &r, nil)
+	s, err := scan(h.older(), old, &r, nil)
+	if err != nil {
+		return r, errors.Join(err, closeIf(cur))
+	}
+	if s.torn > 0 { // only the newer file can have a torn end
+		r.damaged(h.older(), s.lines+1)
+	}
+	s, err = scan(h.path, cur, &r, nil)
 	if err != nil {
 		return r, err
 	}
@@ -160,7 +172,10 @@ func (h *History) turn() error {
 	if err != nil {
 		return err
 	}
-	if err := h.disk.rename(h.path, h.older()); err != nil {
+	h.turns.Add(1)
+	err = h.disk.rename(h.path, h.older())
+	h.turns.Add(1)
+	if err != nil {
 		return err
 	}
 	h.lines = 0
@@ -171,11 +186,53 @@ func (h *History) turn() error {
 // may run beside Append and sees what was on disk when it came there. Damaged lines are skipped; Recovery counted them at opening.
 func (h *History) Each(fn func(entry []byte) error) error {
 	var r Recovery
-	if _, err := h.scan(h.older(), &r, fn); err != nil {
+	old, cur, err := h.files()
+	if err != nil {
 		return err
 	}
-	_, err := h.scan(h.path, &r, fn)
+	if _, err := scan(h.older(), old, &r, fn); err != nil {
+		return errors.Join(err, closeIf(cur))
+	}
+	_, err = scan(h.path, cur, &r, fn)
 	return err
+}
+
+// files opens the older and the newer file of one moment; nil for one that does not exist. Appends turn the files over rarely, so a few tries
+// are enough; after them it gives up rather than show a history with a hole.
+func (h *History) files() (old, cur io.ReadCloser, err error) {
+	for range 100 {
+		turn := h.turns.Load()
+		if old, err = h.openOrNil(h.older()); err != nil {
+			return nil, nil, err
+		}
+		if cur, err = h.openOrNil(h.path); err != nil {
+			return nil, nil, errors.Join(err, closeIf(old))
+		}
+		if turn%2 == 0 && turn == h.turns.Load() {
+			return old, cur, nil
+		}
+		_, _ = closeIf(old), closeIf(cur)
+		time.Sleep(time.Millisecond) // a rename is under way; it is this short
+	}
+	return nil, nil, fmt.Errorf("cannot read %s: %w: it is being turned over", h.path, ErrSlow)
+}
+
+func (h *History) openOrNil(path string) (io.ReadCloser, error) {
+	f, err := h.disk.open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("cannot read %s: %w", path, err)
+	}
+	return f, nil
+}
+
+func closeIf(f io.Closer) error {
+	if f == nil {
+		return nil
+	}
+	return f.Close()
 }
 
 // Last returns the newest n entries, oldest of them first; at most 2·keep are there.
@@ -210,5 +267,3 @@ func (h *History) Close() error {
 		return err
 	})
 }
-
-func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -14,15 +14,11 @@ type scanned struct {
 	torn  int64 // bytes after that
 }
 
-// scan walks through one file of a history and adds to r. A file that does not exist is empty. The last line, and only that one, may be torn:
-// every append is synced before the next begins.
-func (h *History) scan(path string, r *Recovery, fn func([]byte) error) (scanned, error) {
-	f, err := h.disk.open(path)
-	if absent(err) {
+// scan walks through one file of a history, closes it, and adds to r; nil is a file that does not exist. The last line of the newer file, and only
+// that one, may be torn: every append is synced before the next begins.
+func scan(path string, f io.ReadCloser, r *Recovery, fn func([]byte) error) (scanned, error) {
+	if f == nil {
 		return scanned{}, nil
-	}
-	if err != nil {
-		return scanned{}, fmt.Errorf("cannot read %s: %w", path, err)
 	}
 	defer func() { _ = f.Close() }()
 	var s scanned
