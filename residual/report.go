@@ -1,0 +1,101 @@
+package residual
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Class says what a finding means (DESIGN.md).
+type Class string
+
+// The classes. State: shared state is held in this kernel, only a reset clears it; it counts. Access: the shared thing can be reached, which
+// survives a reset. Hint: proves nothing alone.
+const (
+	ClassState  Class = "state"
+	ClassAccess Class = "access"
+	ClassHint   Class = "hint"
+)
+
+// WhatUnknown is Finding.What where a probe could not look: it did not answer, was refused, or found more than it may read (V12).
+const WhatUnknown = "unknown"
+
+// Finding is one thing that was found, or that could not be looked at.
+type Finding struct {
+	Probe string `json:"probe"`
+	Path  string `json:"path"`
+	Class Class  `json:"class"`
+	What  string `json:"what"`
+	Why   string `json:"why"`
+	// Holders are the processes that hold it, as far as they are known.
+	Holders []Holder `json:"holders"`
+	// Reset says that a reset of the machine would clear it. What a reset cannot clear never self-fences (R25).
+	Reset bool `json:"reset"`
+}
+
+// Holder is a process, named so that a later one with the same number is not taken for it.
+type Holder struct {
+	PID       int    `json:"pid"`
+	Comm      string `json:"comm"`
+	StartTime uint64 `json:"starttime"` // clock ticks since boot, as in /proc/PID/stat
+}
+
+// Report is what one scan found. The zero Report is not a clean one: ask Complete.
+type Report struct {
+	// Boot is the boot that was scanned.
+	Boot string `json:"boot"`
+	// Session is the record of this boot; its finding, if it is one, is in Findings too, under ProbeSession.
+	Session  SessionState `json:"session"`
+	Findings []Finding    `json:"findings"`
+	// Probes that ran, whether or not they answered.
+	Probes []string      `json:"probes"`
+	Took   time.Duration `json:"-"`
+}
+
+// Residue returns the findings of class state but for our own session record, which the start table judges in a column of its own.
+func (r Report) Residue() []Finding {
+	var out []Finding
+	for _, f := range r.Findings {
+		if f.Class == ClassState && f.Probe != ProbeSession {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Unknown reports whether a probe could not look at something (exit 96).
+func (r Report) Unknown() bool {
+	for _, f := range r.Findings {
+		if f.What == WhatUnknown {
+			return true
+		}
+	}
+	return false
+}
+
+// ResetClears reports whether a reset would clear all residue; where it is false a reset would only be repeated (R25).
+func (r Report) ResetClears() bool {
+	for _, f := range r.Residue() {
+		if !f.Reset {
+			return false
+		}
+	}
+	return true
+}
+
+// Complete reports whether all probes of a scan are in the report, as they are in every Report that Scan returns.
+func (r Report) Complete() bool { return len(r.Probes) == len(probes) }
+
+// printable makes a name from the kernel fit for a line of log: names may hold line ends and worse.
+func printable(s string) string {
+	const most = 300
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	odd := func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
+	if strings.IndexFunc(s, odd) < 0 {
+		return s
+	}
+	return strconv.Quote(s)
+}
