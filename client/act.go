@@ -42,6 +42,8 @@ type Accepted struct {
 	Done bool `json:"done"`
 	// Seq is the newest event's number before the request: watching from it misses nothing of the operation.
 	Seq uint64 `json:"seq"`
+	// Stream is the run of the daemon that Seq belongs to.
+	Stream string `json:"stream"`
 }
 
 // Ack is a person's word that one life of one node is over and cannot come back (R19).

@@ -20,10 +20,22 @@ type Error struct {
 	Problems []string `json:"problems,omitempty"`
 	// Next is the command to type next, where there is one.
 	Next string `json:"next,omitempty"`
+
+	cause error
 }
 
 // Error is the text with what may help.
 func (e *Error) Error() string { return e.Text }
+
+// Unwrap is the cause on this side of the socket, if there is one.
+func (e *Error) Unwrap() error { return e.cause }
+
+// wrap makes an error that carries an exit code and its cause.
+func wrap(code Code, cause error, format string, args ...any) *Error {
+	e := Errorf(code, format, args...)
+	e.cause = cause
+	return e
+}
 
 // Errorf makes an error that carries an exit code.
 func Errorf(code Code, format string, args ...any) *Error {

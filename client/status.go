@@ -31,6 +31,8 @@ type Status struct {
 	Attention  List[Attention] `json:"attention"`
 	// Seq is the sequence number of the newest event when this was made: watching from it misses nothing.
 	Seq uint64 `json:"seq"`
+	// Stream is the run of the daemon that Seq belongs to.
+	Stream string `json:"stream"`
 }
 
 // Votes says how far the view is from quorum. Source names who counted: roster, corosync.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +42,9 @@ func (f *Feed) Publish(e client.Event) uint64 {
 	e.API, e.By, e.Stream = client.API, f.node, f.stream
 	if e.At.IsZero() {
 		e.At = client.At(time.Now())
+	}
+	if len(e.Text) > maxEventText {
+		e.Text = strings.ToValidUTF8(e.Text[:maxEventText], "")
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,0 +1,85 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+func (s *Server) request(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
+	var q client.Request
+	if err := body(w, r, &q); err != nil {
+		return nil, err
+	}
+	id, err := requestID(q.ID)
+	if err := first(err, action(q.Action), text("node", q.Node, client.MaxName, true), text("boot", q.Boot, client.MaxName, false),
+		text("reason", q.Reason, client.MaxReason, false)); err != nil {
+		return nil, err
+	}
+	// Read first: who watches from here misses nothing of the operation.
+	seq := s.feed.Last()
+	doc, err := s.node.Request(ctx, RequestArgs{ID: id, Node: q.Node, Boot: q.Boot, Action: q.Action, Reason: q.Reason, Force: q.Force, By: by})
+	doc.API, doc.ID, doc.Seq, doc.Stream = client.API, id, seq, s.feed.Stream()
+	return doc, err
+}
+
+func (s *Server) ack(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
+	var q client.Ack
+	if err := body(w, r, &q); err != nil {
+		return nil, err
+	}
+	if err := first(text("node", q.Node, client.MaxName, true), text("boot", q.Boot, client.MaxName, true),
+		text("reason", q.Reason, client.MaxReason, true)); err != nil {
+		return nil, err
+	}
+	doc, err := s.node.Ack(ctx, AckArgs{Node: q.Node, Boot: q.Boot, Reason: q.Reason, By: by})
+	doc.API = client.API
+	return doc, err
+}
+
+func (s *Server) arm(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
+	// A pointer: "{}" must not disarm a cluster.
+	var q struct {
+		Armed  *bool  `json:"armed"`
+		Reason string `json:"reason"`
+	}
+	if err := body(w, r, &q); err != nil {
+		return nil, err
+	}
+	if q.Armed == nil {
+		return nil, client.Errorf(client.CodeUsage, "armed is missing")
+	}
+	if err := text("reason", q.Reason, client.MaxReason, !*q.Armed); err != nil {
+		return nil, err
+	}
+	doc, err := s.node.Arm(ctx, ArmArgs{Armed: *q.Armed, Reason: q.Reason, By: by})
+	doc.API = client.API
+	return doc, err
+}
+
+func (s *Server) apply(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
+	var q client.Apply
+	if err := body(w, r, &q); err != nil {
+		return nil, err
+	}
+	if err := text("reason", q.Reason, client.MaxReason, false); err != nil {
+		return nil, err
+	}
+	doc, err := s.node.Apply(ctx, ApplyArgs{Reason: q.Reason, DryRun: q.DryRun, By: by})
+	doc.API = client.API
+	return doc, err
+}
+
+func (s *Server) bootstrap(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
+	var q client.Bootstrap
+	if err := body(w, r, &q); err != nil {
+		return nil, err
+	}
+	if err := text("cluster", q.Cluster, client.MaxName, true); err != nil {
+		return nil, err
+	}
+	doc, err := s.node.Bootstrap(ctx, BootstrapArgs{Cluster: q.Cluster, By: by})
+	doc.API = client.API
+	return doc, err
+}
