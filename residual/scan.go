@@ -99,7 +99,7 @@ func (s *Scanner) Scan(ctx context.Context) Report {
 				why = "the scan was ended before it answered: " + err.Error()
 			}
 			found = []Finding{looks[i].unknown(p.name, s.o.SystemRoot, why, true)}
-		} else if p.name == ProbeSession {
+		} else if p.name == ProbeSession && looks[i].session != "" {
 			r.Session = looks[i].session // read after the answer, which orders it
 		}
 		r.Probes = append(r.Probes, p.name)
