@@ -35,7 +35,7 @@ type StartOperation struct{ Spec operation.Spec }
 
 // CancelOperation stops asking devices; what is in flight is still waited for.
 type CancelOperation struct {
-	Node  fence.NodeID
+	Life  fence.Incarnation
 	Claim uint64
 	Why   string
 }

@@ -66,6 +66,12 @@ func (m *Member) lastHeard(life fence.Incarnation) int64 {
 	return last
 }
 
+// LastHeard is when any life of a node was last heard, in milliseconds of this node's clock, -1 if never in memory.
+func (m *Member) LastHeard(id fence.NodeID) int64 { return m.lastHeardNode(id) }
+
+// Brake returns how many victims that still answered were claimed within the window, and how many may be (R21).
+func (m *Member) Brake() (count, limit int) { return len(m.answering), m.brakeLimit() }
+
 // lastHeardNode is when any life of a node was last heard, -1 if never in memory. A machine that reads off says nothing at all.
 func (m *Member) lastHeardNode(id fence.NodeID) int64 {
 	last := int64(-1)

@@ -50,7 +50,7 @@ func (m *Member) operations() {
 			m.conclude(n, r)
 		case !inForce && !r.done && !r.cancelled:
 			r.cancelled = true
-			m.do(CancelOperation{Node: r.node, Claim: r.claim, Why: "the claim is not in force any more"})
+			m.do(CancelOperation{Life: r.life, Claim: r.claim, Why: "the claim is not in force any more"})
 		}
 		if inForce || !r.done || !r.quiet || waited(n, r) {
 			kept = append(kept, r)

@@ -1,0 +1,91 @@
+package daemon
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/member"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+// alarm is something that only this node saw and that a person must know of for a while.
+type alarm struct {
+	node fence.NodeID
+	text string
+	at   time.Time
+}
+
+// Alarms are shown for an hour, the newest 32 of them.
+const (
+	alarmFor   = time.Hour
+	alarmsKept = 32
+)
+
+func (d *Daemon) alarm(n member.Notice) {
+	if n.Life.Zero() {
+		return // a rejected entry is counted and logged; the domain's own refusals are shown from the state
+	}
+	for i := range d.alarms {
+		if d.alarms[i].node == n.Node && d.alarms[i].text == n.Text {
+			d.alarms[i].at = time.Now()
+			return
+		}
+	}
+	d.alarms = append(d.alarms, alarm{node: n.Node, text: n.Text, at: time.Now()})
+	if len(d.alarms) > alarmsKept {
+		d.alarms = d.alarms[1:]
+	}
+}
+
+// attention lists what a person should see to, each with the next command to type.
+func (d *Daemon) attention(domainID string, plugins client.Plugins) []client.Attention {
+	dom := d.member.Domain()
+	var out []client.Attention
+	add := func(code, node, text, next string) {
+		out = append(out, client.Attention{Code: code, Node: node, Text: text, Next: next})
+	}
+	switch {
+	case domainID == "":
+		add("E101", "", "this node belongs to no domain yet", "fenced bootstrap, once, on one node; the others join by themselves")
+		return out
+	case dom.Roster.Version == 0:
+		add("E102", "", "no roster is committed yet", "fenced status")
+		return out
+	case !d.member.Quorate():
+		add("E103", "", "no quorum: nothing is fenced, released or granted", "fenced status -o wide")
+	case !dom.Armed:
+		add("W201", "", "the cluster is not armed: no device is touched", "fenced arm")
+	}
+	if dom.RosterHash != d.cfg.Config.Roster.Hash() {
+		add("W202", d.cfg.Config.SelfName, "the file of this node differs from the committed roster: this node does not act", "fenced apply --dry-run")
+	}
+	for i := range dom.Nodes {
+		n := &dom.Nodes[i]
+		name := d.name(n.ID)
+		switch {
+		case n.Victim != nil && n.Victim.Round > 0:
+			add("E104", name, fmt.Sprintf("nobody could prove that %s is off, all levels were tried %d times", name, n.Victim.Round), "fenced history "+name)
+		case n.Phase == domain.PhaseUnguarded:
+			add("W203", name, n.Why, "reboot "+name)
+		case n.Phase == domain.PhaseDirty, n.Why != "" && n.Phase == domain.PhaseJoining:
+			add("W204", name, name+" is not admitted: "+n.Why, "fenced status "+name)
+		case n.Unknown:
+			add("W205", name, "nobody knows whether "+name+" holds state", "start fenced on "+name)
+		}
+	}
+	for _, a := range d.alarms {
+		if time.Since(a.at) < alarmFor {
+			add("E105", d.name(a.node), a.text, "fenced history "+d.name(a.node))
+		}
+	}
+	for _, p := range plugins.Plugins {
+		if p.Error != "" {
+			add("W206", d.cfg.Config.SelfName, "plugin "+p.Name+": "+strings.TrimSpace(p.Error), "fenced plugin list")
+		}
+	}
+	return out
+}

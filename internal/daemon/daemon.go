@@ -1,0 +1,164 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/engine"
+	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/internal/api"
+	"github.com/fenced-project/fenced/internal/config"
+	"github.com/fenced-project/fenced/internal/store"
+	"github.com/fenced-project/fenced/membership"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+// Cluster is the membership provider with what only this daemon needs of it.
+type Cluster interface {
+	membership.Provider
+	// Bootstrap makes the domain and returns its id; an error if there is one already (R3, R4).
+	Bootstrap() (string, error)
+	// Members tells the provider who is in the committed roster.
+	Members(fence.Roster)
+}
+
+// Devices is the plugin host as the daemon uses it.
+type Devices interface {
+	engine.Device
+	Plugins() client.Plugins
+	Close() error
+}
+
+// Config is what a daemon is made of. cmd/fenced fills it; everything is required but Reset, Notify and Logger.
+type Config struct {
+	Config   *config.Config
+	Self     membership.Self
+	Machine  fence.Machine
+	Version  string
+	Provider Cluster
+	Devices  Devices
+	// Scan reads the kernel; it may take as long as its own deadline and runs off the loop.
+	Scan func(context.Context) member.ResidualScanned
+	// Reset ends this machine (R24); nil where nothing may: then a doomed life says so and waits for the others.
+	Reset func(why string) error
+	// Reload reads the configuration again for `fenced apply`.
+	Reload func() (*config.Config, error)
+	// Notify tells systemd; see notify.go.
+	Notify func(state string)
+	// WatchdogEvery is how often systemd wants to hear from the loop, 0 for never.
+	WatchdogEvery time.Duration
+	Now           func() int64 // CLOCK_BOOTTIME in milliseconds
+	Logger        *slog.Logger
+}
+
+// Daemon is one running fenced.
+type Daemon struct {
+	cfg     Config
+	member  *member.Member
+	engine  *engine.Engine
+	feed    *api.Feed
+	inputs  chan any
+	disk    chan func()
+	records *records
+	seen    map[fence.NodeID]seen // since when the loop sees a node in a state; loop only
+	suspect map[fence.NodeID]bool // loop only
+	alarms  []alarm               // loop only
+	replies map[uint64]chan member.Answer
+	reply   uint64
+	beat    atomic.Int64 // Now of the newest turn of the loop
+	done    chan struct{}
+	wg      sync.WaitGroup
+	log     *slog.Logger
+}
+
+type seen struct {
+	state string
+	since time.Time
+}
+
+// inputQueue bounds what waits for the loop from requests, devices and scans; senders wait, never the loop. Provider events have their own.
+const inputQueue = 1024
+
+// New makes a daemon; Run runs it.
+func New(cfg Config) (*Daemon, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Notify == nil {
+		cfg.Notify = func(string) {}
+	}
+	keep := max(cfg.Config.Roster.Policy.HistoryKeep, 1)
+	history, recovery, err := store.OpenHistory(cfg.Config.StateDir+"/history.db", keep, diskDeadline)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open history: %w", err)
+	}
+	d := &Daemon{
+		cfg: cfg, feed: api.NewFeed(cfg.Config.SelfName, cfg.Self.Instance, 0), inputs: make(chan any, inputQueue),
+		disk: make(chan func(), 256), seen: map[fence.NodeID]seen{}, suspect: map[fence.NodeID]bool{},
+		replies: map[uint64]chan member.Answer{}, done: make(chan struct{}), log: cfg.Logger,
+	}
+	if err := recovery.Err(); err != nil {
+		d.log.Warn("history is damaged", "error", err)
+	}
+	d.records = newRecords(history, keep, d)
+	d.member = member.New(member.Config{
+		Self:    domain.Origin{Incarnation: fence.Incarnation{Node: cfg.Self.Node, Boot: cfg.Self.Boot}, Instance: cfg.Self.Instance},
+		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Version: cfg.Version,
+	})
+	d.engine = engine.New(engine.Config{
+		Devices: cfg.Devices, Now: cfg.Now, Report: d.report,
+		Limit: func(device string) int { r, _ := cfg.Config.Roster.Device(device); return r.Limit },
+	})
+	return d, nil
+}
+
+// Feed is the event stream for the API server.
+func (d *Daemon) Feed() *api.Feed { return d.feed }
+
+// Run runs the daemon until ctx ends or the provider closes; then it ends everything it started.
+func (d *Daemon) Run(ctx context.Context) error {
+	d.wg.Go(d.writeDisk)
+	d.wg.Go(func() { d.tellSystemd(ctx) })
+	err := d.loop(ctx)
+	close(d.done)
+	errs := []error{err, d.engine.Close(), d.cfg.Provider.Close(), d.cfg.Devices.Close()}
+	d.wg.Wait()
+	errs = append(errs, d.records.close())
+	return errors.Join(errs...)
+}
+
+// tickEvery is the granularity of every delay that member keeps.
+const tickEvery = 50 * time.Millisecond
+
+// diskDeadline bounds one write of history or session (R20).
+const diskDeadline = 5 * time.Second
+
+// post gives the loop an input; it reports false when the daemon has ended.
+func (d *Daemon) post(in any) bool {
+	select {
+	case d.inputs <- in:
+		return true
+	case <-d.done:
+		return false
+	}
+}
+
+// writeDisk carries out durable writes one after the other, off the loop.
+func (d *Daemon) writeDisk() {
+	for {
+		select {
+		case write := <-d.disk:
+			write()
+		case <-d.done:
+			return
+		}
+	}
+}

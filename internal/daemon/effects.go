@@ -1,0 +1,154 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/fence/operation"
+	"github.com/fenced-project/fenced/internal/store"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+// perform carries out one effect. Nothing here waits.
+func (d *Daemon) perform(e member.Effect) {
+	switch e := e.(type) {
+	case member.Propose:
+		d.propose(e)
+	case member.Answer:
+		if ch := d.replies[e.Reply]; ch != nil {
+			delete(d.replies, e.Reply)
+			ch <- e // has room for its one answer
+		}
+	case member.Scan:
+		d.scan()
+	case member.WriteSession:
+		d.writeSession(e.Session)
+	case member.StartOperation:
+		d.startOperation(e.Spec)
+	case member.CancelOperation:
+		d.engine.Cancel(e.Life, e.Claim, e.Why)
+	case member.Deny:
+		d.cfg.Provider.Deny(e.Life)
+	case member.SelfFence:
+		d.selfFence(e.Why)
+	case member.Transition:
+		d.transition(e)
+	case member.Notice:
+		d.alarm(e)
+		d.note(client.Event{Event: string(e.Kind), Node: d.name(e.Node), Incarnation: e.Life.Boot, Text: e.Text})
+	case member.Release:
+		d.records.released(e.Life, d.cfg.Now())
+		d.note(client.Event{
+			Event: client.EventRelease, Node: d.name(e.Life.Node), Incarnation: e.Life.Boot, Index: e.Verdict.Index, Claim: e.Verdict.Claim,
+			Actor: d.name(e.Verdict.Actor), Verdict: string(e.Verdict.Kind), Operation: d.records.of(e.Life),
+		})
+	}
+}
+
+func (d *Daemon) propose(e member.Propose) {
+	data, err := domain.Encode(e.Entry)
+	if err == nil {
+		err = d.cfg.Provider.Propose(e.Number, data)
+	}
+	if err != nil {
+		d.log.Warn("cannot propose", "number", e.Number, "error", err)
+		d.wg.Go(func() { d.post(member.ProposalDone{Number: e.Number}) })
+	}
+}
+
+// scanDeadline bounds a residual scan as a whole; what did not answer by then counts as dirty (V12).
+const scanDeadline = 20 * time.Second
+
+func (d *Daemon) scan() {
+	d.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), scanDeadline)
+		defer cancel()
+		d.post(d.cfg.Scan(ctx))
+	})
+}
+
+// SessionPath is where the session record of a boot lives. A record of another boot is never read (R26).
+func SessionPath(stateDir, boot string) string { return stateDir + "/session/" + boot + ".json" }
+
+func (d *Daemon) writeSession(s member.Session) {
+	write := func() {
+		answer := member.SessionWritten{}
+		b, err := json.Marshal(s)
+		if err == nil {
+			err = store.NewFile(SessionPath(d.cfg.Config.StateDir, s.Boot), 0o600, diskDeadline).Write(b)
+		}
+		if err != nil {
+			answer.Err = err.Error()
+			d.log.Error("cannot write the session record: this node cannot announce itself", "error", err)
+		} else {
+			d.cfg.Provider.SetDurable(time.Now())
+		}
+		d.post(answer)
+	}
+	select {
+	case d.disk <- write:
+	default:
+		d.wg.Go(func() { d.post(member.SessionWritten{Err: "too many writes wait for the disk"}) })
+	}
+}
+
+func (d *Daemon) startOperation(s operation.Spec) {
+	d.records.started(s, d.cfg.Now())
+	if err := d.engine.Start(s); err != nil {
+		d.log.Error("cannot start operation", "node", d.name(s.Victim.Node), "claim", s.Claim, "error", err)
+		d.wg.Go(func() {
+			d.post(member.ReadResult{Node: s.Victim.Node, Claim: s.Claim, Quiet: true, Result: operation.Result{Ended: operation.EndedFailed, FailedText: err.Error()}})
+		})
+	}
+}
+
+func (d *Daemon) selfFence(why string) {
+	d.note(client.Event{Event: client.EventDirty, Node: d.cfg.Config.SelfName, Incarnation: d.cfg.Self.Boot, Text: "self-fence: " + why})
+	if d.cfg.Reset == nil {
+		d.log.Error("this machine must be reset and nothing here may do it", "why", why)
+		return
+	}
+	d.wg.Go(func() {
+		if err := d.cfg.Reset(why); err != nil {
+			d.log.Error("self-fence failed: this machine is still running", "why", why, "error", err)
+		}
+	})
+}
+
+// note publishes an event line and logs it, once, in the fixed grammar.
+func (d *Daemon) note(e client.Event) {
+	if e.Epoch == 0 {
+		e.Epoch = d.member.Domain().View.Index
+	}
+	e.Simulated = d.cfg.Config.Simulated
+	d.feed.Publish(e)
+	args := []any{"node", e.Node, "epoch", e.Epoch}
+	add := func(key string, value any, set bool) {
+		if set {
+			args = append(args, key, value)
+		}
+	}
+	add("op", e.Operation, e.Operation != 0)
+	add("claim", e.Claim, e.Claim != 0)
+	add("life", e.Incarnation, e.Incarnation != "")
+	add("actor", e.Actor, e.Actor != "")
+	add("cause", e.Cause, e.Cause != "")
+	add("level", e.Level, e.Level != 0)
+	add("device", e.Device, e.Device != "")
+	add("action", e.Action, e.Action != "")
+	add("class", e.Class, e.Class != "")
+	add("result", e.Result, e.Result != "")
+	add("verdict", e.Verdict, e.Verdict != "")
+	if e.Evidence != nil {
+		add("evidence", e.Evidence.Kind, true)
+	}
+	add("members", fmt.Sprint(e.Members), len(e.Members) > 0)
+	add("ms", e.MS, e.MS != 0)
+	add("text", e.Text, e.Text != "")
+	d.log.Info(e.Event, args...)
+}

@@ -1,0 +1,195 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/engine"
+	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/membership"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+// errProviderClosed ends the daemon: without membership it can decide nothing.
+var errProviderClosed = errors.New("membership provider closed")
+
+// loop is the deciding loop. Nothing in it waits for anything but its own channels.
+func (d *Daemon) loop(ctx context.Context) error {
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	events := d.cfg.Provider.Events()
+	for {
+		d.beat.Store(d.cfg.Now())
+		select {
+		case ev, ok := <-events:
+			if !ok {
+				if ctx.Err() != nil {
+					return nil
+				}
+				return errProviderClosed
+			}
+			d.provided(ev)
+		case in := <-d.inputs:
+			switch in := in.(type) {
+			case func():
+				in()
+			case member.Input:
+				d.step(in)
+			}
+		case <-tick.C:
+			d.step(member.Tick{})
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// step feeds the member and carries out what it wants.
+func (d *Daemon) step(in member.Input) {
+	for _, e := range d.member.Step(d.cfg.Now(), in) {
+		d.perform(e)
+	}
+}
+
+// provided turns a provider's event into an input.
+func (d *Daemon) provided(ev membership.Event) {
+	switch ev := ev.(type) {
+	case membership.ViewInstalled:
+		members := make([]domain.Origin, 0, len(ev.View.Members))
+		for _, m := range ev.View.Members {
+			members = append(members, origin(m))
+		}
+		d.step(member.ViewInstalled{Index: ev.Index, Members: members, Quorate: ev.View.Quorate})
+	case membership.Committed:
+		d.step(member.EntryCommitted{Index: ev.Index, By: origin(ev.Proposer), Number: ev.Number, Data: ev.Data})
+	case membership.Outcome:
+		d.step(member.ProposalDone{Number: ev.Number, Delivered: ev.Delivered})
+	case membership.QuorumLost:
+		d.note(client.Event{Event: client.EventFrozen, Text: ev.Why})
+		d.step(member.QuorumLost{Why: ev.Why})
+	case membership.QuorumHeld:
+		d.note(client.Event{Event: client.EventThawed})
+		d.step(member.QuorumHeld{})
+	case membership.Heard:
+		d.step(member.Heard{By: origin(ev.Member)})
+	case membership.Suspect:
+		d.suspected(ev)
+	case membership.LeaseRenewed:
+		d.step(member.LeaseRenewed{SentMS: ev.SentMS})
+	case membership.SnapshotWanted:
+		d.snapshot(ev.Reply)
+	case membership.SnapshotInstalled:
+		d.restore(ev)
+	case membership.Refused:
+		d.note(client.Event{Event: client.EventRefused, Node: ev.Peer, Text: ev.Reason})
+	}
+}
+
+func (d *Daemon) suspected(ev membership.Suspect) {
+	word := client.EventSuspect
+	if !ev.Gone {
+		word = client.EventUnsuspect
+	}
+	d.suspect[ev.Member.Node] = ev.Gone
+	d.note(client.Event{Event: word, Node: d.name(ev.Member.Node), Incarnation: ev.Member.Boot})
+	d.step(member.Suspect{By: origin(ev.Member), Gone: ev.Gone})
+}
+
+// snapshot hands over the domain as of everything read so far. Reply has room for it.
+func (d *Daemon) snapshot(reply chan<- []byte) {
+	b, err := d.member.Domain().Snapshot()
+	if err != nil {
+		d.log.Error("cannot take a snapshot", "error", err)
+		b = nil
+	}
+	select {
+	case reply <- b:
+	default: // the provider gave up waiting
+	}
+}
+
+// restore replaces the domain. A snapshot that does not decode must not be believed: the daemon goes down and says why.
+func (d *Daemon) restore(ev membership.SnapshotInstalled) {
+	state, err := domain.Restore(ev.Data)
+	if err != nil {
+		d.log.Error("cannot install a snapshot: this node knows nothing and takes no duty; see fenced status", "index", ev.Index, "error", err)
+		return
+	}
+	state.Index = max(state.Index, ev.Index)
+	d.step(member.SnapshotInstalled{State: state})
+	d.cfg.Provider.Members(state.Roster)
+	d.records.snapshot(state)
+}
+
+func origin(m membership.Member) domain.Origin {
+	return domain.Origin{Incarnation: m.Incarnation, Instance: m.Instance}
+}
+
+// report takes events of the engine; it runs in the engine's own goroutine, which may wait.
+func (d *Daemon) report(ev engine.Event) {
+	switch ev := ev.(type) {
+	case engine.Finished:
+		d.post(member.ReadResult{Node: ev.Victim.Node, Claim: ev.Claim, Quiet: ev.Quiet, Result: ev.Result})
+	case engine.Returned:
+		d.post(member.CallsReturned{Node: ev.Victim.Node, Claim: ev.Claim})
+	case engine.Progress:
+		d.post(func() { d.records.progress(ev) })
+	case engine.Tried:
+		d.post(func() { d.tried(ev) })
+	}
+}
+
+func (d *Daemon) tried(ev engine.Tried) {
+	d.note(client.Event{
+		Event: client.EventAttempt, Node: d.name(ev.Victim.Node), Incarnation: ev.Victim.Boot, Claim: ev.Claim, Level: ev.Level + 1,
+		Operation: d.operation(ev.Victim.Node), Device: ev.Device, Action: string(ev.Action), Class: string(ev.Class), Result: string(ev.Result), MS: ev.MS, Text: ev.Text,
+	})
+}
+
+// operation is the number of a node's open operation.
+func (d *Daemon) operation(id fence.NodeID) uint64 {
+	n := d.member.Domain().Node(id)
+	switch {
+	case n == nil:
+		return 0
+	case n.Victim != nil:
+		return n.Victim.ID
+	case n.PowerOn != nil:
+		return n.PowerOn.ID
+	}
+	return 0
+}
+
+func (d *Daemon) name(id fence.NodeID) string {
+	if id == 0 {
+		return ""
+	}
+	if n, ok := d.member.Domain().Roster.Node(id); ok {
+		return n.Name
+	}
+	return d.cfg.Config.Roster.Name(id)
+}
+
+// ask runs f in the loop and waits for it, at most until ctx ends.
+func (d *Daemon) ask(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case d.inputs <- func() { f(); close(done) }:
+	case <-d.done:
+		return client.Errorf(client.CodeUnreachable, "the daemon is going down")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-done:
+		return nil
+	case <-d.done:
+		return client.Errorf(client.CodeUnreachable, "the daemon is going down")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,272 @@
+package daemon
+
+import (
+	"encoding/json"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/engine"
+	"github.com/fenced-project/fenced/fence/operation"
+	"github.com/fenced-project/fenced/internal/store"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+// record is one operation as this node saw it: the projection of committed entries that history shows. Only the loop touches it.
+type record struct {
+	line     client.HistoryLine
+	node     fence.NodeID
+	requests []client.Request
+	progress operation.Progress
+	began    int64 // local milliseconds
+	claimed  int64
+	verdict  int64
+	on       int64
+	stored   bool
+}
+
+// records are the newest operations, bounded by history.keep. What is resolved goes to disk, off the loop.
+type records struct {
+	d       *Daemon
+	history *store.History
+	keep    int
+	byID    map[uint64]*record
+	order   []uint64 // ascending
+}
+
+func newRecords(h *store.History, keep int, d *Daemon) *records {
+	r := &records{d: d, history: h, keep: keep, byID: map[uint64]*record{}}
+	lines, err := h.Last(keep)
+	if err != nil {
+		d.log.Warn("cannot read history", "error", err)
+	}
+	for _, b := range lines {
+		var l client.HistoryLine
+		if json.Unmarshal(b, &l) == nil && l.ID != 0 {
+			r.put(&record{line: l, stored: true})
+		}
+	}
+	return r
+}
+
+func (r *records) put(rec *record) {
+	if r.byID[rec.line.ID] == nil {
+		r.order = append(r.order, rec.line.ID)
+		slices.Sort(r.order)
+	}
+	r.byID[rec.line.ID] = rec
+	for len(r.order) > r.keep {
+		delete(r.byID, r.order[0])
+		r.order = r.order[1:]
+	}
+}
+
+// open returns the record of an operation, making one if this is the first that is heard of it.
+func (r *records) open(id uint64, e domain.Event, now int64) *record {
+	if rec := r.byID[id]; rec != nil {
+		if rec.node == 0 { // read from disk
+			rec.node = e.Node
+		}
+		return rec
+	}
+	rec := &record{node: e.Node, began: now, line: client.HistoryLine{
+		API: client.API, ID: id, Victim: r.d.name(e.Node), Incarnation: e.Life.Boot, Cause: string(e.Cause), Started: client.At(time.Now()),
+	}}
+	r.put(rec)
+	return rec
+}
+
+// take projects one committed event.
+func (r *records) take(index uint64, e domain.Event, now int64) {
+	if e.Kind == domain.EventClean {
+		r.rejoined(e, now)
+	}
+	if e.Operation == 0 {
+		return
+	}
+	rec := r.open(e.Operation, e, now)
+	switch e.Kind {
+	case domain.EventVictim:
+		rec.line.Cause = string(e.Cause)
+		if last := r.d.member.LastHeard(e.Node); last >= 0 {
+			rec.line.Times.DetectMS = max(0, now-last)
+		}
+		r.action(rec, e)
+	case domain.EventRequest:
+		r.request(rec, e)
+		r.action(rec, e)
+	case domain.EventClaim:
+		rec.claimed = now
+		rec.line.Actor = r.d.name(e.Actor)
+		if !e.On && rec.line.Times.ClaimMS == 0 {
+			rec.line.Times.ClaimMS = now - rec.began
+		}
+	case domain.EventClaimEnd:
+		rec.attempts(e.Attempts)
+	case domain.EventVerdict:
+		r.resolved(rec, e, now)
+	case domain.EventPowerOn:
+		rec.attempts(e.Attempts)
+		if e.On {
+			rec.on = now
+			rec.line.Times.OnMS = now - rec.verdict
+		}
+	}
+	_ = index
+}
+
+// action copies what the operation is to leave behind.
+func (r *records) action(rec *record, e domain.Event) {
+	n := r.d.member.Domain().Node(e.Node)
+	switch {
+	case n == nil:
+	case n.Victim != nil:
+		rec.line.Action = string(n.Victim.Action)
+	case n.PowerOn != nil:
+		rec.line.Action = client.ActionOn
+	}
+}
+
+// maxRequestsKept bounds the requests remembered of one operation.
+const maxRequestsKept = 16
+
+func (r *records) request(rec *record, e domain.Event) {
+	n := r.d.member.Domain().Node(e.Node)
+	q := client.Request{ID: e.Request, Node: rec.line.Victim, Boot: e.Life.Boot}
+	if n != nil && n.Victim != nil {
+		for _, a := range n.Victim.Requests {
+			if a.ID == e.Request {
+				q.By, q.Reason = a.By, a.Reason
+			}
+		}
+		q.Action = string(n.Victim.Action)
+	}
+	if rec.line.RequestedBy == "" {
+		rec.line.RequestedBy, rec.line.Reason = q.By, q.Reason
+	}
+	if len(rec.requests) < maxRequestsKept {
+		rec.requests = append(rec.requests, q)
+	}
+}
+
+func (r *records) resolved(rec *record, e domain.Event, now int64) {
+	rec.verdict = now
+	rec.attempts(e.Attempts)
+	l := &rec.line
+	l.Finished = client.At(time.Now())
+	l.Verdict, l.Resolution = string(e.Verdict.Kind), client.ResolutionVerdict
+	l.Evidence = evidence(e.Verdict.Evidence)
+	l.Evidence.At = l.Finished
+	l.Times.OffMS, l.Times.VerifyMS = e.Times.OffMS, e.Times.VerifyMS
+	if rec.claimed > 0 {
+		l.Times.VerdictMS = now - rec.claimed
+	}
+	if e.Verdict.Evidence.Kind == fence.EvidenceBootChanged {
+		l.Resolution, l.Verdict = client.ResolutionRejoined, ""
+	}
+	r.store(rec)
+}
+
+// rejoined notes the return of a node after its operation.
+func (r *records) rejoined(e domain.Event, now int64) {
+	for i := len(r.order) - 1; i >= 0; i-- {
+		rec := r.byID[r.order[i]]
+		if rec.node != e.Node || rec.verdict == 0 {
+			continue
+		}
+		if rec.line.Times.RejoinMS == 0 {
+			rec.line.Times.RejoinMS = now - rec.verdict
+			r.store(rec)
+		}
+		return
+	}
+}
+
+func (r *records) released(life fence.Incarnation, now int64) {
+	if rec := r.byID[r.of(life)]; rec != nil && rec.verdict > 0 {
+		rec.line.Times.ReleaseMS = now - rec.verdict
+	}
+}
+
+// of is the number of the newest operation on a life, 0 for none.
+func (r *records) of(life fence.Incarnation) uint64 {
+	for i := len(r.order) - 1; i >= 0; i-- {
+		if rec := r.byID[r.order[i]]; rec.node == life.Node && rec.line.Incarnation == life.Boot {
+			return rec.line.ID
+		}
+	}
+	return 0
+}
+
+func (r *records) started(s operation.Spec, now int64) {
+	if rec := r.byID[r.d.operation(s.Victim.Node)]; rec != nil {
+		rec.claimed, rec.progress = now, operation.Progress{}
+	}
+}
+
+func (r *records) progress(ev engine.Progress) {
+	if rec := r.byID[r.d.operation(ev.Victim.Node)]; rec != nil {
+		rec.progress = ev.Progress
+	}
+}
+
+// maxAttemptsKept bounds the attempts shown of one operation: the newest.
+const maxAttemptsKept = 256
+
+func (rec *record) attempts(as []domain.Attempt) {
+	for _, a := range as {
+		rec.line.Attempts = append(rec.line.Attempts, client.Attempt{
+			Level: a.Level + 1, Device: a.Device, Action: a.Action, Result: a.Result, Class: a.Class, MS: a.MS, Text: a.Text,
+		})
+	}
+	if n := len(rec.line.Attempts); n > maxAttemptsKept {
+		rec.line.Attempts = slices.Clone(rec.line.Attempts[n-maxAttemptsKept:])
+	}
+}
+
+// store writes a resolved operation to disk, off the loop. A full or stalled disk hits only history: the loop goes on (R20).
+func (r *records) store(rec *record) {
+	b, err := json.Marshal(rec.line)
+	if err != nil {
+		return
+	}
+	rec.stored = true
+	write := func() {
+		if err := r.history.Append(b); err != nil {
+			r.d.log.Warn("cannot write history", "error", err)
+		}
+	}
+	select {
+	case r.d.disk <- write:
+	default:
+		r.d.log.Warn("history line dropped: the disk does not keep up", "operation", rec.line.ID)
+	}
+}
+
+// snapshot makes records for operations that a snapshot shows and this node did not see begin.
+func (r *records) snapshot(s *domain.State) {
+	for _, n := range s.Victims() {
+		rec := r.open(n.Victim.ID, domain.Event{Node: n.ID, Life: n.Victim.Incarnation, Cause: n.Victim.Cause}, r.d.cfg.Now())
+		rec.line.Action = string(n.Victim.Action)
+	}
+}
+
+// lines returns copies, the newest last.
+func (r *records) lines(keep func(*record) bool) []client.HistoryLine {
+	var out []client.HistoryLine
+	for _, id := range r.order {
+		if rec := r.byID[id]; keep(rec) {
+			l := rec.line
+			l.API = client.API
+			l.Attempts = slices.Clone(l.Attempts)
+			out = append(out, l)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
+	return out
+}
+
+func (r *records) close() error { return r.history.Close() }

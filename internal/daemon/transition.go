@@ -1,0 +1,99 @@
+package daemon
+
+import (
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/member"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+// transition tells log, history and watchers of committed events, in their order.
+func (d *Daemon) transition(t member.Transition) {
+	for _, e := range t.Events {
+		d.records.take(t.Index, e, d.cfg.Now())
+		if e.Kind == domain.EventRelease {
+			continue // told by the Release effect, behind the lease (R13)
+		}
+		if e.Kind == domain.EventRoster {
+			d.cfg.Provider.Members(d.member.Domain().Roster)
+		}
+		d.note(d.line(t.Index, e))
+		if e.Kind == domain.EventVerdict {
+			d.attemptsOf(e)
+		}
+	}
+}
+
+// line is the event line of a committed event.
+func (d *Daemon) line(index uint64, e domain.Event) client.Event {
+	l := client.Event{
+		Event: string(e.Kind), Node: d.name(e.Node), Index: index, Incarnation: e.Life.Boot, Operation: e.Operation, Claim: e.Claim,
+		Actor: d.name(e.Actor), Cause: string(e.Cause), Request: e.Request, Text: e.Text,
+	}
+	switch e.Kind {
+	case domain.EventView:
+		v := d.member.Domain().View
+		q := v.Quorate
+		l.Quorate, l.Epoch = &q, v.Index
+		for _, m := range v.Members {
+			l.Members = append(l.Members, d.name(m.Node))
+		}
+	case domain.EventClaim, domain.EventClaimEnd, domain.EventHandover:
+		if e.On {
+			l.Action = client.ActionOn
+		}
+	case domain.EventPowerOn:
+		l.Action, l.Result = client.ActionOn, "failed"
+		if e.On {
+			l.Result = "on"
+		}
+	case domain.EventClean:
+		if n := d.member.Domain().Node(e.Node); n != nil {
+			l.Instance = n.Instance
+		}
+	}
+	if e.Verdict != nil {
+		l.Verdict = string(e.Verdict.Kind)
+		ev := evidence(e.Verdict.Evidence)
+		l.Evidence = &ev
+	}
+	return l
+}
+
+// attemptsOf shows the evidence of a verdict as an event of its own on nodes that did not act: they saw none of the attempts.
+func (d *Daemon) attemptsOf(e domain.Event) {
+	if e.Actor == d.cfg.Self.Node {
+		return
+	}
+	for _, a := range e.Attempts {
+		d.note(client.Event{
+			Event: client.EventAttempt, Node: d.name(e.Node), Incarnation: e.Life.Boot, Operation: e.Operation, Claim: e.Claim, Actor: d.name(e.Actor),
+			Level: a.Level + 1, Device: a.Device, Action: a.Action, Class: a.Class, Result: a.Result, MS: a.MS, Text: a.Text,
+		})
+	}
+}
+
+// evidence puts what a verdict rests on in words.
+func evidence(e fence.Evidence) client.Evidence {
+	out := client.Evidence{Kind: string(e.Kind), ReadIndex: e.ReadIndex}
+	for i, p := range e.Devices {
+		if i > 0 {
+			out.Device += "+"
+			out.Detail += "; "
+		}
+		step := fence.Step{Device: p.Device, Target: p.Target}
+		out.Device += step.String()
+		out.Detail += step.String() + " read off twice"
+		if len(p.Final.Identity.UUIDs) > 0 {
+			out.Detail += ", identity " + p.Final.Identity.UUIDs[0]
+		}
+	}
+	switch e.Kind {
+	case fence.EvidenceBootChanged:
+		out.Detail = "boot id " + fence.ShortBoot(e.Boot) + " of the same machine " + e.Machine.UUID
+	case fence.EvidenceOperator:
+		out.Detail = e.By + ": " + e.Reason
+	}
+	return out
+}

@@ -1,0 +1,216 @@
+package daemon
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+// Status implements api.Reader. It is made in the loop, from memory alone.
+func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
+	info := d.cfg.Provider.Info()
+	plugins := d.cfg.Devices.Plugins()
+	var s client.Status
+	err := d.ask(ctx, func() {
+		dom := d.member.Domain()
+		s = client.Status{
+			API: client.API, Cluster: d.cfg.Config.Roster.Cluster, Domain: info.Domain, Node: d.cfg.Config.SelfName, Version: d.cfg.Version,
+			Simulated: d.cfg.Config.Simulated, Armed: dom.Armed, Provider: info.Provider, Epoch: dom.View.Index, Quorate: d.member.Quorate(),
+			Votes:  client.Votes{Have: info.Votes, Need: info.Need, Source: "roster"},
+			Roster: client.RosterState{Version: dom.Roster.Version, Hash: dom.RosterHash, Equal: dom.RosterHash == d.cfg.Config.Roster.Hash()},
+		}
+		if info.Leader != 0 {
+			s.Ring = "leader " + d.name(info.Leader)
+		}
+		for _, w := range info.Waiting {
+			s.Waiting = append(s.Waiting, client.Waiting{What: w.What, For: w.For, Since: client.At(w.Since)})
+		}
+		s.Brake.Count, s.Brake.Limit = d.member.Brake()
+		for _, id := range d.member.Held() {
+			s.Brake.Held = append(s.Brake.Held, d.name(id))
+		}
+		d.nodes(&s)
+		s.Operations = d.operations()
+		s.Attention = d.attention(info.Domain, plugins)
+	})
+	return s, err
+}
+
+// nodes lists the configured nodes, from the committed roster or, before there is one, from this node's file.
+func (d *Daemon) nodes(s *client.Status) {
+	dom := d.member.Domain()
+	roster := dom.Roster
+	if roster.Version == 0 {
+		roster = d.cfg.Config.Roster
+	}
+	for _, r := range roster.Nodes {
+		n := dom.Node(r.ID)
+		if n == nil {
+			n = &domain.Node{ID: r.ID, Phase: domain.PhaseAbsent}
+		}
+		out := client.Node{
+			Name: r.Name, ID: uint32(r.ID), Role: client.RoleNode, State: d.state(n), BootID: n.Life.Boot, Instance: n.Instance, Version: n.Version, Why: n.Why,
+			Watchdog: client.Watchdog{Kind: n.Watchdog.Kind, LeaseMS: n.Watchdog.LeaseMS, HardwareMS: n.Watchdog.HardwareMS},
+		}
+		if r.Witness {
+			out.Role = client.RoleWitness
+			out.Flags = append(out.Flags, client.FlagWitness)
+		}
+		if n.OffHeld {
+			out.Flags = append(out.Flags, client.FlagOffHeld)
+		}
+		if n.Phase == domain.PhaseUnguarded {
+			out.Flags = append(out.Flags, client.FlagUnguarded)
+		}
+		for _, l := range r.Levels {
+			out.Levels = append(out.Levels, levelName(l))
+		}
+		switch out.State {
+		case client.StateMember:
+			out.Residual = "clean"
+		case client.StateDirty:
+			out.Residual = "dirty"
+		}
+		if n.Last != nil {
+			last := &client.LastVerdict{Verdict: string(n.Last.Kind), Evidence: string(n.Last.Evidence.Kind), Operation: n.LastOperation}
+			if rec := d.records.byID[n.LastOperation]; rec != nil {
+				last.At = rec.line.Finished
+			}
+			out.Last = last
+		}
+		out.Since = d.since(r.ID, out.State)
+		s.Nodes = append(s.Nodes, out)
+	}
+}
+
+// since remembers when the loop first saw a node in its present state. Status is asked rarely, so transition calls it too.
+func (d *Daemon) since(id fence.NodeID, state string) client.Time {
+	if s, ok := d.seen[id]; ok && s.state == state {
+		return client.At(s.since)
+	}
+	d.seen[id] = seen{state: state, since: time.Now()}
+	return client.At(d.seen[id].since)
+}
+
+// state is the one word that users see. Unknown is never shown as anything better.
+func (d *Daemon) state(n *domain.Node) string {
+	dom := d.member.Domain()
+	switch {
+	case n.Victim != nil && n.Victim.Round > 0:
+		return client.StateNeedsOperator
+	case n.Victim != nil && n.Victim.Claim != nil:
+		return client.StateFencing
+	case n.Victim != nil:
+		return client.StateFailed
+	case n.Suspect != "", n.Instance != "" && d.suspect[n.ID]:
+		return client.StateSuspect
+	case n.Phase == domain.PhaseMember:
+		return client.StateMember
+	case n.Phase == domain.PhaseJoining:
+		return client.StateJoining
+	case n.Phase == domain.PhaseDirty, n.Phase == domain.PhaseUnguarded:
+		return client.StateDirty
+	case n.Phase == domain.PhaseLeft:
+		return client.StateLeft
+	case n.Unknown:
+		return client.StateUnknown
+	case n.Last != nil && (n.Life == n.Last.Incarnation || dom.IsOver(n.Life)):
+		return client.StateFenced
+	}
+	return client.StateAbsent
+}
+
+func levelName(l fence.Level) string {
+	names := make([]string, 0, len(l.Steps))
+	for _, s := range l.Steps {
+		names = append(names, s.String())
+	}
+	return strings.Join(names, "+")
+}
+
+// operations lists the open operations.
+func (d *Daemon) operations() []client.Operation {
+	dom := d.member.Domain()
+	var out []client.Operation
+	for i := range dom.Nodes {
+		if o := d.openOperation(&dom.Nodes[i]); o != nil {
+			out = append(out, *o)
+		}
+	}
+	return out
+}
+
+// openOperation is the open operation on a node, nil if there is none.
+func (d *Daemon) openOperation(n *domain.Node) *client.Operation {
+	var claim *domain.Claim
+	o := client.Operation{Victim: d.name(n.ID), Phase: client.PhaseWaiting}
+	switch {
+	case n.Victim != nil:
+		v := n.Victim
+		claim = v.Claim
+		o.ID, o.Incarnation, o.Action, o.Cause = v.ID, v.Boot, string(v.Action), string(v.Cause)
+		if len(v.Requests) > 0 {
+			o.RequestedBy = v.Requests[0].By
+		}
+		if claim == nil {
+			o.Why = d.whyNoClaim(n)
+		}
+	case n.PowerOn != nil:
+		p := n.PowerOn
+		claim = p.Claim
+		o.ID, o.Incarnation, o.Action, o.Phase = p.ID, p.For.Boot, client.ActionOn, client.PhasePoweringOn
+		if claim == nil && len(n.Unquiet) > 0 {
+			o.Phase, o.Why = client.PhaseWaiting, "an earlier claim may still have something in flight"
+		}
+	default:
+		return nil
+	}
+	if r, ok := d.member.Domain().Roster.Node(n.ID); ok {
+		o.Levels = len(r.Levels)
+	}
+	rec := d.records.byID[o.ID]
+	if rec != nil {
+		o.Started = rec.line.Started
+	}
+	if claim == nil {
+		return &o
+	}
+	o.Actor = d.name(claim.Actor.Node)
+	if !claim.On {
+		o.Phase = client.PhaseClaimed
+	}
+	if rec != nil && claim.Actor.Node == d.cfg.Self.Node && rec.progress.Phase != "" {
+		p := rec.progress
+		o.Phase, o.Level, o.Step, o.Device, o.Attempt, o.Attempts = string(p.Phase), p.Level+1, p.Step+1, p.Device, p.Attempt, p.Attempts
+		if p.DeadlineMS > 0 {
+			o.DeadlineMS = max(0, p.DeadlineMS-d.cfg.Now())
+		}
+	}
+	return &o
+}
+
+// whyNoClaim says why nobody acts on a victim at this moment.
+func (d *Daemon) whyNoClaim(n *domain.Node) string {
+	dom := d.member.Domain()
+	switch {
+	case !d.member.Quorate():
+		return "no quorum"
+	case !dom.Armed && !n.Victim.Force:
+		return "the cluster is not armed"
+	case n.Pending != nil:
+		return "a clean later life waits until nothing of an earlier claim is in flight"
+	case len(dom.Eligibles()) == 0:
+		return "no member is eligible"
+	}
+	for _, id := range d.member.Held() {
+		if id == n.ID {
+			return "it still answers and the brake is reached"
+		}
+	}
+	return "waiting for a claim"
+}
