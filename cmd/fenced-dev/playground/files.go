@@ -1,0 +1,132 @@
+package playground
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fenced-project/fenced/cmd/fenced-dev/machine"
+)
+
+// clusterName is the cluster's name in every configuration file.
+const clusterName = "playground"
+
+// writeFiles makes the cluster's directory: authkey, and for each node its configuration, its fake system and what its power starts.
+func (c *Cluster) writeFiles() error {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	if err := os.WriteFile(c.path("authkey"), []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600); err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.path("bmc-password"), []byte(bmcPassword+"\n"), 0o600); err != nil {
+		return err
+	}
+	for _, n := range c.nodes {
+		if err := n.writeFiles(); err != nil {
+			return fmt.Errorf("cannot prepare %s: %w", n.Name, err)
+		}
+	}
+	return nil
+}
+
+func (n *Node) writeFiles() error {
+	root := n.path("root")
+	files := map[string]string{
+		"sys/class/dmi/id/product_uuid":  n.uuid + "\n",
+		"sys/class/dmi/id/board_serial":  fmt.Sprintf("FD%04d\n", n.Index),
+		"sys/class/dmi/id/sys_vendor":    "fenced\n",
+		"sys/class/dmi/id/product_name":  "playground machine\n",
+		"sys/class/dmi/id/board_vendor":  "fenced\n",
+		"sys/class/dmi/id/chassis_type":  "17\n",
+		"proc/sys/kernel/random/boot_id": newUUID() + "\n", // power-on writes a new one
+		"proc/sys/kernel/hostname":       n.Name + "\n",
+	}
+	for _, dir := range []string{"sys/kernel/dlm", "sys/fs/gfs2", "dev", "proc", "etc", "run"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	for _, dir := range []string{"run", "state"} {
+		if err := os.MkdirAll(n.path(dir), 0o700); err != nil {
+			return err
+		}
+	}
+	for name, text := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(n.path("fenced.yaml"), []byte(n.cluster.config(n)), 0o640); err != nil {
+		return err
+	}
+	return writeJSON(n.path("start"), n.start())
+}
+
+// start is what power starts on this machine.
+func (n *Node) start() machine.Start {
+	o := n.cluster.opt
+	s := machine.Start{
+		Argv: []string{o.fenced(), "run", "--config", n.path("fenced.yaml"), "--system-root", n.path("root"), "--state-dir", n.path("state"),
+			"--run-dir", n.path("run"), "--plugin-dir", o.plugins(), "--node", n.Name},
+		Env: append([]string{tagEnv + "=" + n.cluster.owner.String(), "HOME=" + n.path("run"), "TMPDIR=" + n.path("run")}, o.Env...),
+		Log: n.path("log"),
+	}
+	if w := n.cluster.net; w.spaces != nil {
+		s.Netns = w.spaces.node(n.Index)
+	}
+	return s
+}
+
+// config is the configuration file of node n. All nodes get the same but for `node:`.
+func (c *Cluster) config(n *Node) string {
+	var b strings.Builder
+	w := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	ft := c.opt.FailureTimeout.Milliseconds()
+	w("# Made by fenced dev. Everything in it is simulated.")
+	w("cluster: %s", clusterName)
+	w("node: %s", n.Name)
+	w("authkey: %s", c.path("authkey"))
+	w("membership: {provider: embedded}")
+	w("timings: {failure_timeout: %dms, ping_interval: %dms, lease: %dms, post_join_delay: %dms, stagger: 200ms}", ft, max(ft/10, 20), 2*ft, 2*ft)
+	w("api: {group: root}")
+	w("log: {level: debug, format: text}")
+	w("nodes:")
+	for _, m := range c.nodes {
+		w("  %s:", m.Name)
+		w("    id: %d", m.Index)
+		w("    address: %q", c.net.nodeAddress(m.Index))
+		w("    levels:")
+		for _, level := range m.levels() {
+			w("      - [%s]", strings.Join(level, ", "))
+		}
+	}
+	w("devices:")
+	for _, m := range c.bmcs {
+		m.config(w)
+	}
+	return b.String()
+}
+
+// newUUID returns a random UUID of version 4.
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
+}
+
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(b, '\n'), 0o644)
+}

@@ -1,0 +1,216 @@
+package playground
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/fenced-project/fenced/client"
+	"github.com/fenced-project/fenced/cmd/fenced-dev/machine"
+)
+
+// Node is one machine of a cluster with the daemon that runs on it.
+type Node struct {
+	cluster *Cluster
+	// Index is its node id, from 1; Name is node-INDEX.
+	Index  int
+	Name   string
+	uuid   string
+	bmcs   []*BMC
+	client *client.Client
+}
+
+// Client speaks to its daemon, over all its lives.
+func (n *Node) Client() *client.Client { return n.client }
+
+// statusTime bounds one question for a status: a frozen daemon accepts connections and says nothing.
+const statusTime = time.Second
+
+// notYet says why this node does not show the named node in a state with a life (any life if ""), "" if it does.
+func (n *Node) notYet(ctx context.Context, name, state, life string) string {
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	s, err := n.client.Status(ctx)
+	if err != nil {
+		return fmt.Sprintf("%s does not answer: %v", n.Name, err)
+	}
+	for _, m := range s.Nodes {
+		if m.Name != name {
+			continue
+		}
+		if m.State != state || (life != "" && m.BootID != life) {
+			return fmt.Sprintf("%s shows %s as %s, life %.8s, and not as %s, life %.8s", n.Name, name, m.State, m.BootID, state, life)
+		}
+		return ""
+	}
+	return fmt.Sprintf("%s does not know %s", n.Name, name)
+}
+
+// Socket is the path of its API socket; it can be reached from every namespace.
+func (n *Node) Socket() string { return n.path("run", "fenced.sock") }
+
+// LogPath is where its daemon's output goes, over all its lives.
+func (n *Node) LogPath() string { return n.path("log") }
+
+// BootID is the boot id of its present or last life.
+func (n *Node) BootID() string {
+	r, err := n.report()
+	if err != nil {
+		return ""
+	}
+	return r.BootID
+}
+
+// PowerOn reports whether the machine has power: the truth, not what a BMC says.
+func (n *Node) PowerOn() bool {
+	r, err := n.report()
+	return err == nil && r.Power == machine.On
+}
+
+func (n *Node) report() (machine.Report, error) {
+	m, err := machine.New(n.path())
+	if err != nil {
+		return machine.Report{}, err
+	}
+	return m.Status()
+}
+
+// Kill ends everything that runs on the machine at once, as a crash of its kernel would: no process says goodbye, power stays on.
+func (n *Node) Kill() error { return n.signal(unix.SIGKILL) }
+
+// Freeze stops everything that runs on the machine; Thaw lets it go on as if no time had passed.
+func (n *Node) Freeze() error { return n.signal(unix.SIGSTOP) }
+
+// Thaw continues after Freeze.
+func (n *Node) Thaw() error { return n.signal(unix.SIGCONT) }
+
+// errNotRunning answers a signal to a machine on which nothing runs.
+var errNotRunning = errors.New("nothing runs on it")
+
+func (n *Node) signal(sig unix.Signal) error {
+	r, err := n.report()
+	if err == nil && !r.Running {
+		err = errNotRunning
+	}
+	if err != nil {
+		return fmt.Errorf("cannot signal %s: %w", n.Name, err)
+	}
+	for _, p := range family(processes(), func(p process) bool { return p.pid == r.Pid }) {
+		if err := unix.Kill(p.pid, sig); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("cannot signal process %d of %s: %w", p.pid, n.Name, err)
+		}
+	}
+	return nil
+}
+
+// Cut takes the node off the cluster network; its BMC and its management link stay. Heal puts it back.
+func (n *Node) Cut() error { return n.cut(clusterPlane, true) }
+
+// Heal ends Cut.
+func (n *Node) Heal() error { return n.cut(clusterPlane, false) }
+
+// CutMgmt takes the node off the management network: it reaches no BMC. HealMgmt puts it back.
+func (n *Node) CutMgmt() error { return n.cut(mgmtPlane, true) }
+
+// HealMgmt ends CutMgmt.
+func (n *Node) HealMgmt() error { return n.cut(mgmtPlane, false) }
+
+func (n *Node) cut(p plane, down bool) error {
+	if err := n.cluster.net.cut(n.Index, p, down); err != nil {
+		return fmt.Errorf("cannot change the %s network of %s: %w", p.suffix, n.Name, err)
+	}
+	return nil
+}
+
+func (n *Node) path(elem ...string) string {
+	return n.cluster.path(append([]string{n.Name}, elem...)...)
+}
+
+// levels are the device names of its levels.
+func (n *Node) levels() [][]string {
+	if f := n.cluster.opt.Levels; f != nil {
+		return f(n.Index)
+	}
+	var out [][]string
+	for _, b := range n.bmcs {
+		out = append(out, []string{b.Name})
+	}
+	return out
+}
+
+// awaitSocket waits until the daemon has made its socket, or has died.
+func (n *Node) awaitSocket(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := os.Stat(n.Socket())
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if r, err := n.report(); err == nil && r.Power == machine.On && !r.Running {
+			return fmt.Errorf("the daemon of %s ended while it started", n.Name)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the daemon of %s made no socket: %w", n.Name, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// LogTails returns the last lines of every log in the cluster's directory, for a message about a failure.
+func (c *Cluster) LogTails(lines int) string {
+	var b strings.Builder
+	paths, _ := filepath.Glob(c.path("*log"))
+	for _, n := range c.nodes {
+		paths = append(paths, n.LogPath())
+	}
+	for _, path := range paths {
+		tail, err := tailOf(path, lines)
+		if err != nil || len(tail) == 0 {
+			continue
+		}
+		rel, _ := filepath.Rel(c.dir, path)
+		fmt.Fprintf(&b, "--- %s\n%s\n", rel, strings.Join(tail, "\n"))
+	}
+	return b.String()
+}
+
+// tailOf returns the last lines of a file, each cut at 500 bytes.
+func tailOf(path string, lines int) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	const most = 256 << 10
+	if st, err := f.Stat(); err == nil && st.Size() > most {
+		if _, err := f.Seek(-most, 2); err != nil {
+			return nil, err
+		}
+	}
+	var tail []string
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		line := s.Text()
+		if len(line) > 500 {
+			line = line[:500] + "…"
+		}
+		if tail = append(tail, line); len(tail) > lines {
+			tail = tail[1:]
+		}
+	}
+	return tail, s.Err()
+}

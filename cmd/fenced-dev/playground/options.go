@@ -1,0 +1,99 @@
+package playground
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Options say what cluster to build. The zero value is the demo's: three nodes on the loopback, one honest BMC each.
+type Options struct {
+	// Nodes is how many; 0 means 3, and embedded membership takes no fewer.
+	Nodes int
+	// Netns gives every node a network namespace of its own, so that networks can be cut (needs root and iproute2).
+	Netns bool
+	// Dir is where everything is put and left; "" means a temporary directory that goes at the end. It must be empty or absent.
+	Dir string
+	// Build is the directory with fenced, fenced-dev and plugins/; "" means that of the running program.
+	Build string
+	// FailureTimeout is how long a silent node is waited for; 0 means 2 s, the product's default.
+	FailureTimeout time.Duration
+	// BMCs lists the BMCs of a node (from 1); nil means one honest BMC.
+	BMCs func(node int) []BMCSpec
+	// Levels lists the levels of a node as lists of device names; nil means one level for each of its BMCs.
+	Levels func(node int) [][]string
+	// Disarmed leaves the cluster as bootstrap made it.
+	Disarmed bool
+	// Env is added to every daemon's environment, K=V.
+	Env []string
+	// Log takes one line for each step of building; nil means none.
+	Log io.Writer
+}
+
+// BMCSpec is one BMC of a node. Its device is called bmc-NODE, and bmc-NODE-b, -c where a node has more.
+type BMCSpec struct {
+	// Knobs are faults from the start (fenced-dev bmc --knob).
+	Knobs []string
+	// GUID is the identity that it gives, "" for that of its node's machine.
+	GUID string
+	// AttemptTimeout and Attempts bound what the daemon tries at it; 0 means 4 s and 1.
+	AttemptTimeout time.Duration
+	Attempts       int
+}
+
+const (
+	defaultNodes          = 3
+	maxNodes              = 9 // 10.88.0.N and the patience of one machine
+	defaultFailureTimeout = 2 * time.Second
+	defaultAttemptTimeout = 4 * time.Second
+)
+
+// fill puts defaults in and refuses what cannot work.
+func (o *Options) fill() error {
+	if o.Nodes == 0 {
+		o.Nodes = defaultNodes
+	}
+	if o.Nodes < defaultNodes || o.Nodes > maxNodes {
+		return fmt.Errorf("a playground has %d to %d nodes, not %d", defaultNodes, maxNodes, o.Nodes)
+	}
+	if o.FailureTimeout == 0 {
+		o.FailureTimeout = defaultFailureTimeout
+	}
+	if o.BMCs == nil {
+		o.BMCs = func(int) []BMCSpec { return []BMCSpec{{}} }
+	}
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
+	if o.Netns {
+		if why := NetnsMissing(); why != "" {
+			return fmt.Errorf("network namespaces: %s", why)
+		}
+	}
+	if o.Build == "" {
+		self, err := selfBinary()
+		if err != nil {
+			return err
+		}
+		o.Build = filepath.Dir(self)
+	}
+	build, err := filepath.Abs(o.Build)
+	if err != nil {
+		return err
+	}
+	o.Build = build
+	var errs []error
+	for _, f := range []string{o.fenced(), o.fencedDev(), o.plugins()} {
+		if _, err := os.Stat(f); err != nil {
+			errs = append(errs, fmt.Errorf("cannot find %s: run `make build`", f))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (o *Options) fenced() string    { return filepath.Join(o.Build, "fenced") }
+func (o *Options) fencedDev() string { return filepath.Join(o.Build, "fenced-dev") }
+func (o *Options) plugins() string   { return filepath.Join(o.Build, "plugins") }
