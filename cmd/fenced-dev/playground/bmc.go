@@ -54,6 +54,7 @@ func (b *BMC) config(w func(string, ...any)) {
 	w("    password_file: %s", b.cluster.path("bmc-password"))
 	w("    attempt_timeout: %dms", timeout.Milliseconds())
 	w("    attempts: %d", attempts)
+	w("    effect: 1s") // its switch moves before it answers, unless a knob delays it
 }
 
 // start runs the process and returns when it listens.

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/fenced-project/fenced/cmd/fenced-dev/machine"
@@ -96,7 +98,7 @@ func (c *Cluster) config(n *Node) string {
 	w("authkey: %s", c.path("authkey"))
 	w("membership: {provider: embedded}")
 	w("timings: {failure_timeout: %dms, ping_interval: %dms, lease: %dms, post_join_delay: %dms, stagger: 200ms}", ft, max(ft/10, 20), 2*ft, 2*ft)
-	w("api: {group: root}")
+	w("api: {group: %q}", ownGroup())
 	w("log: {level: debug, format: text}")
 	w("nodes:")
 	for _, m := range c.nodes {
@@ -113,6 +115,14 @@ func (c *Cluster) config(n *Node) string {
 		m.config(w)
 	}
 	return b.String()
+}
+
+// ownGroup is the group that may act on the daemons' sockets: that of whoever runs the playground.
+func ownGroup() string {
+	if g, err := user.LookupGroupId(strconv.Itoa(os.Getgid())); err == nil {
+		return g.Name
+	}
+	return "root"
 }
 
 // newUUID returns a random UUID of version 4.
