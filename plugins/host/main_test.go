@@ -1,0 +1,59 @@
+package host
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// plugins is the directory of the plugins that the tests run: the real dummy, and one that misbehaves as its options say.
+var plugins string
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "fp")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return 1, err
+	}
+	for name, pkg := range map[string]string{"dummy": "../dummy", "bad": "../plugintest/badplugin"} {
+		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "fenced-plugin-"+name), pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return 1, fmt.Errorf("cannot build %s: %w\n%s", pkg, err, out)
+		}
+	}
+	plugins = dir
+	code := m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			return 1, err
+		}
+	}
+	return code, nil
+}
+
+// slow stretches a test's deadline by FENCED_TEST_SLOW.
+func slow(d time.Duration) time.Duration {
+	f, err := strconv.ParseFloat(os.Getenv("FENCED_TEST_SLOW"), 64)
+	if err != nil || f <= 0 {
+		f = 1
+	}
+	return time.Duration(float64(d) * f)
+}

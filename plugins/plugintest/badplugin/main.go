@@ -1,0 +1,74 @@
+// Command badplugin is a plugin that misbehaves as it is told, to prove the host: at its start by the name of its file
+// (fenced-plugin-bad-garbage prints garbage), in its calls by the options of a device. It is built by tests only and never shipped.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+
+	"github.com/fenced-project/fenced/plugins/proto"
+	"github.com/fenced-project/fenced/plugins/sdk"
+)
+
+func main() {
+	name := strings.TrimPrefix(filepath.Base(os.Args[0]), proto.FilePrefix)
+	switch name {
+	case "bad-garbage": // a megabyte without a line end, then silence
+		_, _ = os.Stdout.WriteString(strings.Repeat("\x1b[31mgarbage\x00", 1<<16))
+		select {}
+	case "bad-silent":
+		time.Sleep(time.Hour)
+	case "bad-exit":
+		fmt.Fprintln(os.Stderr, "cannot find my library")
+		os.Exit(3)
+	case "bad-elsewhere": // would have the daemon talk to any socket of the machine
+		fmt.Println("1|1|unix|/run/dbus/system_bus_socket|grpc|")
+		select {}
+	case "bad-version":
+		serve(map[int]plugin.PluginSet{9: {proto.SetKey: &proto.Glue{Service: sdk.NewServer(bad{name})}}})
+	case "bad-mute": // makes the handshake and never describes itself
+		serve(proto.Sets(mute{}))
+	case "bad-name":
+		name = "another"
+		sdk.Main(bad{name})
+	case "bad-wire": // answers what no sdk would let through
+		serve(proto.Sets(wild{FencePluginServer: sdk.NewServer(bad{name})}))
+	default:
+		sdk.Main(bad{name})
+	}
+}
+
+func serve(sets map[int]plugin.PluginSet) {
+	plugin.Serve(&plugin.ServeConfig{HandshakeConfig: proto.Handshake, VersionedPlugins: sets, GRPCServer: plugin.DefaultGRPCServer,
+		Logger: hclog.NewNullLogger()})
+}
+
+type mute struct {
+	proto.UnimplementedFencePluginServer
+}
+
+func (mute) Describe(context.Context, *proto.DescribeRequest) (*proto.DescribeResponse, error) {
+	select {}
+}
+
+// wild breaks the wire's bounds: what it answers depends on the target.
+type wild struct{ proto.FencePluginServer }
+
+func (w wild) Status(_ context.Context, r *proto.StatusRequest) (*proto.StatusResponse, error) {
+	switch r.Target {
+	case "large":
+		return &proto.StatusResponse{State: "off", Detail: strings.Repeat("x", 4*proto.MaxMessage)}, nil
+	case "class":
+		return &proto.StatusResponse{State: "off", Failure: &proto.Failure{Class: "ok", Text: "a failure that calls itself ok\n\x1b[2J"}}, nil
+	case "state":
+		return &proto.StatusResponse{State: "OFF ", Uuids: make([]string, 1000), Detail: strings.Repeat("y", 1000)}, nil
+	}
+	return nil, fmt.Errorf("a plain gRPC error")
+}
