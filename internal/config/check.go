@@ -11,14 +11,19 @@ func (l *loader) checkNodes() {
 	for i, n := range l.nodes {
 		for _, o := range l.nodes[:i] {
 			if n.ID != 0 && n.ID == o.ID {
-				l.rep.at(valueAt(n.at, "id", n.by), "give every node a number of its own and never give one again", "nodes %s and %s have the same id %d (line %d)", o.Name, n.Name, n.ID, valueAt(o.at, "id", o.by).line)
+				at, first := valueAt(n.at, "id", n.by), valueAt(o.at, "id", o.by)
+				l.rep.at(at, "give every node a number of its own and never give one again",
+					"nodes %s and %s have the same id %d (%s)", o.Name, n.Name, n.ID, first.seen(at))
 			}
 			if n.Address != "" && n.Address == o.Address {
-				l.rep.at(valueAt(n.at, "address", n.by), "give every node its own address or port", "nodes %s and %s have the same address %s (line %d)", o.Name, n.Name, n.Address, valueAt(o.at, "address", o.by).line)
+				at, first := valueAt(n.at, "address", n.by), valueAt(o.at, "address", o.by)
+				l.rep.at(at, "give every node its own address or port",
+					"nodes %s and %s have the same address %s (%s)", o.Name, n.Name, n.Address, first.seen(at))
 			}
-			if n.Machine != nil && o.Machine != nil && fence.NormalUUID(n.Machine.UUID) != "" && fence.NormalUUID(n.Machine.UUID) == fence.NormalUUID(o.Machine.UUID) {
-				at := mapAt(n.at.get("machine"), "", l.rep).n
-				l.rep.at(valueAt(at, "uuid", n.by), "read each from its own machine: /sys/class/dmi/id/product_uuid", "nodes %s and %s have the same machine uuid %s", o.Name, n.Name, n.Machine.UUID)
+			if n.Machine != nil && o.Machine != nil && fence.NormalUUID(n.Machine.UUID) != "" && n.Machine.UUID == o.Machine.UUID {
+				at, first := valueAt(n.at.get("machine"), "uuid", n.by), valueAt(o.at.get("machine"), "uuid", o.by)
+				l.rep.at(at, "read each from its own machine: /sys/class/dmi/id/product_uuid",
+					"nodes %s and %s have the same machine uuid %s (%s)", o.Name, n.Name, n.Machine.UUID, first.seen(at))
 			}
 			if n.Name != o.Name && strings.EqualFold(n.Name, o.Name) {
 				l.rep.warn(n.by, "names are case-sensitive; choose ones that people can tell apart", "nodes %s and %s differ in case only", o.Name, n.Name)

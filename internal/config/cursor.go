@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// reader reads typed values out of a map and reports what does not fit. known is what the map may contain.
+// reader reads typed values out of a map and reports what does not fit.
 type reader struct {
 	n    *node
 	path string
 	rep  *report
 }
 
-// at reads the map under n; a node of another kind is reported and read as empty.
+// mapAt reads the map under n; a node of another kind is reported and read as empty. known is what the map may
+// contain, nothing for a map of names.
 func mapAt(n *node, path string, rep *report, known ...string) reader {
 	r := reader{n: n, path: path, rep: rep}
 	if n == nil {
@@ -23,7 +24,7 @@ func mapAt(n *node, path string, rep *report, known ...string) reader {
 	}
 	if n.kind != mapping {
 		if n.kind != null {
-			rep.at(n, "", "%s must be a map, not %s", path, n.kind)
+			rep.at(n, "write `NAME: VALUE` in lines of their own below it", "%s must be a map, not %s", path, n.kind)
 		}
 		r.n = &node{file: n.file, line: n.line, col: n.col, kind: mapping}
 		return r
@@ -61,7 +62,7 @@ func (r reader) has(name string) bool { return r.n.get(name) != nil }
 // text reads a scalar; "" and false where it is absent, empty or of another kind (the last two are reported).
 func (r reader) text(name string) (string, bool) {
 	v := r.n.get(name)
-	if v == nil {
+	if v == nil || v.bad {
 		return "", false
 	}
 	if v.kind != scalar {

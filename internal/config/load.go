@@ -79,7 +79,7 @@ func readTree(o Options, rep *report) (*node, []string) {
 		rep.order[f] = i
 		text, err := readFile(f)
 		if err != nil {
-			rep.add(Problem{File: f, Text: "cannot read it: " + cause(err), Remedy: readRemedy(err, i == 0)})
+			rep.add(Problem{File: f, Text: "cannot read it: " + cause(err), Remedy: readRemedy(err, f, i == 0)})
 			broken = true
 			continue
 		}
@@ -99,14 +99,16 @@ func readTree(o Options, rep *report) (*node, []string) {
 	return root, files
 }
 
-func readRemedy(err error, main bool) string {
+func readRemedy(err error, path string, main bool) string {
 	switch {
+	case errors.Is(err, errOpenFile):
+		return "chmod o-w " + path
 	case errors.Is(err, os.ErrNotExist) && main:
 		return "write it (configs/fenced.yaml is a sample), or name another with --config or FENCED_CONFIG"
 	case errors.Is(err, os.ErrPermission):
 		return "run as root or as a member of the group that may read it"
 	}
-	return ""
+	return "repair or remove it"
 }
 
 // cause is the error without its path, which the Problem names already.
@@ -238,7 +240,7 @@ func (l *loader) self(top reader) {
 			return
 		}
 	}
-	if l.o.AnyNode {
+	if l.o.AnyNode || len(l.nodes) == 0 {
 		return
 	}
 	remedy := "add it to nodes, or say which node this is with `node: NAME` or FENCED_NODE"

@@ -81,16 +81,18 @@ func (l *loader) checkOutlets() {
 			if e.node == o.node || e.where != o.where || e.id != o.id && e.id != "" && o.id != "" {
 				continue
 			}
-			if pair := [2]string{o.node + "\x00" + o.use.step.String(), e.node + "\x00" + e.use.step.String()}; reported[pair] {
+			pair := [2]string{o.node + "\x00" + o.use.step.String(), e.node + "\x00" + e.use.step.String()}
+			if reported[pair] {
 				continue
-			} else {
-				reported[pair] = true
 			}
+			reported[pair] = true
 			if e.id == o.id {
-				l.rep.at(e.use.at, "give each node its own outlet or system", "nodes %s and %s end at the same system: %s and %s (line %d)", o.node, e.node, o.use.step, e.use.step, o.use.at.line)
+				l.rep.at(e.use.at, "give each node its own outlet or system",
+					"nodes %s and %s end at the same system: %s and %s (%s)", o.node, e.node, o.use.step, e.use.step, o.use.at.seen(e.use.at))
 				continue
 			}
-			l.rep.at(e.use.at, "give each step its target", "nodes %s and %s share the address of %s and %s, and one of them does not say which system there (line %d)", o.node, e.node, o.use.step, e.use.step, o.use.at.line)
+			l.rep.at(e.use.at, "give each step its target",
+				"nodes %s and %s share the address of %s and %s, and one of them does not say which system there (%s)", o.node, e.node, o.use.step, e.use.step, o.use.at.seen(e.use.at))
 		}
 	}
 }

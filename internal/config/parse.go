@@ -24,6 +24,8 @@ const (
 	maxConfDir = 1000
 )
 
+var errOpenFile = errors.New("everybody may write it")
+
 // readFile reads one file of bounded size that only its owner and group can change.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
@@ -38,7 +40,7 @@ func readFile(path string) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, errors.New("it is not a plain file")
 	case info.Mode().Perm()&0o002 != 0:
-		return nil, fmt.Errorf("everybody may write it (mode %04o): chmod o-w %s", info.Mode().Perm(), path)
+		return nil, fmt.Errorf("%w (mode %04o)", errOpenFile, info.Mode().Perm())
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(b) > maxFile {

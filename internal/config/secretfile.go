@@ -53,7 +53,7 @@ func (l *loader) secret(d *deviceEntry, name string, v *node) {
 	if l.o.NoSecrets {
 		return
 	}
-	s, err := readSecret(path)
+	s, err := readSecret(path, 0o007)
 	if err != nil {
 		l.rep.at(v, secretRemedy(err, path), "cannot read secret %s of device %s from %s: %s", quote(name), d.Name, path, cause(err))
 		return
@@ -83,10 +83,10 @@ func (l *loader) secretPath(v *node) (path, remedy string) {
 	return path, ""
 }
 
-var errOpenSecret = errors.New("others may read it")
+var errOpenSecret = errors.New("others may use it")
 
-// readSecret reads a secret of one line or block; one line end at its end is not part of it. Others than owner and group must not be able to read it.
-func readSecret(path string) (Secret, error) {
+// readSecret reads a secret of one line or block; one line end at its end is not part of it. Nobody may have a permission in mask.
+func readSecret(path string, mask os.FileMode) (Secret, error) {
 	info, err := os.Stat(path) // before opening: a pipe would block
 	if err != nil {
 		return Secret{}, err
@@ -94,7 +94,7 @@ func readSecret(path string) (Secret, error) {
 	if !info.Mode().IsRegular() {
 		return Secret{}, errors.New("it is not a plain file")
 	}
-	if info.Mode().Perm()&0o007 != 0 {
+	if info.Mode().Perm()&mask != 0 {
 		return Secret{}, fmt.Errorf("%w (mode %04o)", errOpenSecret, info.Mode().Perm())
 	}
 	f, err := os.Open(path)
@@ -125,16 +125,14 @@ func secretRemedy(err error, path string) string {
 	case errors.Is(err, os.ErrPermission):
 		return "run as root"
 	}
-	return ""
+	return "write the secret alone into a plain file, mode 0600"
 }
 
-const defaultAuthkey = "/etc/fenced/authkey"
-
-// readAuthkey finds the cluster's key: 32 bytes in base64.
+// readAuthkey finds the cluster's key, 32 bytes in base64; by default it lies beside the main file.
 func (l *loader) readAuthkey(top reader) {
 	at := top.n.get("authkey")
 	if at == nil {
-		at = &node{file: l.root.file, line: 1, col: 1, value: defaultAuthkey}
+		at = &node{file: l.root.file, line: 1, col: 1, value: "authkey"}
 	} else if _, ok := top.text("authkey"); !ok {
 		return
 	}
@@ -147,7 +145,7 @@ func (l *loader) readAuthkey(top reader) {
 	if l.o.NoSecrets {
 		return
 	}
-	s, err := readSecret(path)
+	s, err := readSecret(path, 0o077) // INTERFACES.md: 0600; whoever has it is a node
 	if err != nil {
 		remedy := secretRemedy(err, path)
 		if errors.Is(err, os.ErrNotExist) {

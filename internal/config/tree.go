@@ -27,6 +27,7 @@ type node struct {
 	line, col int
 	kind      kind
 	value     string // of a scalar, in the file's spelling
+	bad       bool   // reported already, and of kind null
 	quoted    bool   // a scalar that was written in quotes or as a block
 	fields    []field
 	items     []*node
@@ -58,6 +59,14 @@ func (n *node) key(name string) *node {
 
 func (n *node) place() string { return fmt.Sprintf("%s:%d:%d", n.file, n.line, n.col) }
 
+// seen names this place for a message about o: its line, and its file where that is another one.
+func (n *node) seen(o *node) string {
+	if n.file == o.file {
+		return fmt.Sprintf("line %d", n.line)
+	}
+	return n.place()
+}
+
 // maxDepth bounds nesting: the format needs seven levels.
 const maxDepth = 20
 
@@ -78,7 +87,7 @@ func (b *builder) node(n ast.Node, depth int) *node {
 	}
 	if depth > maxDepth {
 		b.rep.at(out, "the format needs seven levels", "nested deeper than %d levels", maxDepth)
-		out.kind = null
+		out.kind, out.bad = null, true
 		return out
 	}
 	switch v := n.(type) {
@@ -105,7 +114,7 @@ func (b *builder) node(n ast.Node, depth int) *node {
 		out.value = strings.TrimSpace(n.GetToken().Value)
 	default:
 		b.rep.at(out, "write the value itself", "%s is not part of this format", strings.ToLower(n.Type().YAMLName()))
-		out.kind = null
+		out.kind, out.bad = null, true
 	}
 	return out
 }
