@@ -155,4 +155,6 @@ func classOf(err error) string {
 }
 
 // Plugins implements api.Reader.
-func (d *Daemon) Plugins(context.Context) (client.Plugins, error) { return d.cfg.Devices.Plugins(), nil }
+func (d *Daemon) Plugins(context.Context) (client.Plugins, error) {
+	return d.cfg.Devices.Plugins(), nil
+}

@@ -1,0 +1,336 @@
+package member
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/operation"
+)
+
+// cluster is a small world for tests of decisions: real members, a real domain each, one perfect log, devices with power, virtual time.
+// It is no simulator (that is fence/sim's business): faults are placed by hand.
+type cluster struct {
+	t     *testing.T
+	now   int64
+	log   []record
+	nodes []*node
+	// knobs of the device of a node
+	dead map[fence.NodeID]bool // the BMC does not answer
+	lies map[fence.NodeID]bool // accepts and does nothing
+	offs map[fence.NodeID]int
+	// swapped: the BMC of a node reports this machine
+	swapped map[fence.NodeID]string
+	view    []domain.Origin
+}
+
+type record struct {
+	view    []domain.Origin
+	quorate bool
+	by      domain.Origin
+	number  uint64
+	data    []byte
+}
+
+type node struct {
+	id       fence.NodeID
+	boot     int
+	instance int
+	up       bool // the daemon runs
+	power    bool
+	cut      bool // sees no log
+	m        *Member
+	applied  int
+	disk     Session
+	residue  bool
+	queue    []Input
+	ops      []*op
+	events   []domain.Event
+	released []fence.Incarnation
+	fell     bool
+	answers  []Answer
+}
+
+type op struct {
+	spec  operation.Spec
+	o     *operation.Operation
+	calls []pending
+	done  bool
+}
+
+type pending struct {
+	at int64
+	in operation.Input
+}
+
+func uuid(id fence.NodeID) string {
+	return fmt.Sprintf("00000000-0000-4000-8000-%012d", id)
+}
+
+func testRoster(n int) fence.Roster {
+	r := fence.Roster{
+		Version: 1, Cluster: "test",
+		Timing: fence.Timing{FailureTimeoutMS: 2000, PingMS: 200, PostJoinDelayMS: 6000, LeaseMS: 5000, StaggerMS: 200},
+		Policy: fence.Policy{MaxConcurrent: 64, BrakeWindowMS: 600_000, OnResidual: fence.ResidualSelfFence, EvenSplit: "freeze", HistoryKeep: 10},
+	}
+	for i := 1; i <= n; i++ {
+		bmc := fmt.Sprintf("bmc-%d", i)
+		r.Nodes = append(r.Nodes, fence.RosterNode{
+			ID: fence.NodeID(i), Name: fmt.Sprintf("node-%d", i), Votes: 1, Action: fence.ActionReboot,
+			Levels: []fence.Level{{Steps: []fence.Step{{Device: bmc}}}},
+		})
+		r.Devices = append(r.Devices, fence.Device{
+			Name: bmc, Plugin: "bmc", Kind: fence.KindPower, Mapping: bmc, SettleMS: 100, AttemptMS: 2000, Attempts: 2, PollMS: 100, EffectMS: 10_000, Limit: 1,
+		})
+	}
+	return r
+}
+
+// newCluster has n nodes up, admitted and, if armed, armed.
+func newCluster(t *testing.T, n int, armed bool) *cluster {
+	c := &cluster{t: t, now: 1000, dead: map[fence.NodeID]bool{}, lies: map[fence.NodeID]bool{}, offs: map[fence.NodeID]int{}, swapped: map[fence.NodeID]string{}}
+	for i := 1; i <= n; i++ {
+		c.nodes = append(c.nodes, &node{id: fence.NodeID(i)})
+	}
+	for _, x := range c.nodes {
+		c.boot(x.id)
+	}
+	c.append(record{by: c.n(1).self(), data: encode(t, domain.Entry{Roster: &domain.Roster{Roster: testRoster(n), By: "test"}})})
+	c.install()
+	c.run(1000)
+	if armed {
+		c.append(record{by: c.n(1).self(), data: encode(t, domain.Entry{Arm: &domain.Arm{Armed: true, By: "test"}})})
+		c.run(500)
+	}
+	for _, x := range c.nodes {
+		if !c.dom(1).Clean(x.id) {
+			t.Fatalf("node %d is not clean at the start: %+v", x.id, c.dom(1).Node(x.id))
+		}
+	}
+	return c
+}
+
+func encode(t *testing.T, e domain.Entry) []byte {
+	b, err := domain.Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (c *cluster) n(id fence.NodeID) *node           { return c.nodes[id-1] }
+func (c *cluster) dom(id fence.NodeID) *domain.State { return c.n(id).m.Domain() }
+func (x *node) self() domain.Origin {
+	return domain.Origin{Incarnation: fence.Incarnation{Node: x.id, Boot: fmt.Sprintf("boot-%d-%d", x.id, x.boot)}, Instance: fmt.Sprintf("inst-%d-%d", x.id, x.instance)}
+}
+
+// boot powers a node on and starts its daemon: a new life.
+func (c *cluster) boot(id fence.NodeID) {
+	x := c.n(id)
+	x.boot++
+	x.power, x.residue, x.fell = true, false, false
+	c.start(id)
+}
+
+// start starts a daemon in the present life.
+func (c *cluster) start(id fence.NodeID) {
+	x := c.n(id)
+	x.instance++
+	x.up, x.applied, x.queue, x.ops, x.cut = true, 0, nil, nil, false
+	r := testRoster(len(c.nodes))
+	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id)}, RosterHash: r.Hash(), Version: "test"})
+}
+
+// kill ends a daemon; powerOff ends the machine with it.
+func (c *cluster) kill(id fence.NodeID) { c.n(id).up = false }
+
+func (c *cluster) powerOff(id fence.NodeID) {
+	x := c.n(id)
+	x.up, x.power, x.disk.Boot = false, false, "" // a record of another boot is never read
+}
+
+func (c *cluster) append(r record) { c.log = append(c.log, r) }
+
+// install puts the view of all daemons that run and are connected in the log.
+func (c *cluster) install() {
+	var members []domain.Origin
+	for _, x := range c.nodes {
+		if x.up && !x.cut {
+			members = append(members, x.self())
+		}
+	}
+	c.append(record{view: members, quorate: len(members) > len(c.nodes)/2})
+	c.view = members
+}
+
+func (c *cluster) give(x *node, in Input) {
+	for _, e := range x.m.Step(c.now, in) {
+		c.perform(x, e)
+	}
+}
+
+func (c *cluster) perform(x *node, e Effect) {
+	switch e := e.(type) {
+	case Propose:
+		if !x.cut && len(c.view) > len(c.nodes)/2 {
+			c.append(record{by: x.self(), number: e.Number, data: encode(c.t, e.Entry)})
+		}
+	case Answer:
+		x.answers = append(x.answers, e)
+	case Scan:
+		s := Session{State: SessionNone, EverArmed: x.disk.EverArmed}
+		if x.disk.Boot == x.self().Boot {
+			s = x.disk
+		}
+		x.queue = append(x.queue, ResidualScanned{Session: s, State: x.residue, Resettable: true, Why: "test"})
+	case WriteSession:
+		x.disk = e.Session
+		x.queue = append(x.queue, SessionWritten{})
+	case StartOperation:
+		o := &op{spec: e.Spec, o: operation.New(e.Spec, c.now)}
+		x.ops = append(x.ops, o)
+		c.operate(x, o, operation.Started{})
+	case CancelOperation:
+		for _, o := range x.ops {
+			if o.spec.Claim == e.Claim && o.spec.Victim.Incarnation == e.Life {
+				c.operate(x, o, operation.Cancelled{Why: e.Why})
+			}
+		}
+	case SelfFence:
+		x.fell = true
+	case Transition:
+		x.events = append(x.events, e.Events...)
+	case Notice:
+		c.t.Logf("%d node %d: %s %s", c.now, x.id, e.Kind, e.Text)
+	case Release:
+		x.released = append(x.released, e.Life)
+	}
+}
+
+// operate steps an operation; its devices answer after 10 ms.
+func (c *cluster) operate(x *node, o *op, in operation.Input) {
+	if o.done {
+		return
+	}
+	for _, call := range o.o.Step(c.now, in) {
+		switch call := call.(type) {
+		case operation.Status:
+			o.calls = append(o.calls, pending{c.now + 10, c.answer(call.ID, call.Device, "", call.DeadlineMS)})
+		case operation.Do:
+			o.calls = append(o.calls, pending{c.now + 10, c.answer(call.ID, call.Device, call.Action, call.DeadlineMS)})
+		case operation.WaitUntil:
+			o.calls = append(o.calls, pending{call.AtMS, operation.Timer{ID: call.ID}})
+		case operation.Finished:
+			o.done = true
+			x.queue = append(x.queue, ReadResult{Node: o.spec.Victim.Node, Claim: o.spec.Claim, Quiet: true, Result: call.Result})
+		}
+	}
+}
+
+func (c *cluster) answer(id uint64, device string, action fence.Action, deadline int64) operation.CallResult {
+	var target fence.NodeID
+	if _, err := fmt.Sscanf(device, "bmc-%d", &target); err != nil {
+		c.t.Fatal(err)
+	}
+	r := operation.CallResult{ID: id, Class: operation.ClassOK, StartedMS: c.now, FinishedMS: c.now + 10}
+	if c.dead[target] {
+		r.Class, r.FinishedMS = operation.ClassTimeout, deadline
+		return r
+	}
+	x := c.n(target)
+	switch {
+	case action == fence.ActionOff && !c.lies[target]:
+		c.offs[target]++
+		c.powerOff(target)
+	case action == fence.ActionOn && !x.power:
+		c.boot(target)
+	}
+	r.State = fence.PowerOff
+	if x.power {
+		r.State = fence.PowerOn
+	}
+	machine := uuid(target)
+	if s := c.swapped[target]; s != "" {
+		machine = s
+	}
+	r.Identity = fence.Identity{UUIDs: []string{machine}}
+	return r
+}
+
+// run lets ms milliseconds pass, delivering everything in order.
+func (c *cluster) run(ms int64) {
+	for end := c.now + ms; c.now < end; c.now += 10 {
+		for _, x := range c.nodes {
+			if !x.up {
+				continue
+			}
+			c.deliver(x)
+			if c.now%50 == 0 {
+				c.give(x, Tick{})
+			}
+			if c.now%200 == 0 && !x.cut && slices.Contains(c.view, x.self()) && len(c.view) > len(c.nodes)/2 {
+				c.give(x, LeaseRenewed{SentMS: c.now - 10})
+			}
+			for _, o := range x.ops {
+				for len(o.calls) > 0 && !o.done {
+					i := slices.IndexFunc(o.calls, func(p pending) bool { return p.at <= c.now })
+					if i < 0 {
+						break
+					}
+					p := o.calls[i]
+					o.calls = slices.Delete(o.calls, i, i+1)
+					c.operate(x, o, p.in)
+				}
+			}
+		}
+	}
+}
+
+func (c *cluster) deliver(x *node) {
+	for !x.cut && x.applied < len(c.log) && x.up {
+		r := c.log[x.applied]
+		x.applied++
+		index := uint64(x.applied)
+		if r.data == nil {
+			c.give(x, ViewInstalled{Index: index, Members: r.view, Quorate: r.quorate})
+			continue
+		}
+		c.give(x, EntryCommitted{Index: index, By: r.by, Number: r.number, Data: r.data})
+		if r.by == x.self() && r.number > 0 {
+			c.give(x, ProposalDone{Number: r.number, Delivered: true})
+		}
+	}
+	for len(x.queue) > 0 && x.up {
+		in := x.queue[0]
+		x.queue = x.queue[1:]
+		c.give(x, in)
+	}
+}
+
+// agree demands that all running connected nodes have the same state (I3).
+func (c *cluster) agree() {
+	c.t.Helper()
+	want := ""
+	for _, x := range c.nodes {
+		if !x.up || x.cut {
+			continue
+		}
+		if h := x.m.Domain().Hash(); want == "" {
+			want = h
+		} else if h != want {
+			c.t.Fatalf("node %d has another state (I3)", x.id)
+		}
+	}
+}
+
+func (c *cluster) count(id fence.NodeID, kind domain.EventKind, about fence.NodeID) int {
+	n := 0
+	for _, e := range c.n(id).events {
+		if e.Kind == kind && e.Node == about {
+			n++
+		}
+	}
+	return n
+}
