@@ -16,6 +16,10 @@ import (
 var plugins string
 
 func TestMain(m *testing.M) {
+	if run := os.Getenv("HOST_TEST_ORPHAN"); run != "" {
+		orphan(run)
+		return
+	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -37,6 +41,11 @@ func run(m *testing.M) (int, error) {
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return 1, fmt.Errorf("cannot build %s: %w\n%s", pkg, err, out)
+		}
+	}
+	for _, mode := range []string{"garbage", "silent", "exit", "elsewhere", "version", "mute", "name", "wire"} {
+		if err := os.Link(filepath.Join(dir, "fenced-plugin-bad"), filepath.Join(dir, "fenced-plugin-bad-"+mode)); err != nil {
+			return 1, err
 		}
 	}
 	plugins = dir
