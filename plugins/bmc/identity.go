@@ -1,0 +1,32 @@
+package main
+
+import (
+	"encoding/hex"
+	"strings"
+)
+
+// orders are the byte orders in which vendors send a GUID: where on the wire each byte of the UUID is.
+var orders = [][16]int{
+	{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, // RFC 4122
+	{3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15}, // SMBIOS: the first three fields little-endian
+	{15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}, // IPMI: all of it reversed
+}
+
+// spellings are the UUIDs that these bytes may mean, each once. Which one is right only the machine's SMBIOS can say (R16 a).
+func spellings(wire [16]byte) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, order := range orders {
+		var u [16]byte
+		for i, at := range order {
+			u[i] = wire[at]
+		}
+		h := hex.EncodeToString(u[:])
+		s := strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+		if !seen[s] {
+			seen[s] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
