@@ -62,11 +62,11 @@ build/tools/protoc-gen-go-grpc:
 	GOBIN=$(CURDIR)/build/tools $(GO) install $(PROTOC_GEN_GO_GRPC)
 
 # OUT is where the generated code goes; `make verify` writes it elsewhere and compares.
-OUT ?= .
+OUT ?= plugins/proto
 generate: build/tools/protoc-gen-go build/tools/protoc-gen-go-grpc ## Go code from plugins/proto/plugin.proto (needs protoc)
-	PATH="$(CURDIR)/build/tools:$$PATH" $(PROTOC) -I . \
-		--go_out='$(OUT)' --go_opt=paths=source_relative \
-		--go-grpc_out='$(OUT)' --go-grpc_opt=paths=source_relative plugins/proto/plugin.proto
+	cd plugins/proto && PATH="$(CURDIR)/build/tools:$$PATH" $(PROTOC) plugin.proto \
+		--go_out='$(abspath $(OUT))' --go_opt=paths=source_relative \
+		--go-grpc_out='$(abspath $(OUT))' --go-grpc_opt=paths=source_relative
 
 clean: ## remove build/
 	rm -rf build

@@ -87,6 +87,7 @@ func (t *testStream) event(e event) {
 		t.print(e.Output)
 	case "output":
 		switch {
+		case strings.HasPrefix(e.Output, "=== "): // RUN, PAUSE, CONT, NAME
 		case e.Test != "":
 			t.held[key] = append(t.held[key], e.Output)
 		case e.Output != "PASS\n":

@@ -69,7 +69,7 @@ func generated(ctx context.Context, b *Bench) error {
 	if err := b.sh(ctx, "make", "generate", "OUT="+dir); err != nil {
 		return err
 	}
-	made, err := filepath.Glob(filepath.Join(dir, "plugins", "proto", "*.go"))
+	made, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err == nil && len(made) == 0 {
 		err = fmt.Errorf("protoc made no Go code")
 	}
