@@ -56,8 +56,9 @@ func codeOf(err error) client.Code {
 func command() *cobra.Command {
 	var f flags
 	root := &cobra.Command{
-		Use:   "dev",
-		Short: "A cluster of real daemons on this machine, with test BMCs that speak real IPMI; nothing of this machine is touched",
+		Use:         "dev",
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "fenced dev"},
+		Short:       "A cluster of real daemons on this machine, with test BMCs that speak real IPMI; nothing of this machine is touched",
 		Long: `A cluster of real fenced daemons on this machine, each with a test BMC that speaks real IPMI over UDP and whose power switch really
 kills and starts that daemon. Machines, boot ids, watchdogs and resets are simulated; the daemons, the protocol and the proof are real.
 
@@ -77,6 +78,7 @@ seen. Without a script it stays up until Ctrl-C, and is played with from another
 	root.Flags().StringVar(&f.network, "network", "auto", "loopback, namespaces (root; networks can be cut), or auto: namespaces for a playground if possible")
 	root.PersistentFlags().StringVarP(&f.output, "output", "o", "text", "text or json")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return client.Errorf(client.CodeUsage, "%v", err) })
+	root.CompletionOptions.DisableDefaultCmd = true // `fenced completion` completes dev too
 	for _, v := range verbs {
 		root.AddCommand(verbCommand(v, &f))
 	}

@@ -12,10 +12,15 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "playground" {
 		os.Exit(Main(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "run" {
+		os.Exit(standInDaemon(os.Args[2:]))
+	}
 	if role := os.Getenv("FENCED_TEST_ROLE"); role != "" {
 		os.Exit(standIn(role))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(buildDir)
+	os.Exit(code)
 }
 
 // patience multiplies a deadline by FENCED_TEST_SLOW.

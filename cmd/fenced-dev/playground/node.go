@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,8 +87,23 @@ func (n *Node) report() (machine.Report, error) {
 // Kill ends everything that runs on the machine at once, as a crash of its kernel would: no process says goodbye, power stays on.
 func (n *Node) Kill() error { return n.signal(unix.SIGKILL) }
 
-// Freeze stops everything that runs on the machine; Thaw lets it go on as if no time had passed.
-func (n *Node) Freeze() error { return n.signal(unix.SIGSTOP) }
+// Freeze stops everything that runs on the machine and returns when it stands still; Thaw lets it go on as if no time had passed.
+func (n *Node) Freeze() error {
+	deadline := time.Now().Add(2 * time.Second)
+	for { // a process may have forked between the look and the signal, and a signal takes a moment
+		if err := n.signal(unix.SIGSTOP); err != nil {
+			return err
+		}
+		moving := slices.DeleteFunc(n.processes(), func(p process) bool { return p.stopped })
+		if len(moving) == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("cannot freeze %s: %s", n.Name, describe(moving))
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
 
 // Thaw continues after Freeze.
 func (n *Node) Thaw() error { return n.signal(unix.SIGCONT) }
@@ -103,12 +119,21 @@ func (n *Node) signal(sig unix.Signal) error {
 	if err != nil {
 		return fmt.Errorf("cannot signal %s: %w", n.Name, err)
 	}
-	for _, p := range family(processes(), func(p process) bool { return p.pid == r.Pid }) {
+	for _, p := range n.processes() {
 		if err := unix.Kill(p.pid, sig); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("cannot signal process %d of %s: %w", p.pid, n.Name, err)
 		}
 	}
 	return nil
+}
+
+// processes are the daemon and all that descends from it.
+func (n *Node) processes() []process {
+	r, err := n.report()
+	if err != nil || !r.Running {
+		return nil
+	}
+	return family(processes(), func(p process) bool { return p.pid == r.Pid })
 }
 
 // Cut takes the node off the cluster network; its BMC and its management link stay. Heal puts it back.

@@ -16,6 +16,7 @@ import (
 type process struct {
 	pid, ppid int
 	dead      bool // zombie: nothing left to end, its parent has not looked yet
+	stopped   bool
 	tag       string
 	cmdline   string
 }
@@ -41,7 +42,7 @@ func processes() []process {
 		ppid, _ := strconv.Atoi(f[1])
 		cmd, _ := os.ReadFile(d + "/cmdline")
 		env, _ := os.ReadFile(d + "/environ")
-		out = append(out, process{pid: pid, ppid: ppid, dead: f[0] == "Z" || f[0] == "X", tag: valueOf(env, tagEnv),
+		out = append(out, process{pid: pid, ppid: ppid, dead: f[0] == "Z" || f[0] == "X", stopped: f[0] == "T", tag: valueOf(env, tagEnv),
 			cmdline: strings.TrimSpace(strings.ReplaceAll(string(cmd), "\x00", " "))})
 	}
 	return out
