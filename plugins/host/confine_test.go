@@ -86,11 +86,11 @@ func TestEnvironmentIsNotInherited(t *testing.T) {
 	}
 }
 
-// orphan is the host that TestPluginsDieWithTheHost kills.
+// orphan is the host, with a plugin that does not watch its parent itself, that TestPluginsDieWithTheHost kills.
 func orphan(run string) {
 	h, err := New(Config{Dir: os.Getenv("HOST_TEST_PLUGINS"), RunDir: run})
 	if err == nil {
-		err = h.Configure([]DeviceConfig{{Name: "d", Plugin: "dummy", Options: map[string]string{"dir": run}}})
+		err = h.Configure([]DeviceConfig{{Name: "d", Plugin: "bad-wire", Options: map[string]string{"dir": run}}})
 	}
 	if err == nil {
 		err = h.Warm(context.Background())
@@ -99,7 +99,7 @@ func orphan(run string) {
 		panic(err)
 	}
 	b := &bench{Host: h}
-	os.Stdout.WriteString(strconv.Itoa(b.pids()["dummy/main"]) + "\n")
+	os.Stdout.WriteString(strconv.Itoa(b.pids()["bad-wire/main"]) + "\n")
 	select {}
 }
 
@@ -133,7 +133,7 @@ func TestPluginsDieWithTheHost(t *testing.T) {
 		t.Errorf("in the run directory after a new start: %v", left)
 	}
 	must(t, h.Close())
-	if left, _ := filepath.Glob(run + "/*"); len(left) != 0 {
+	if left, _ := filepath.Glob(run + "/h-*"); len(left) != 0 {
 		t.Errorf("left after Close: %v", left)
 	}
 }
@@ -188,4 +188,9 @@ func TestRunDirTooLong(t *testing.T) {
 	if _, err := New(Config{RunDir: "/tmp/" + strings.Repeat("x", 60)}); err == nil {
 		t.Fatal("sockets would be longer than the kernel allows")
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

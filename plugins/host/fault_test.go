@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,11 +17,18 @@ func knob(name, option, value string) DeviceConfig {
 
 // A Do that overruns costs its process group its life before the effect can come (R9), and its caller has the timeout at the deadline.
 func TestOverrunOfDoIsKilled(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Config{Grace: 200 * time.Millisecond})
 	b.put("n1", "on")
-	b.configure(knob("late", "do", "late"), knob("good", "do", "none"))
+	b.configure(knob("late", "do", "late"), knob("good", "do", "none"), knob("busy", "status", "hang"))
 	b.warm()
 	pid := b.pids()["bad/main"]
+	busy := make(chan error, 1)
+	go func() { // the process is not spared for the sake of another call
+		_, err := b.Status(b.within(30*time.Second), "busy", "n1")
+		busy <- err
+	}()
+	eventually(t, "the other call is in the plugin", func() bool { return exists(b.files + "/hanging") })
 	begin := time.Now()
 	err := b.Do(b.within(500*time.Millisecond), "late", "n1", "off")
 	wantClass(t, err, ClassTimeout)
@@ -33,6 +39,7 @@ func TestOverrunOfDoIsKilled(t *testing.T) {
 	if took := time.Since(begin); took > slow(2*time.Second) {
 		t.Errorf("the process was killed after %v: the effect of its request could have come", took)
 	}
+	wantClass(t, <-busy, ClassPluginDied)
 	must(t, b.Do(b.within(10*time.Second), "good", "n1", "on")) // the others go on in a fresh process
 	eventually(t, "the effect would have come", func() bool { return time.Since(begin) > 3300*time.Millisecond })
 	if state := b.get("n1"); state != "on" {
@@ -43,6 +50,7 @@ func TestOverrunOfDoIsKilled(t *testing.T) {
 // A read that overruns does not destroy other devices' calls: the process finishes them, new calls find a fresh one, and the device that
 // hung goes to the ward, where its next hang leaves the main process alone.
 func TestOverrunOfReadSparesOthers(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Config{Grace: 100 * time.Millisecond})
 	b.put("n1", "on")
 	b.configure(knob("hung", "status", "hang"), knob("slow", "status", "slow"), knob("good", "status", "none"))
@@ -72,6 +80,7 @@ func TestOverrunOfReadSparesOthers(t *testing.T) {
 
 // The drain of a process ends even if its other calls do not.
 func TestDrainEnds(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Config{Grace: 50 * time.Millisecond, Drain: 300 * time.Millisecond})
 	b.put("n1", "on")
 	b.configure(knob("h1", "status", "hang"), knob("h2", "status", "hang"))
@@ -82,7 +91,7 @@ func TestDrainEnds(t *testing.T) {
 		_, err := b.Status(b.within(30*time.Second), "h2", "n1")
 		other <- err
 	}()
-	eventually(t, "the other call is in the plugin", func() bool { _, err := os.Stat(b.files + "/hanging"); return err == nil })
+	eventually(t, "the other call is in the plugin", func() bool { return exists(b.files + "/hanging") })
 	_, err := b.Status(b.within(200*time.Millisecond), "h1", "n1")
 	wantClass(t, err, ClassTimeout)
 	wantClass(t, <-other, ClassPluginDied)
@@ -91,6 +100,7 @@ func TestDrainEnds(t *testing.T) {
 
 // A plugin that dies in an operation costs that call and nothing else; its devices are opened again by themselves.
 func TestDeathCostsOneCall(t *testing.T) {
+	t.Parallel()
 	for _, how := range []string{"crash", "memory", "child"} {
 		t.Run(how, func(t *testing.T) {
 			b := newBench(t, Config{})
@@ -113,6 +123,7 @@ func TestDeathCostsOneCall(t *testing.T) {
 
 // kill -9 and SIGSTOP from outside, in a call.
 func TestSignalsInACall(t *testing.T) {
+	t.Parallel()
 	for sig, want := range map[syscall.Signal]Class{syscall.SIGKILL: ClassPluginDied, syscall.SIGSTOP: ClassTimeout} {
 		t.Run(sig.String(), func(t *testing.T) {
 			b := newBench(t, Config{Grace: 100 * time.Millisecond})
@@ -126,7 +137,7 @@ func TestSignalsInACall(t *testing.T) {
 				_, err := b.Status(ctx, "d", "n1")
 				ended <- err
 			}()
-			eventually(t, "the call is in the plugin", func() bool { _, err := os.Stat(b.files + "/hanging"); return err == nil })
+			eventually(t, "the call is in the plugin", func() bool { return exists(b.files + "/hanging") })
 			must(t, syscall.Kill(pid, sig))
 			wantClass(t, <-ended, want)
 			eventually(t, "a stopped process is killed", func() bool { return !alive(pid) })
@@ -137,6 +148,7 @@ func TestSignalsInACall(t *testing.T) {
 
 // A stopped plugin is found and replaced before anybody needs it.
 func TestHealthFindsAStoppedPlugin(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Config{HealthInterval: 100 * time.Millisecond, HealthTimeout: slow(300 * time.Millisecond)})
 	b.configure(DeviceConfig{Name: "d", Plugin: "dummy"})
 	b.warm()
@@ -150,6 +162,7 @@ func TestHealthFindsAStoppedPlugin(t *testing.T) {
 
 // A panic is that call's failure; the process lives.
 func TestPanicCostsOneCall(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Config{})
 	b.put("n1", "on")
 	b.configure(knob("d", "do", "panic"))
@@ -164,7 +177,8 @@ func TestPanicCostsOneCall(t *testing.T) {
 
 // A flood of output wastes the plugin's own time only: the log stays small, other devices are served meanwhile (V15).
 func TestFlood(t *testing.T) {
-	for _, stream := range []string{"stdout", "stderr"} {
+	t.Parallel()
+	for _, stream := range []string{"stdout", "stderr", "print"} {
 		t.Run(stream, func(t *testing.T) {
 			b := newBench(t, Config{})
 			b.put("n1", "on")
@@ -198,6 +212,7 @@ func TestFlood(t *testing.T) {
 
 // Answers that no sdk would give are bounded, made fit to be shown, and never good news.
 func TestWildAnswers(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Config{})
 	b.configure(DeviceConfig{Name: "d", Plugin: "bad-wire"})
 	for target, want := range map[string]Class{"large": ClassUnknown, "class": ClassUnknown, "other": ClassUnknown} {
@@ -219,6 +234,7 @@ func TestWildAnswers(t *testing.T) {
 
 // A careless plugin brings no password into the log or an error.
 func TestSecretsAreHidden(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Config{})
 	b.configure(DeviceConfig{Name: "d", Plugin: "bad", Options: map[string]string{"status": "tell"}, Secrets: map[string]Secret{"password": NewSecret("correct-horse")}})
 	_, err := b.Status(b.within(10*time.Second), "d", "n1")
@@ -236,6 +252,7 @@ func TestSecretsAreHidden(t *testing.T) {
 
 // Open may hang too; it can switch nothing, and costs its own device only.
 func TestHangInOpen(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Config{Grace: 100 * time.Millisecond, CallTimeout: slow(500 * time.Millisecond)})
 	b.put("n1", "on")
 	b.configure(knob("d", "open", "hang"), knob("good", "open", "none"))
@@ -246,12 +263,13 @@ func TestHangInOpen(t *testing.T) {
 
 // Close ends calls that hang.
 func TestCloseInACall(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, Config{})
 	b.configure(knob("d", "do", "hang"))
 	b.warm()
 	ended := make(chan error, 1)
 	go func() { ended <- b.Do(b.within(30*time.Second), "d", "n1", "off") }()
-	eventually(t, "the call is in the plugin", func() bool { _, err := os.Stat(b.files + "/hanging"); return err == nil })
+	eventually(t, "the call is in the plugin", func() bool { return exists(b.files + "/hanging") })
 	begin := time.Now()
 	must(t, b.Host.Close())
 	wantClass(t, <-ended, ClassPluginDied)

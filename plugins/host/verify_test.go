@@ -63,7 +63,7 @@ func linkElsewhere(t *testing.T, dir, file string) {
 	must(t, os.Symlink(other, file))
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/fenced-project/fenced/plugins/sdk"
 )
 
-var knobs = []string{"none", "hang", "late", "crash", "panic", "memory", "stdout", "stderr", "stop", "child", "cached", "environment", "tell", "slow"}
+var knobs = []string{"none", "hang", "late", "crash", "panic", "memory", "stdout", "stderr", "print", "stop", "child", "cached", "environment", "tell", "slow"}
 
 type bad struct{ name string }
 
@@ -105,6 +105,12 @@ func (d *device) misbehave(ctx context.Context, knob, target string) (string, er
 		return "", flood(1)
 	case "stderr":
 		return "", flood(2)
+	case "print": // through the stream that go-plugin makes of os.Stderr
+		for text := strings.Repeat("y", 1<<10); ; {
+			if _, err := fmt.Fprintln(os.Stderr, text); err != nil {
+				return "", err
+			}
+		}
 	case "stop":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	case "child":
