@@ -35,7 +35,14 @@ func TestConfigureOpensAndCloses(t *testing.T) {
 	for range 3 {
 		b.wantState("a", "n1", fence.PowerOn)
 	}
-	count := func(file, name string) int { return strings.Count("\n"+b.get(file), "\n"+name+"\n") }
+	count := func(file, name string) (n int) {
+		for _, l := range strings.Fields(b.get(file)) {
+			if l == name {
+				n++
+			}
+		}
+		return n
+	}
 	if n := count("opened", "a"); n != 1 {
 		t.Fatalf("device a was opened %d times", n)
 	}
