@@ -121,6 +121,7 @@ func mistakes(t *testing.T) []mistake {
 		{name: "not UTF-8", text: "cluster: \xff\n"},
 		{name: "zero byte", text: "cluster: a\x00\n"},
 		{name: "long line", text: "cluster: " + strings.Repeat("x", 5000) + "\n"},
+		{name: "too many lines", text: strings.Repeat("\n", 20_001)},
 		{name: "deep brackets", text: "cluster: " + strings.Repeat("[", 100) + "\n"},
 		{name: "deep blocks", text: "cluster:\n" + deep(30)},
 		{name: "anchor and alias", text: ch("cluster: c", "cluster: &a c") + "node: *a\n"},

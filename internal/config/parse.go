@@ -16,9 +16,11 @@ import (
 )
 
 // Bounds of one file. The library's parser recurses as deep as the text nests, so the text is bounded before it is parsed: a line of 4096
-// bytes cannot nest deeper than that in block style, and flow style is counted.
+// bytes cannot nest deeper than that in block style, and flow style is counted. It also takes time with the square of a map's length: 20,000
+// lines are enough for a thousand nodes and take less than two seconds at worst.
 const (
 	maxFile    = 1 << 20
+	maxLines   = 20_000
 	maxLine    = 4096
 	maxFlow    = 64
 	maxConfDir = 1000
@@ -120,6 +122,9 @@ func bounded(file string, text []byte) (Problem, bool) {
 		l, rest, _ = bytes.Cut(rest, []byte("\n"))
 		at := func(col int, text, remedy string) (Problem, bool) {
 			return Problem{File: file, Line: line, Col: col, Text: text, Remedy: remedy}, true
+		}
+		if line > maxLines {
+			return at(1, fmt.Sprintf("more than %d lines", maxLines), "spread them over several files in conf.d")
 		}
 		if len(l) > maxLine {
 			return at(maxLine, fmt.Sprintf("line longer than %d bytes", maxLine), "break it")
