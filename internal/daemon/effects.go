@@ -2,14 +2,12 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
 	"github.com/fenced-project/fenced/fence/operation"
-	"github.com/fenced-project/fenced/internal/store"
 
 	"github.com/fenced-project/fenced/client"
 )
@@ -72,17 +70,11 @@ func (d *Daemon) scan() {
 	})
 }
 
-// SessionPath is where the session record of a boot lives. A record of another boot is never read (R26).
-func SessionPath(stateDir, boot string) string { return stateDir + "/session/" + boot + ".json" }
-
 func (d *Daemon) writeSession(s member.Session) {
+	stateDir := d.cfg.Config.StateDir
 	write := func() {
 		answer := member.SessionWritten{}
-		b, err := json.Marshal(s)
-		if err == nil {
-			err = store.NewFile(SessionPath(d.cfg.Config.StateDir, s.Boot), 0o600, diskDeadline).Write(b)
-		}
-		if err != nil {
+		if err := saveSession(stateDir, s); err != nil {
 			answer.Err = err.Error()
 			d.log.Error("cannot write the session record: this node cannot announce itself", "error", err)
 		} else {

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/internal/api"
+	"github.com/fenced-project/fenced/internal/config"
+	fenced "github.com/fenced-project/fenced/internal/daemon"
+	"github.com/fenced-project/fenced/internal/machine"
+	"github.com/fenced-project/fenced/internal/reset"
+	"github.com/fenced-project/fenced/membership"
+	"github.com/fenced-project/fenced/membership/embedded"
+	"github.com/fenced-project/fenced/plugins/host"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+// run is `fenced run`: it puts the rooms together and waits until the daemon ends.
+func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
+	cfg, problems := config.Load(o)
+	if problems.Fatal() {
+		return problems
+	}
+	log, flush := fenced.Logger(stderr, cfg.LogFormat, cfg.LogLevel)
+	defer flush()
+	for _, p := range problems {
+		log.Warn(p.String())
+	}
+	if err := directories(cfg); err != nil {
+		return err
+	}
+	self, hardware, err := identify(cfg)
+	if err != nil {
+		return err
+	}
+	provider, err := open(cfg, self, log)
+	if err != nil {
+		return err
+	}
+	plugins, err := plugins(cfg, log)
+	if err != nil {
+		return errors.Join(err, provider.Close())
+	}
+	d, err := fenced.New(fenced.Config{
+		Config: cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
+		Scan: fenced.Scanner(cfg.SystemRoot, cfg.StateDir, self.Boot), Reset: resetter(cfg, log), Reload: reloader(o, plugins),
+		Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, Logger: log,
+	})
+	if err != nil {
+		return errors.Join(err, provider.Close(), plugins.Close())
+	}
+	return serve(ctx, cfg, d, log)
+}
+
+// serve runs the daemon and its socket; either one's end ends the other.
+func serve(ctx context.Context, cfg *config.Config, d *fenced.Daemon, log *slog.Logger) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s, err := api.New(api.Config{Group: cfg.API.Group, Readers: cfg.API.Readers, Log: log}, d, d.Feed())
+	if err != nil {
+		cancel()
+		return errors.Join(err, d.Run(ctx))
+	}
+	ln, err := s.Listen(cfg.Socket)
+	if err != nil {
+		cancel()
+		return errors.Join(err, d.Run(ctx))
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, ln); cancel() }()
+	log.Info("started", "node", cfg.SelfName, "cluster", cfg.Roster.Cluster, "version", version, "simulated", cfg.Simulated)
+	err = d.Run(ctx)
+	cancel()
+	return errors.Join(err, <-served)
+}
+
+// directories makes the ones that systemd makes in production.
+func directories(c *config.Config) error {
+	for _, dir := range []struct {
+		path string
+		mode os.FileMode
+	}{{c.StateDir, 0o700}, {filepath.Join(c.StateDir, "session"), 0o700}, {c.RunDir, 0o750}, {filepath.Dir(c.Socket), 0o750}} {
+		if err := os.MkdirAll(dir.path, dir.mode); err != nil {
+			return fmt.Errorf("cannot make directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// identify says which life of which machine this is (R1).
+func identify(c *config.Config) (membership.Self, fence.Machine, error) {
+	boot, err := machine.BootID(c.SystemRoot)
+	if err != nil {
+		return membership.Self{}, fence.Machine{}, fmt.Errorf("cannot tell which boot this is: %w", err)
+	}
+	hardware, err := machine.Read(c.SystemRoot)
+	if err != nil {
+		return membership.Self{}, fence.Machine{}, fmt.Errorf("cannot tell which machine this is: %w", err)
+	}
+	raw := make([]byte, 16)
+	if _, err := rand.Read(raw); err != nil {
+		return membership.Self{}, fence.Machine{}, fmt.Errorf("cannot make an instance id: %w", err)
+	}
+	return membership.Self{Node: c.Self, Boot: boot, Instance: hex.EncodeToString(raw)}, hardware, nil
+}
+
+// open starts the membership that the configuration names.
+func open(c *config.Config, self membership.Self, log *slog.Logger) (fenced.Cluster, error) {
+	t := c.Roster.Timing
+	p, err := embedded.Open(embedded.Config{
+		Self: self, Name: c.SelfName, Cluster: c.Roster.Cluster, Authkey: embedded.Key(c.Key.Reveal()), StateDir: c.StateDir, Listen: c.Listen,
+		Nodes: fenced.EmbeddedNodes(c.Roster), FailureTimeout: ms(t.FailureTimeoutMS), Ping: ms(t.PingMS), Lease: ms(t.LeaseMS),
+		Logger: log.With("room", "membership"), Version: version,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot start embedded membership: %w", err)
+	}
+	return fenced.NewEmbedded(p), nil
+}
+
+// plugins starts the plugin host with the devices of the configuration. A bad plugin is out; the daemon goes on.
+func plugins(c *config.Config, log *slog.Logger) (*host.Host, error) {
+	sums := map[string]string{}
+	for _, p := range c.Plugins {
+		if p.SHA256 != "" {
+			sums[p.Name] = p.SHA256
+		}
+	}
+	h, err := host.New(host.Config{Dir: c.PluginDir, RunDir: filepath.Join(c.RunDir, "plugins"), Logger: log.With("room", "plugins"), Checksums: sums})
+	if err != nil {
+		return nil, err
+	}
+	if err := h.Configure(fenced.DeviceConfigs(c)); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
+}
+
+// resetter is the last resort (R24), where the guard allows one; nil where it does not.
+func resetter(c *config.Config, log *slog.Logger) func(string) error {
+	r, err := reset.New(reset.Guard{SystemRoot: c.SystemRoot, Allowed: c.AllowReset}, reset.Options{Log: log})
+	if err != nil {
+		log.Warn("this node cannot reset itself", "error", err)
+		return nil
+	}
+	return func(why string) error { return r.Now(why, nil) }
+}
+
+// reloader reads the configuration again for `fenced apply` and gives the plugin host its devices.
+func reloader(o config.Options, h *host.Host) func() (*config.Config, error) {
+	return func() (*config.Config, error) {
+		c, problems := config.Load(o)
+		if problems.Fatal() {
+			e := client.Errorf(client.CodeConfig, "the configuration is wrong")
+			for _, p := range problems {
+				e.Problems = append(e.Problems, p.String())
+			}
+			return nil, e
+		}
+		return c, h.Configure(fenced.DeviceConfigs(c))
+	}
+}
+
+func notify(state string) { _, _ = daemon.SdNotify(false, state) }
+
+func watchdogEvery() time.Duration {
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		return 0
+	}
+	return every
+}
+
+func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -1,0 +1,124 @@
+package daemon
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/engine"
+	"github.com/fenced-project/fenced/internal/config"
+	"github.com/fenced-project/fenced/plugins/host"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+// HostDevices joins the plugin host to what the engine and the API need of it.
+type HostDevices struct {
+	host *host.Host
+
+	mu     sync.Mutex
+	listed time.Time
+	list   client.Plugins
+}
+
+// listFor is how long a listing of the plugin directory is good for: status must not read it every time.
+const listFor = 10 * time.Second
+
+// NewHostDevices wraps a configured host.
+func NewHostDevices(h *host.Host) *HostDevices { return &HostDevices{host: h} }
+
+// Status implements engine.Device.
+func (h *HostDevices) Status(ctx context.Context, device, target string) (engine.Reading, error) {
+	r, err := h.host.Status(ctx, device, target)
+	return engine.Reading{State: r.State, Identity: r.Identity}, classify(err)
+}
+
+// Do implements engine.Device.
+func (h *HostDevices) Do(ctx context.Context, device, target string, action fence.Action) error {
+	return classify(h.host.Do(ctx, device, target, string(action)))
+}
+
+// Close ends the host.
+func (h *HostDevices) Close() error { return h.host.Close() }
+
+// Plugins lists what the host finds, in the API's words. It runs nothing, and looks at most every ten seconds.
+func (h *HostDevices) Plugins() client.Plugins {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if time.Since(h.listed) > listFor {
+		h.list, h.listed = h.look(), time.Now()
+	}
+	return h.list
+}
+
+func (h *HostDevices) look() client.Plugins {
+	out := client.Plugins{API: client.API}
+	infos, err := h.host.Discover()
+	if err != nil {
+		return client.Plugins{API: client.API, Plugins: []client.Plugin{{Name: "*", State: client.PluginDisabled, Error: err.Error()}}}
+	}
+	for _, i := range infos {
+		p := client.Plugin{Name: i.Name, Path: i.Path, State: client.PluginIdle}
+		if len(i.Problems) > 0 {
+			p.State, p.Error = client.PluginDisabled, strings.Join(i.Problems, "; ")
+		}
+		out.Plugins = append(out.Plugins, p)
+	}
+	return out
+}
+
+// classified gives a host's error the class that the engine asks for.
+type classified struct {
+	error
+	class string
+}
+
+// Class is one of INTERFACES.md's attempt classes.
+func (c classified) Class() string { return c.class }
+
+// Unwrap is the host's error.
+func (c classified) Unwrap() error { return c.error }
+
+func classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	return classified{err, string(host.ClassOf(err))}
+}
+
+// DeviceConfigs are the host's devices of a configuration.
+func DeviceConfigs(c *config.Config) []host.DeviceConfig {
+	out := make([]host.DeviceConfig, 0, len(c.Devices))
+	for _, d := range c.Devices {
+		secrets := map[string]host.Secret{}
+		for k, v := range d.Secrets {
+			secrets[k] = host.NewSecret(v.Reveal())
+		}
+		limit := 0
+		if r, ok := c.Roster.Device(d.Name); ok {
+			limit = r.Limit
+		}
+		out = append(out, host.DeviceConfig{
+			Name: d.Name, Plugin: d.Plugin, Options: d.Options, Secrets: secrets, Limit: limit, Isolate: c.Plugin(d.Plugin).Isolate,
+		})
+	}
+	return out
+}
+
+// PluginOf puts a plugin's own description in the API's words.
+func PluginOf(path string, d host.Description) client.Plugin {
+	p := client.Plugin{
+		Name: d.Name, Version: d.Version, Path: path, Summary: d.Summary, Kind: d.Kind, Actions: d.Actions, GivesIdentity: d.GivesIdentity,
+		EffectMS: ms(d.Effect), SettleMS: ms(d.Settle), HoldUpMS: ms(d.HoldUp), Limit: uint32(max(d.Limit, 0)), Sample: d.Sample, State: client.PluginIdle,
+	}
+	for _, o := range d.Options {
+		p.Options = append(p.Options, client.PluginOption{
+			Name: o.Name, Type: o.Type, Required: o.Required, Secret: o.Secret, Mapping: o.Mapping, Default: o.Default, Values: o.Values, Help: o.Help,
+		})
+	}
+	return p
+}
+
+func ms(d time.Duration) int64 { return d.Milliseconds() }

@@ -1,0 +1,28 @@
+package daemon
+
+import (
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership/embedded"
+)
+
+// Embedded joins the embedded provider to what the daemon needs of it.
+type Embedded struct{ *embedded.Provider }
+
+// NewEmbedded wraps an open provider.
+func NewEmbedded(p *embedded.Provider) Embedded { return Embedded{p} }
+
+// Members tells the provider who is in the committed roster.
+func (e Embedded) Members(r fence.Roster) {
+	if r.Version > 0 {
+		e.SetNodes(EmbeddedNodes(r))
+	}
+}
+
+// EmbeddedNodes is the provider's part of a roster.
+func EmbeddedNodes(r fence.Roster) []embedded.NodeConfig {
+	out := make([]embedded.NodeConfig, 0, len(r.Nodes))
+	for _, n := range r.Nodes {
+		out = append(out, embedded.NodeConfig{ID: n.ID, Name: n.Name, Address: n.Address, Votes: n.Votes, Witness: n.Witness})
+	}
+	return out
+}

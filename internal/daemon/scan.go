@@ -1,0 +1,82 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/internal/store"
+	"github.com/fenced-project/fenced/residual"
+)
+
+// SessionPath is where the session record of a boot lives. A record of another boot is never read (R26).
+func SessionPath(stateDir, boot string) string {
+	return filepath.Join(stateDir, "session", boot+".json")
+}
+
+// armedPath marks, for all boots, that this node was a member of an armed cluster: from then on leftover state is dirty, not unguarded.
+func armedPath(stateDir string) string { return filepath.Join(stateDir, "armed") }
+
+// Scanner reads the kernel and this node's own records, and puts what it sees in the words of the start table.
+func Scanner(systemRoot, stateDir, boot string) func(context.Context) member.ResidualScanned {
+	s := residual.New(residual.Options{
+		SystemRoot: systemRoot, Boot: boot,
+		Session: func() ([]byte, error) { return store.Read(SessionPath(stateDir, boot)) },
+	})
+	return func(ctx context.Context) member.ResidualScanned {
+		r := s.Scan(ctx)
+		out := member.ResidualScanned{
+			Session: member.Session{State: sessionState(r.Session), Boot: boot, EverArmed: everArmed(stateDir)},
+			Unsure:  r.Unknown() || !r.Complete(), Resettable: r.ResetClears(),
+		}
+		var why []string
+		for _, f := range r.Residue() {
+			out.State = true
+			why = append(why, fmt.Sprintf("%s %s %s", f.Probe, f.What, f.Path))
+		}
+		out.Why = strings.Join(why, "; ")
+		return out
+	}
+}
+
+// sessionState translates the record's state; a word that is not known is unreadable.
+func sessionState(s residual.SessionState) member.SessionState {
+	switch s {
+	case residual.SessionNone:
+		return member.SessionNone
+	case residual.SessionOpenStateless:
+		return member.SessionStateless
+	case residual.SessionOpenStateful:
+		return member.SessionStateful
+	case residual.SessionClosed:
+		return member.SessionClosed
+	}
+	return member.SessionUnreadable
+}
+
+// everArmed reads the marker; one that cannot be read counts as set: suspicion is the safe side.
+func everArmed(stateDir string) bool {
+	_, err := store.Read(armedPath(stateDir))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// saveSession writes the record of this boot, and the marker before it.
+func saveSession(stateDir string, s member.Session) error {
+	if s.EverArmed && !everArmed(stateDir) {
+		if err := store.NewFile(armedPath(stateDir), 0o600, diskDeadline).Write([]byte("armed")); err != nil {
+			return err
+		}
+	}
+	b, err := json.Marshal(residual.Session{
+		Boot: s.Boot, Instance: s.Instance, Stateful: s.State == member.SessionStateful, CleanLeave: s.State == member.SessionClosed, Armed: s.EverArmed,
+	})
+	if err != nil {
+		return err
+	}
+	return store.NewFile(SessionPath(stateDir, s.Boot), 0o600, diskDeadline).Write(b)
+}
