@@ -150,6 +150,8 @@ type LastVerdict struct {
 	Evidence  string `json:"evidence"`
 	At        Time   `json:"at,omitzero"`
 	Operation uint64 `json:"operation"`
+	// Actor is the node that proved it.
+	Actor string `json:"actor"`
 }
 
 // Attention is something that a person should see to. Code is stable and explained by `fenced explain`; Next is the command to type.

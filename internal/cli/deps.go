@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/fenced-project/fenced/client"
+	"github.com/fenced-project/fenced/internal/config"
+)
+
+// Deps is what cmd/fenced gives to the commands. A function that is nil makes its command absent: there are no stubs.
+type Deps struct {
+	// Version of this build.
+	Version string
+	// Run runs the daemon until ctx ends (SIGTERM, SIGINT). An error that is config.Problems ends with CodeConfig, a *client.Error with its
+	// code, any other with CodeError. Options have Strict set.
+	Run func(ctx context.Context, o config.Options, stdout, stderr io.Writer) error
+	// Dev is `fenced dev`: args are what follows the word, unparsed. It returns the exit code.
+	Dev func(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int
+	// ListPlugins describes the plugins in a directory, without a daemon. A plugin that cannot be used is in the list with its Error.
+	ListPlugins func(ctx context.Context, dir string) ([]client.Plugin, error)
+	// DescribePlugin describes one executable.
+	DescribePlugin func(ctx context.Context, path string) (client.Plugin, error)
+	// TestPlugin runs the conformance test on one executable. Only what could not be tested at all is an error.
+	TestPlugin func(ctx context.Context, path string, options map[string]string) (client.PluginReport, error)
+	// Now is the clock for ages in tables; nil means time.Now.
+	Now func() time.Time
+}
