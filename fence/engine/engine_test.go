@@ -284,6 +284,10 @@ func TestCancelEmptiesTheQueue(t *testing.T) {
 		if f.Result.Ended != operation.EndedCancelled || !f.Quiet {
 			t.Errorf("%+v", f)
 		}
+		synctest.Wait()
+		if err := r.Start(spec(2, []fence.Step{{Ask: fence.AskHuman}})); err != nil {
+			t.Errorf("its place in the queue outlives it: %v", err)
+		}
 		close(gate)
 		if f := r.wait(1, time.Second); !f.Result.Proven || r.site.isOff("pdu2") {
 			t.Errorf("%+v, outlet 2 off: %v", f, r.site.isOff("pdu2"))

@@ -123,6 +123,31 @@ func TestR9EffectByClass(t *testing.T) {
 	}
 }
 
+// R9: a device that had read off when its level failed is settled, in whatever part of the pass; so is an effect whose time is over.
+func TestR9Settled(t *testing.T) {
+	spec, fakes := newSpec(level(dev("a"), dev("b"))), abcd()
+	fakes["b"].do = fails(operation.ClassRefused)
+	fakes["a"].do = func(*fake, int) answer { return answer{ms: 1} }
+	fakes["a"].status = func(f *fake, n int) answer { a := f.truth(); a.ms = 1; return a }
+	if _, r := walk(t, spec, fakes); r.Proven || r.EffectUntilMS != 0 || classes(r, "a") != "ok " {
+		t.Errorf("%+v", r)
+	}
+	fakes = abcd()
+	w := newWorld(newSpec(level(dev("a"))), fakes)
+	w.run(func() bool { return fakes["a"].reads == 3 })
+	w.step(operation.Cancelled{Why: "in the pass"})
+	if w.result.EffectUntilMS != 0 || classes(*w.result, "a") != "ok " {
+		t.Errorf("%+v", *w.result)
+	}
+	fakes = abcd()
+	fakes["a"].do = hangs
+	spec = newSpec(level(dev("a")), level(fence.Step{Ask: fence.AskHuman}))
+	spec.Judge.Devices[0].EffectMS = 10_000
+	if _, r := walk(t, spec, fakes); r.EffectUntilMS != 0 {
+		t.Errorf("at %d it still warns of %d", r.FinishedMS, r.EffectUntilMS)
+	}
+}
+
 // R9: a walk that is cancelled in the middle of a command says so, and does nothing more.
 func TestCancelled(t *testing.T) {
 	fakes := abcd()

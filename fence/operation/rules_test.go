@@ -122,6 +122,21 @@ func TestR16aIdentitySwappedAfterTheCommand(t *testing.T) {
 	}
 }
 
+// R16 a: a device that identified itself and no longer does is not the device that it was, even where its mapping is proven: an empty slot reads off.
+func TestR16aIdentityThatVanishes(t *testing.T) {
+	spec, fakes := newSpec(level(dev("a"))), abcd()
+	spec.Judge.Proven = []string{"map-a"}
+	fakes["a"].status = func(f *fake, n int) answer {
+		if n > 1 {
+			return answer{ms: 10, state: fence.PowerOff}
+		}
+		return f.truth()
+	}
+	if _, r := walk(t, spec, fakes); r.Proven || classes(r, "a") != "unknown unknown " {
+		t.Errorf("%+v", r)
+	}
+}
+
 // R16 c: the two reads are the settling time apart; a state that goes back to on between them is no proof.
 func TestR16cTwoReadsASettlingTimeApart(t *testing.T) {
 	spec, fakes := newSpec(level(dev("a"))), abcd()
