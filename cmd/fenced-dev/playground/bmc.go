@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -49,7 +50,9 @@ func (b *BMC) config(w func(string, ...any)) {
 	}
 	w("  %s:", b.Name)
 	w("    plugin: bmc")
-	w("    address: %q", b.cluster.net.bmcAddress(b.number))
+	host, port, _ := net.SplitHostPort(b.cluster.net.bmcAddress(b.number))
+	w("    address: %q", host)
+	w("    port: %s", port)
 	w("    username: %s", bmcUser)
 	w("    password_file: %s", b.cluster.path("bmc-password"))
 	w("    attempt_timeout: %dms", timeout.Milliseconds())

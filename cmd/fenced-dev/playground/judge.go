@@ -34,40 +34,56 @@ const (
 // Milestones are all of them in order.
 var Milestones = []Milestone{Detection, Claim, PowerOff, ReadBack, Verdict, Release, PowerOn, Rejoin}
 
-// mustPrecede are the pairs whose order safety depends on (V1, V5, V11). Between release and power-on there is none.
+// mustPrecede are the pairs whose order safety depends on (V1, V5, V11). Between release and power-on there is none, and the machine may be
+// clean before the actor has read its power as on.
 var mustPrecede = [][2]Milestone{
-	{Detection, Claim}, {Claim, PowerOff}, {PowerOff, ReadBack}, {ReadBack, Verdict}, {Verdict, Release}, {Verdict, PowerOn}, {PowerOn, Rejoin},
+	{Detection, Claim}, {Claim, PowerOff}, {PowerOff, ReadBack}, {ReadBack, Verdict}, {Verdict, Release}, {Verdict, PowerOn}, {Verdict, Rejoin},
 }
 
-// milestoneOf says which milestone of the fence of one life an event shows. Only the actor's stream has its attempts.
-func milestoneOf(e Event, victim, life string) (Milestone, bool) {
+// milestonesOf says which milestones of the fence of one life an event shows. Attempts are told by the actor while they happen, and again
+// by the others with the verdict: only the actor's own count here.
+func milestonesOf(e Event, victim, life string) []Milestone {
 	if e.Node != victim {
-		return "", false
+		return nil
 	}
-	if e.Event.Event == client.EventClean {
-		return Rejoin, e.Incarnation != "" && e.Incarnation != life
+	kind := e.Event.Event
+	if kind == client.EventClean && e.Incarnation != "" && e.Incarnation != life {
+		return []Milestone{Rejoin}
 	}
-	if e.Incarnation != "" && e.Incarnation != life {
-		return "", false
+	if e.Incarnation != life {
+		return nil
 	}
-	switch e.Event.Event {
+	switch kind {
 	case client.EventVictim:
-		return Detection, true
+		return []Milestone{Detection}
 	case client.EventClaim:
-		return Claim, e.Action != client.ActionOn // the obligation to power on has a claim of its own (R9)
+		if e.Action != client.ActionOn { // the obligation to power on has a claim of its own (R9)
+			return []Milestone{Claim}
+		}
 	case client.EventAttempt:
-		return PowerOff, e.Action == client.ActionOff && e.Class == client.ClassOK
+		own := e.Actor == "" || e.Actor == e.By
+		if own && e.Action == client.ActionOff && e.Class == client.ClassOK && e.Result == powerOff {
+			return []Milestone{PowerOff, ReadBack} // an attempt is ok when what was asked for is read back
+		}
 	case client.EventEvidence:
-		return ReadBack, true
+		return []Milestone{ReadBack}
 	case client.EventVerdict:
-		return Verdict, true
+		return []Milestone{Verdict}
 	case client.EventRelease:
-		return Release, true
+		return []Milestone{Release}
 	case client.EventPowerOn:
-		return PowerOn, true
+		if e.Result == powerOn {
+			return []Milestone{PowerOn}
+		}
 	}
-	return "", false
+	return nil
 }
+
+// What an attempt and a power-on read last.
+const (
+	powerOn  = "on"
+	powerOff = "off"
+)
 
 // Sightings are the first events of one stream that show each milestone.
 type Sightings struct {
@@ -80,12 +96,10 @@ type Sightings struct {
 func Sight(stream []Event, victim, life string) Sightings {
 	s := Sightings{Life: life, First: map[Milestone]Event{}, place: map[Milestone]int{}}
 	for i, e := range stream {
-		m, ok := milestoneOf(e, victim, life)
-		if !ok {
-			continue
-		}
-		if _, had := s.First[m]; !had {
-			s.First[m], s.place[m] = e, i
+		for _, m := range milestonesOf(e, victim, life) {
+			if _, had := s.First[m]; !had {
+				s.First[m], s.place[m] = e, i
+			}
 		}
 	}
 	return s

@@ -17,11 +17,10 @@ func fenceOf(from int) []Event {
 		{Event: client.EventSuspect, Node: "node-3"},
 		{Event: client.EventVictim, Node: "node-3", Incarnation: oldLife, Cause: client.CauseFailed},
 		{Event: client.EventClaim, Node: "node-3", Incarnation: oldLife, Actor: "node-1"},
-		{Event: client.EventAttempt, Node: "node-3", Incarnation: oldLife, Action: client.ActionOff, Class: client.ClassOK, Device: "bmc-3"},
-		{Event: client.EventEvidence, Node: "node-3", Incarnation: oldLife},
+		{Event: client.EventAttempt, Node: "node-3", Incarnation: oldLife, Action: client.ActionOff, Class: client.ClassOK, Result: "off", Device: "bmc-3"},
 		{Event: client.EventVerdict, Node: "node-3", Incarnation: oldLife, Verdict: client.VerdictReset, Evidence: &client.Evidence{Kind: "power-off-read"}},
 		{Event: client.EventRelease, Node: "node-3", Incarnation: oldLife},
-		{Event: client.EventPowerOn, Node: "node-3", Incarnation: oldLife},
+		{Event: client.EventPowerOn, Node: "node-3", Incarnation: oldLife, Action: client.ActionOn, Result: "on"},
 		{Event: client.EventClean, Node: "node-3", Incarnation: newLife},
 	}
 	var out []Event
@@ -43,13 +42,20 @@ func without(s []Event, kind string) []Event {
 	return out
 }
 
+// toldLater is the stream of a node that did not act: it hears of the attempt with the verdict.
+func toldLater(s []Event) []Event {
+	s[3], s[4] = s[4], s[3]
+	s[4].Actor, s[4].By = "node-1", "node-2"
+	return s
+}
+
 // whole is the outcome of a perfect demo.
 func whole() outcome {
 	v := &Node{Index: 3, Name: "node-3"}
 	v.bmcs = []*BMC{{Name: "bmc-3"}}
 	return outcome{
 		victim: v, oldLife: oldLife, newLife: newLife, killed: time.Second,
-		streams:   map[int][]Event{1: fenceOf(1), 2: without(without(fenceOf(2), client.EventAttempt), client.EventEvidence)},
+		streams:   map[int][]Event{1: fenceOf(1), 2: toldLater(fenceOf(2))},
 		counts:    map[string]Counts{"bmc-1": {}, "bmc-2": {Status: 4}, "bmc-3": {Off: 1, On: 1, Status: 5, AppliedOff: 1, AppliedOn: 1}},
 		power:     map[string]bool{"node-1": true, "node-2": true, "node-3": true},
 		survivors: []string{"node-1", "node-2"}, rejoined: []string{"node-1", "node-2", "node-3"},
@@ -62,7 +68,7 @@ func TestJudgePassesAWholeFence(t *testing.T) {
 	if sum.Result != resultPassed || len(sum.Violations) > 0 {
 		t.Fatalf("%s: %v", sum.Result, sum.Violations)
 	}
-	if sum.DetectionMS != 200 || sum.FenceMS != 600 || sum.ReleaseMS != 700 || sum.RejoinMS != 900 || sum.Evidence != "power-off-read" {
+	if sum.DetectionMS != 200 || sum.FenceMS != 500 || sum.ReleaseMS != 600 || sum.RejoinMS != 800 || sum.Evidence != "power-off-read" {
 		t.Errorf("the times are %+v", sum)
 	}
 }
@@ -75,11 +81,14 @@ func TestJudgeRefuses(t *testing.T) {
 	}{
 		"no verdict":            {func(o *outcome) { o.streams[2] = without(o.streams[2], client.EventVerdict) }, "node-2 never saw verdict"},
 		"no release":            {func(o *outcome) { o.streams[1] = without(o.streams[1], client.EventRelease) }, "node-1 never saw release"},
-		"no read-back":          {func(o *outcome) { o.streams[1] = without(o.streams[1], client.EventEvidence) }, "power-off and read-back included"},
-		"release before":        {func(o *outcome) { swap(o, 1, 5, 6) }, "node-1 saw release (seq 7) before verdict (seq 6)"},
-		"release, no verdict":   {func(o *outcome) { swap(o, 1, 5, 6) }, "node-1 released node-3/old-life (seq 7) before any verdict on it"},
-		"verdict before proof":  {func(o *outcome) { swap(o, 1, 4, 5) }, "saw verdict (seq 6) before read-back"},
-		"power-on before":       {func(o *outcome) { swap(o, 1, 5, 7) }, "saw power-on (seq 8) before verdict"},
+		"attempt of another":    {func(o *outcome) { o.streams[1][3].Actor, o.streams[1][3].By = "node-2", "node-1" }, "power-off and read-back included"},
+		"attempt failed":        {func(o *outcome) { o.streams[1][3].Class = client.ClassTimeout }, "power-off and read-back included"},
+		"power-on failed":       {func(o *outcome) { o.streams[2][6].Result = "failed" }, "node-2 never saw power-on"},
+		"no read-back":          {func(o *outcome) { o.streams[1][3].Result = "on" }, "power-off and read-back included"},
+		"release before":        {func(o *outcome) { swap(o, 1, 4, 5) }, "node-1 saw release (seq 6) before verdict (seq 5)"},
+		"release, no verdict":   {func(o *outcome) { swap(o, 1, 4, 5) }, "node-1 released node-3/old-life (seq 6) before any verdict on it"},
+		"verdict before proof":  {func(o *outcome) { swap(o, 1, 3, 4) }, "saw verdict (seq 5) before read-back"},
+		"power-on before":       {func(o *outcome) { swap(o, 1, 4, 6) }, "saw power-on (seq 7) before verdict"},
 		"clean with old life":   {func(o *outcome) { o.streams[2][len(o.streams[2])-1].Incarnation = oldLife }, "node-2 never saw clean rejoin"},
 		"two power-offs":        {func(o *outcome) { o.counts["bmc-3"] = Counts{Off: 2, AppliedOff: 1} }, "bmc-3 counted 2 power-offs"},
 		"no power-off":          {func(o *outcome) { o.counts["bmc-3"] = Counts{} }, "bmc-3 counted 0 power-offs"},
@@ -118,7 +127,7 @@ func TestTimelineSaysEachThingOnce(t *testing.T) {
 	if !x.first(again) {
 		t.Error("the same node saying the same later is taken for an echo")
 	}
-	if text := out.String(); !strings.Contains(text, "    +600 ms  verdict      node-3  reset, proof: power-off-read, life old-life\n") || strings.Contains(text, "\x1b") {
+	if text := out.String(); !strings.Contains(text, "    +500 ms  verdict      node-3  reset, proof: power-off-read, life old-life\n") || strings.Contains(text, "\x1b") {
 		t.Errorf("the timeline is:\n%s", text)
 	}
 }
