@@ -1,0 +1,182 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
+)
+
+// request is what one daemon asks another on a control stream.
+type request struct {
+	Op      string   `json:"op"` // join | propose
+	Entries [][]byte `json:"entries,omitempty"`
+}
+
+// response answers a request. Leader is where to ask instead.
+type response struct {
+	OK     bool         `json:"ok"`
+	Reason string       `json:"reason,omitempty"`
+	Domain string       `json:"domain,omitempty"`
+	Leader fence.NodeID `json:"leader,omitempty"`
+}
+
+// controlIdle is how long a control stream may be silent.
+const controlIdle = 30 * time.Second
+
+// serveControl answers requests until the stream ends.
+func (p *Provider) serveControl(c *conn, h hello) {
+	for {
+		_ = c.SetDeadline(time.Now().Add(controlIdle))
+		var q request
+		if err := readFrame(c, &q, maxRequest); err != nil {
+			return
+		}
+		a := p.answer(q, h)
+		_ = c.SetDeadline(time.Now().Add(p.mux.timeout))
+		if err := writeFrame(c, a, maxHello); err != nil {
+			return
+		}
+	}
+}
+
+func (p *Provider) answer(q request, h hello) response {
+	r := p.running()
+	p.mu.Lock()
+	a := response{Domain: p.domain}
+	p.mu.Unlock()
+	if r == nil {
+		a.Reason = "this node has no domain yet"
+		return a
+	}
+	a.Leader = leaderOf(r)
+	if r.State() != raft.Leader {
+		a.Reason = "not the leader"
+		return a
+	}
+	var err error
+	switch q.Op {
+	case "join":
+		err = p.admit(r, h)
+	case "propose":
+		if h.Domain != a.Domain {
+			err = errors.New("only members of the domain propose")
+		} else {
+			err = p.commit(r, q.Entries)
+		}
+	default:
+		err = fmt.Errorf("unknown request %q", q.Op)
+	}
+	a.OK = err == nil
+	if err != nil {
+		a.Reason = err.Error()
+	}
+	return a
+}
+
+// commit hands entries to Raft and waits for all of them.
+func (p *Provider) commit(r *raft.Raft, entries [][]byte) error {
+	var fs []raft.ApplyFuture
+	for _, e := range entries {
+		fs = append(fs, r.Apply(e, p.cfg.FailureTimeout))
+	}
+	var errs []error
+	for _, f := range fs {
+		errs = append(errs, f.Error())
+	}
+	return errors.Join(errs...)
+}
+
+// ask sends one request on a new control stream.
+func (p *Provider) ask(node fence.NodeID, q request) (response, error) {
+	var a response
+	c, _, err := p.mux.dial(node, streamControl, "", p.mux.timeout)
+	if err != nil {
+		return a, err
+	}
+	defer func() { _ = c.Close() }()
+	return p.askOn(c, q)
+}
+
+func (p *Provider) askOn(c *conn, q request) (response, error) {
+	var a response
+	_ = c.SetDeadline(time.Now().Add(p.mux.timeout))
+	if err := writeFrame(c, q, maxRequest); err != nil {
+		return a, err
+	}
+	err := readFrame(c, &a, maxHello)
+	return a, err
+}
+
+// joinLoop asks to be let in while this store is in no domain, or its domain's servers do not name it and no leader is heard.
+func (p *Provider) joinLoop() {
+	next := 0
+	for p.pause(max(p.cfg.FailureTimeout/4, 50*time.Millisecond)) {
+		if !p.outside() {
+			p.setWait("join", nil)
+			continue
+		}
+		p.mu.Lock()
+		var others []NodeConfig
+		for _, n := range p.nodes {
+			if n.ID != p.cfg.Self.Node {
+				others = append(others, n)
+			}
+		}
+		p.mu.Unlock()
+		var names []string
+		for _, n := range others {
+			names = append(names, n.Name)
+		}
+		p.setWait("join", names)
+		if len(others) > 0 {
+			p.join(others[next%len(others)].ID)
+			next++
+		}
+	}
+}
+
+func (p *Provider) outside() bool {
+	r := p.running()
+	now := membership.BootMS()
+	p.mu.Lock()
+	failed, leaderless := p.failed != "", now-p.leaderAt > 2*p.pres.fail
+	p.mu.Unlock()
+	if failed {
+		return false
+	}
+	if r == nil {
+		return true
+	}
+	for _, s := range r.GetConfiguration().Configuration().Servers {
+		if s.ID == p.mux.server {
+			return false
+		}
+	}
+	return leaderless && leaderOf(r) == 0
+}
+
+// join asks one node, and the leader that it names.
+func (p *Provider) join(node fence.NodeID) {
+	a, err := p.ask(node, request{Op: "join"})
+	if err == nil && !a.OK && a.Leader != 0 && a.Leader != node && a.Leader != p.cfg.Self.Node {
+		a, err = p.ask(a.Leader, request{Op: "join"})
+	}
+	if err != nil || !a.OK || a.Domain == "" {
+		p.log.Debug("not joined yet", "asked", node, "reason", a.Reason, "error", err)
+		return
+	}
+	if err := p.store.adopt(a.Domain); err != nil {
+		p.log.Error("cannot keep the domain's id", "error", err)
+		return
+	}
+	if err := p.enter(a.Domain); err != nil {
+		p.log.Error("cannot enter the domain", "error", err)
+		return
+	}
+	p.log.Info("joined", "domain", a.Domain)
+}

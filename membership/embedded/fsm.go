@@ -1,0 +1,224 @@
+package embedded
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
+)
+
+// run is the present run of a node's daemon as the log knows it.
+type run struct {
+	Store    string `json:"store"`
+	Starts   uint64 `json:"starts"`
+	Boot     string `json:"boot"`
+	Instance string `json:"instance"`
+	Done     window `json:"done"`
+}
+
+func (r run) member(id fence.NodeID) membership.Member {
+	return membership.Member{Incarnation: fence.Incarnation{Node: id, Boot: r.Boot}, Instance: r.Instance}
+}
+
+// logState is what the log's entries add up to: the same on every node at the same index, and part of every snapshot.
+type logState struct {
+	Index  uint64                `json:"index"`
+	View   membership.View       `json:"view"`
+	ViewAt uint64                `json:"view_at"`
+	Runs   map[fence.NodeID]*run `json:"runs"`
+	Voters []raft.ServerID       `json:"voters"`
+}
+
+// fsm turns committed entries into events. Raft calls it from one goroutine; others read under the lock.
+type fsm struct {
+	push      func(membership.Event)     // in order; never blocks
+	delivered func(r run, number uint64) // a run's proposal is delivered; number 0: whatever its window has
+	changed   func()                     // somebody may be waiting for what was applied
+	stop      <-chan struct{}            // closed when the provider closes
+
+	mu    sync.Mutex
+	state logState
+}
+
+var _ raft.ConfigurationStore = (*fsm)(nil)
+
+func newFSM() *fsm { return &fsm{state: logState{Runs: make(map[fence.NodeID]*run)}} }
+
+// Apply takes one committed entry. It decides nothing but what every node decides alike from the log.
+func (f *fsm) Apply(l *raft.Log) any {
+	f.mu.Lock()
+	defer f.changed()
+	defer f.mu.Unlock()
+	f.state.Index = l.Index
+	e, err := decodeEntry(l.Data)
+	if err != nil {
+		return err
+	}
+	switch e.Kind {
+	case kindData:
+		return f.data(l.Index, e)
+	case kindView:
+		return f.view(l.Index, e)
+	case kindStarted:
+		return f.started(e)
+	case kindStore:
+		if r := f.state.Runs[e.Node]; r == nil || r.Store != e.Store {
+			f.state.Runs[e.Node] = &run{Store: e.Store}
+		}
+		return nil
+	}
+	return fmt.Errorf("unknown kind of entry %q", e.Kind)
+}
+
+// data delivers a proposal of a node's present run, once.
+func (f *fsm) data(index uint64, e entry) error {
+	r := f.state.Runs[e.Node]
+	if r == nil || r.Store != e.Store || r.Starts != e.Starts || r.Instance == "" {
+		return fmt.Errorf("proposal of a run that is not the present one of node %d", e.Node)
+	}
+	if r.Done.first(e.Number) {
+		f.push(membership.Committed{Index: index, Proposer: r.member(e.Node), Number: e.Number, Data: e.Data})
+	}
+	f.delivered(*r, e.Number)
+	return nil
+}
+
+func (f *fsm) view(index uint64, e entry) error {
+	if e.View == nil || e.Base != f.state.ViewAt {
+		return fmt.Errorf("view was made for the view at %d, the view is that at %d", e.Base, f.state.ViewAt)
+	}
+	f.state.View, f.state.ViewAt = *e.View, index
+	f.push(membership.ViewInstalled{Index: index, View: *e.View})
+	return nil
+}
+
+// started: only a node's present store, and only with a higher count than ever (R3).
+func (f *fsm) started(e entry) error {
+	r := f.state.Runs[e.Node]
+	switch {
+	case r == nil: // the node that bootstrapped
+	case r.Store != e.Store:
+		return fmt.Errorf("store %s of node %d was replaced by %s", e.Store, e.Node, r.Store)
+	case e.Starts <= r.Starts:
+		return fmt.Errorf("store %s of node %d was started %d times already", e.Store, e.Node, r.Starts)
+	}
+	f.state.Runs[e.Node] = &run{Store: e.Store, Starts: e.Starts, Boot: e.Boot, Instance: e.Instance}
+	return nil
+}
+
+// StoreConfiguration remembers who votes in Raft: only their votes make a view quorate, because only they keep what is committed.
+func (f *fsm) StoreConfiguration(index uint64, c raft.Configuration) {
+	f.mu.Lock()
+	defer f.changed()
+	defer f.mu.Unlock()
+	f.state.Index = index
+	f.state.Voters = nil
+	for _, s := range c.Servers {
+		if s.Suffrage == raft.Voter {
+			f.state.Voters = append(f.state.Voters, s.ID)
+		}
+	}
+}
+
+// known is a copy of what the leader and the pings need.
+type known struct {
+	index  uint64
+	view   membership.View
+	viewAt uint64
+	runs   map[fence.NodeID]run
+	voters []raft.ServerID
+}
+
+func (f *fsm) known() known {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k := known{index: f.state.Index, view: f.state.View, viewAt: f.state.ViewAt, runs: make(map[fence.NodeID]run), voters: slices.Clone(f.state.Voters)}
+	for id, r := range f.state.Runs {
+		c := *r
+		c.Done = window{}
+		k.runs[id] = c
+	}
+	return k
+}
+
+// snapshot is one moment of the log state with the reader's state of the same moment.
+type snapshot struct {
+	state  []byte
+	reader <-chan []byte
+	stop   <-chan struct{}
+}
+
+type snapshotFile struct {
+	State  json.RawMessage `json:"state"`
+	Reader []byte          `json:"reader"`
+}
+
+// Snapshot asks the reader for its state as of everything that was pushed so far; Apply goes on meanwhile.
+func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	state, err := json.Marshal(f.state)
+	if err != nil {
+		return nil, err
+	}
+	reply := make(chan []byte, 1)
+	f.push(membership.SnapshotWanted{Reply: reply})
+	return &snapshot{state: state, reader: reply, stop: f.stop}, nil
+}
+
+// Persist waits for the reader; it is called beside Apply.
+func (s *snapshot) Persist(sink raft.SnapshotSink) error {
+	var file snapshotFile
+	select {
+	case file.Reader = <-s.reader:
+	case <-s.stop:
+		return fmt.Errorf("the reader did not give its state: %w", membership.ErrClosed)
+	}
+	file.State = s.state
+	if err := json.NewEncoder(sink).Encode(file); err != nil {
+		_ = sink.Cancel()
+		return err
+	}
+	return sink.Close()
+}
+
+// Release has nothing to free.
+func (s *snapshot) Release() {}
+
+// Restore replaces everything, also the reader's state.
+func (f *fsm) Restore(from io.ReadCloser) error {
+	defer func() { _ = from.Close() }()
+	var file snapshotFile
+	if err := json.NewDecoder(from).Decode(&file); err != nil {
+		return fmt.Errorf("snapshot does not decode: %w", err)
+	}
+	state := logState{Runs: make(map[fence.NodeID]*run)}
+	if err := json.Unmarshal(file.State, &state); err != nil {
+		return fmt.Errorf("snapshot does not decode: %w", err)
+	}
+	f.mu.Lock()
+	defer f.changed()
+	defer f.mu.Unlock()
+	f.state = state
+	f.push(membership.SnapshotInstalled{Index: state.Index, Data: file.Reader})
+	for _, id := range sortedIDs(state.Runs) {
+		r := state.Runs[id]
+		f.delivered(*r, 0)
+	}
+	return nil
+}
+
+func sortedIDs(m map[fence.NodeID]*run) []fence.NodeID {
+	var ids []fence.NodeID
+	for id := range m {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}

@@ -1,0 +1,175 @@
+package embedded
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// The streams that a connection can carry.
+const (
+	streamRaft    = "raft"
+	streamControl = "control"
+)
+
+// hello is what each end of a connection says first, inside TLS.
+type hello struct {
+	Protocol int          `json:"protocol"`
+	Version  string       `json:"version"`
+	Cluster  string       `json:"cluster"`
+	Domain   string       `json:"domain"` // "": none yet, wants to join
+	Node     fence.NodeID `json:"node"`
+	Boot     string       `json:"boot"`
+	Instance string       `json:"instance"`
+	Store    string       `json:"store"`
+	Starts   uint64       `json:"starts"`
+	Position position     `json:"position"`
+	Stream   string       `json:"stream"`
+	To       string       `json:"to,omitempty"` // the server id that a raft stream is meant for
+}
+
+// verdict is what each end thinks of the other's hello; the acceptor's carries its own hello.
+type verdict struct {
+	OK     bool   `json:"ok"`
+	Reason string `json:"reason,omitempty"`
+	Hello  *hello `json:"hello,omitempty"`
+}
+
+// serverID is how Raft knows a store: node and store, so that a wiped store is nobody's voter (R3). It is Raft's address too.
+func serverID(node fence.NodeID, store string) raft.ServerID {
+	return raft.ServerID(fmt.Sprintf("%d/%s", node, store))
+}
+
+func parseServerID(id string) (fence.NodeID, string, error) {
+	num, store, ok := strings.Cut(id, "/")
+	var node fence.NodeID
+	if _, err := fmt.Sscan(num, &node); err != nil || !ok || store == "" {
+		return 0, "", fmt.Errorf("%q is not a server id", id)
+	}
+	return node, store, nil
+}
+
+// us is what a hello is judged against.
+type us struct {
+	hello
+	nodes []NodeConfig
+	runs  map[fence.NodeID]run
+}
+
+// judge says why the other end is refused, "" if it is not. It looks at nothing but its arguments and the floors.
+func judge(we us, h hello, cert fence.NodeID, floors *floors, now time.Time) string {
+	_, configured := nodeOf(we.nodes, h.Node)
+	joining := h.Stream == streamControl && (h.Domain == "" || we.Domain == "")
+	r, known := we.runs[h.Node]
+	switch {
+	case h.Protocol != we.Protocol:
+		return fmt.Sprintf("protocol %d (version %s), this is protocol %d (version %s)", h.Protocol, h.Version, we.Protocol, we.Version)
+	case h.Cluster != we.Cluster:
+		return fmt.Sprintf("cluster %q, this is cluster %q", h.Cluster, we.Cluster)
+	case h.Node != cert:
+		return fmt.Sprintf("says that it is node %d, its certificate says node %d", h.Node, cert)
+	case h.Node == we.Node:
+		return fmt.Sprintf("has this node's own id %d", h.Node)
+	case !configured:
+		return fmt.Sprintf("node %d is not configured here", h.Node)
+	case h.Store == "" || h.Instance == "":
+		return "hello is incomplete"
+	case !joining && h.Domain != we.Domain:
+		return fmt.Sprintf("domain %s, this is domain %s", orNone(h.Domain), orNone(we.Domain))
+	case joining && h.Domain != "" && we.Domain != "" && h.Domain != we.Domain:
+		return fmt.Sprintf("domain %s, this is domain %s", h.Domain, we.Domain)
+	case h.Stream == streamRaft && known && r.Store != h.Store:
+		return fmt.Sprintf("store %s of node %d was replaced by store %s", h.Store, h.Node, r.Store)
+	}
+	return floors.check(h.Store, h.Starts, h.Instance, h.Position, now)
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// floors keeps the highest that was seen of every store, and refuses a store that shows less: it was restored from a copy (R3).
+type floors struct {
+	settle time.Duration // how much older a hello may be than the newest ping of the same run
+
+	mu    sync.Mutex
+	known map[string]*seen
+	dirty map[string]bool
+}
+
+type seen struct {
+	floor
+	older   position // the position as of settle ago, what the same run is measured by
+	olderAt time.Time
+	nextPos position
+}
+
+func newFloors(known map[string]floor, settle time.Duration) *floors {
+	f := &floors{settle: settle, known: make(map[string]*seen), dirty: make(map[string]bool)}
+	for id, k := range known {
+		f.known[id] = &seen{floor: k, older: k.Position, nextPos: k.Position}
+	}
+	return f
+}
+
+// check says why a store is refused, "" if it is not; what is accepted raises the floor.
+func (f *floors) check(store string, starts uint64, instance string, p position, now time.Time) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.known[store]
+	if s == nil {
+		f.known[store] = &seen{floor: floor{Starts: starts, Instance: instance, Position: p}, nextPos: p, olderAt: now}
+		f.dirty[store] = true
+		return ""
+	}
+	if now.Sub(s.olderAt) > f.settle {
+		s.older, s.nextPos, s.olderAt = s.nextPos, s.Position, now
+	}
+	switch {
+	case starts < s.Starts:
+		return fmt.Sprintf("store %s was started %d times, now it says %d: it was restored from a copy; wipe it and join again", store, s.Starts, starts)
+	case starts == s.Starts && instance != s.Instance:
+		return fmt.Sprintf("two daemons run on copies of store %s; wipe one and join again", store)
+	case starts == s.Starts && p.less(s.older), starts > s.Starts && p.less(s.Position):
+		return fmt.Sprintf("the log of store %s went to %d/%d and now ends at %d/%d: it was restored from a copy; wipe it and join again",
+			store, s.Position.Term, s.Position.Index, p.Term, p.Index)
+	}
+	if starts > s.Starts || s.Position.less(p) {
+		f.dirty[store] = true
+	}
+	if starts > s.Starts {
+		s.older, s.nextPos, s.olderAt = s.Position, s.Position, now
+	}
+	s.Starts, s.Instance = starts, instance
+	if s.Position.less(p) {
+		s.Position = p
+	}
+	return ""
+}
+
+// has says whether a store was ever accepted.
+func (f *floors) has(store string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.known[store] != nil
+}
+
+// take returns what is to be written.
+func (f *floors) take() map[string]floor {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := make(map[string]floor)
+	for id := range f.dirty {
+		out[id] = f.known[id].floor
+	}
+	clear(f.dirty)
+	return out
+}

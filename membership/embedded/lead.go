@@ -1,0 +1,154 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
+)
+
+// leadLoop does what only a leader does, one thing at a time; each step ends when it is committed or this node does not lead any more.
+func (p *Provider) leadLoop() {
+	for {
+		select {
+		case <-p.lead:
+		case <-p.ctx.Done():
+			return
+		}
+		r := p.running()
+		if r == nil || r.State() != raft.Leader {
+			continue
+		}
+		if err := p.leadStep(r); err != nil && p.ctx.Err() == nil {
+			p.log.Debug("leader's step failed", "error", err)
+		}
+	}
+}
+
+func (p *Provider) leadStep(r *raft.Raft) error {
+	k := p.fsm.known()
+	now := membership.BootMS()
+	p.mu.Lock()
+	next, hand := p.nextView(k, now)
+	p.mu.Unlock()
+	if hand != 0 {
+		for _, s := range r.GetConfiguration().Configuration().Servers {
+			if node, _, err := parseServerID(string(s.ID)); err == nil && node == hand && s.Suffrage == raft.Voter {
+				p.log.Info("this leader is outside the connected set and hands over", "to", hand)
+				return r.LeadershipTransferToServer(s.ID, s.Address).Error()
+			}
+		}
+		return nil
+	}
+	if next != nil {
+		return p.apply(r, entry{Kind: kindView, View: next, Base: k.viewAt})
+	}
+	return p.tidy(r, k, now)
+}
+
+// apply commits one entry of the leader's own.
+func (p *Provider) apply(r *raft.Raft, e entry) error {
+	f := r.Apply(e.encode(), p.cfg.FailureTimeout)
+	if err := f.Error(); err != nil {
+		return err
+	}
+	if err, ok := f.Response().(error); ok {
+		return err
+	}
+	return nil
+}
+
+// catchUp is how far behind the leader a store may be when it becomes a voter.
+const catchUp = 16
+
+// tidy makes one change to Raft's servers, if one is due: out go nodes that are not in the roster, and older stores of a node; a store that has
+// caught up becomes a voter, by a committed change (R3).
+func (p *Provider) tidy(r *raft.Raft, k known, now int64) error {
+	f := r.GetConfiguration()
+	at := f.Index()
+	p.mu.Lock()
+	nodes := p.nodes
+	p.mu.Unlock()
+	for _, s := range f.Configuration().Servers {
+		node, store, err := parseServerID(string(s.ID))
+		if err != nil {
+			return err
+		}
+		n, configured := nodeOf(nodes, node)
+		switch {
+		case !configured && node != p.cfg.Self.Node:
+			p.log.Info("node is not in the roster any more: its store leaves", "node", node)
+			return r.RemoveServer(s.ID, at, p.cfg.FailureTimeout).Error()
+		case s.Suffrage == raft.Nonvoter && n.Votes > 0 && k.runs[node].Store == store && p.caughtUp(k, node, store, now):
+			p.log.Info("store has caught up and votes from now on", "node", n.Name)
+			return r.AddVoter(s.ID, s.Address, at, p.cfg.FailureTimeout).Error()
+		}
+	}
+	return nil
+}
+
+func (p *Provider) caughtUp(k known, node fence.NodeID, store string, now int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pe := p.pres.peers[node]
+	return pe != nil && pe.ping.Store == store && p.pres.hears(node, now) && pe.ping.Applied+catchUp >= k.index && pe.ping.Instance == k.runs[node].Instance
+}
+
+// admit makes a store this node's one: by committed changes that take the node's older store out before the new one comes in, without a vote (R3).
+// Only the leader can, and not while another store's daemon of that node is heard.
+func (p *Provider) admit(r *raft.Raft, h hello) error {
+	k := p.fsm.known()
+	now := membership.BootMS()
+	p.mu.Lock()
+	pe := p.pres.peers[h.Node]
+	present := pe != nil && pe.heardAt != 0 && pe.ping.Store != h.Store && now-pe.heardAt < p.pres.fail
+	p.mu.Unlock()
+	if old := k.runs[h.Node]; old.Store != "" && old.Store != h.Store {
+		if present {
+			return fmt.Errorf("another store of node %d is in use: its daemon is still heard", h.Node)
+		}
+		p.log.Warn("a node comes with a new store: its old one loses its vote", "node", h.Node, "old", old.Store, "new", h.Store)
+	}
+	if err := p.apply(r, entry{Kind: kindStore, Node: h.Node, Store: h.Store}); err != nil {
+		return err
+	}
+	id := serverID(h.Node, h.Store)
+	for range 2 * membership.MaxNodes { // a node has one or two servers; bounded all the same
+		f := r.GetConfiguration()
+		done, err := p.admitStep(r, f.Configuration(), f.Index(), h.Node, id)
+		if err != nil || done {
+			return err
+		}
+	}
+	return errors.New("too many servers of one node")
+}
+
+func (p *Provider) admitStep(r *raft.Raft, c raft.Configuration, at uint64, node fence.NodeID, id raft.ServerID) (done bool, err error) {
+	for _, s := range c.Servers {
+		if n, _, err := parseServerID(string(s.ID)); err == nil && n == node && s.ID != id {
+			return false, r.RemoveServer(s.ID, at, p.cfg.FailureTimeout).Error()
+		}
+	}
+	for _, s := range c.Servers {
+		if s.ID == id {
+			return true, nil
+		}
+	}
+	return true, r.AddNonvoter(id, raft.ServerAddress(id), at, p.cfg.FailureTimeout).Error()
+}
+
+// pause waits; it says false when the provider closes.
+func (p *Provider) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-p.ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,133 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// mesh is the UDP side of the port: one socket that hears, and one for each peer that sends, so that a refused port is told to the right one.
+type mesh struct {
+	in     *net.UDPConn
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	senders map[fence.NodeID]*sender
+}
+
+type sender struct {
+	id      fence.NodeID
+	address string
+	frames  chan []byte // the newest only
+	cancel  context.CancelFunc
+}
+
+func newMesh(listen string) (*mesh, error) {
+	addr, err := net.ResolveUDPAddr("udp", listen)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", listen, err)
+	}
+	in, err := net.ListenUDP("udp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s by UDP: %w", listen, err)
+	}
+	m := &mesh{in: in, senders: make(map[fence.NodeID]*sender)}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	return m, nil
+}
+
+// setPeers starts and ends senders. refused is called when a peer's machine says that nobody listens there.
+func (m *mesh) setPeers(self fence.NodeID, nodes []NodeConfig, refused func(fence.NodeID)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ctx.Err() != nil {
+		return
+	}
+	for id, s := range m.senders {
+		if n, ok := nodeOf(nodes, id); !ok || n.Address != s.address {
+			s.cancel()
+			delete(m.senders, id)
+		}
+	}
+	for _, n := range nodes {
+		if n.ID == self || m.senders[n.ID] != nil {
+			continue
+		}
+		s := &sender{id: n.ID, address: n.Address, frames: make(chan []byte, 1)}
+		ctx, cancel := context.WithCancel(m.ctx)
+		s.cancel = cancel
+		m.senders[n.ID] = s
+		m.wg.Add(1)
+		go func() {
+			defer m.wg.Done()
+			s.run(ctx, refused)
+		}()
+	}
+}
+
+// send hands a frame to every sender; one that is behind gets the newest. skip is asked for tests.
+func (m *mesh) send(frame []byte, skip func(fence.NodeID) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, s := range m.senders {
+		if skip(id) {
+			continue
+		}
+		select {
+		case <-s.frames:
+		default:
+		}
+		s.frames <- frame
+	}
+}
+
+func (m *mesh) close() {
+	m.cancel()
+	_ = m.in.Close()
+	m.wg.Wait()
+}
+
+// run sends; it looks its peer's name up itself, so that DNS delays nobody else, and again after errors.
+func (s *sender) run(ctx context.Context, refused func(fence.NodeID)) {
+	var c net.Conn
+	defer func() {
+		if c != nil {
+			_ = c.Close()
+		}
+	}()
+	var d net.Dialer
+	for {
+		var frame []byte
+		select {
+		case frame = <-s.frames:
+		case <-ctx.Done():
+			return
+		}
+		if c == nil {
+			dialCtx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			n, err := d.DialContext(dialCtx, "udp", s.address)
+			cancel()
+			if err != nil {
+				continue
+			}
+			c = n
+		}
+		_, err := c.Write(frame)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			refused(s.id)
+			_, err = c.Write(frame) // the error was about the frame before
+		}
+		if err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
+			_ = c.Close()
+			c = nil
+		}
+	}
+}

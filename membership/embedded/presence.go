@@ -1,0 +1,244 @@
+package embedded
+
+import (
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
+)
+
+// presence is the matrix of who hears whom, as one node sees it (R20). It has no clock and no goroutine: now is CLOCK_BOOTTIME in milliseconds,
+// and its owner serialises. Every node runs it all the time, so that a new leader knows at once.
+//
+// A link counts as broken after link; the set of connected nodes must then stay the same for settle before anybody leaves the view. Together
+// they are the failure timeout: what a dead node's neighbours lose within a few pings of each other is settled as one change.
+type presence struct {
+	self         fence.NodeID
+	tag          string
+	starts       uint64
+	nodes        []NodeConfig
+	link         int64
+	settle       int64
+	fail         int64
+	durable      int64 // age of a durable write beyond which its node is not healthy
+	sick         bool  // this node should not count
+	peers        map[fence.NodeID]*peer
+	rows         map[fence.NodeID]knownRow
+	denied       map[fence.Incarnation]bool
+	set          []fence.NodeID
+	setSince     int64
+	lastTick     int64
+	began        int64 // the first tick
+	quietTil     int64 // nothing is proposed before (after a gap)
+	restartedGap int64 // when timers were last restarted
+}
+
+// peer is what was heard of one node directly.
+type peer struct {
+	ping    ping
+	heardAt int64
+	acked   uint64 // highest of our pings that its present run acknowledged
+	refused int64  // when its port was last refused: its node is there, its daemon is not
+	suspect bool
+}
+
+type knownRow struct {
+	tag    string
+	starts uint64
+	at     int64 // when it was true, by our clock
+	heard  []fence.NodeID
+}
+
+func newPresence(self fence.NodeID, instance string, starts uint64, nodes []NodeConfig, failMS, pingMS int64) *presence {
+	settle := min(3*pingMS, failMS/3)
+	return &presence{
+		self: self, tag: tag(instance), starts: starts, nodes: nodes,
+		link: failMS - settle, settle: settle, fail: failMS, durable: 3 * failMS,
+		peers: make(map[fence.NodeID]*peer), rows: make(map[fence.NodeID]knownRow), denied: make(map[fence.Incarnation]bool),
+	}
+}
+
+func (p *presence) peer(id fence.NodeID) *peer {
+	if p.peers[id] == nil {
+		p.peers[id] = &peer{}
+	}
+	return p.peers[id]
+}
+
+// heard takes an authenticated, admissible ping. It says false for one that is not newer than the last.
+func (p *presence) heard(m ping, now int64) bool {
+	pe := p.peer(m.Node)
+	same := pe.ping.Instance == m.Instance && pe.ping.Store == m.Store
+	if same && m.Seq <= pe.ping.Seq {
+		return false
+	}
+	if !same {
+		if pe.ping.Store == m.Store && m.Starts < pe.ping.Starts {
+			return false
+		}
+		pe.acked = 0
+		delete(p.rows, m.Node)
+	}
+	pe.ping, pe.heardAt = m, now
+	for _, a := range m.Acks {
+		if a.Node == p.self && a.Tag == p.tag {
+			pe.acked = max(pe.acked, a.Seq)
+		}
+	}
+	for _, r := range m.Rows {
+		p.takeRow(r, now)
+	}
+	return true
+}
+
+// takeRow keeps the newest row of each run; a row of an earlier run than the one known is old news.
+func (p *presence) takeRow(r row, now int64) {
+	if r.Node == p.self || r.AgeMS < 0 || r.AgeMS > p.fail {
+		return
+	}
+	at := now - r.AgeMS
+	if pe := p.peers[r.Node]; pe != nil && pe.heardAt != 0 && r.Tag != tag(pe.ping.Instance) && (now-pe.heardAt < p.fail || r.Starts <= pe.ping.Starts) {
+		return // who is heard directly is known better
+	}
+	if k, ok := p.rows[r.Node]; ok && now-k.at < p.fail && (k.starts > r.Starts || k.starts == r.Starts && k.at >= at) {
+		return
+	}
+	p.rows[r.Node] = knownRow{tag: r.Tag, starts: r.Starts, at: at, heard: r.Heard}
+}
+
+// own is this node's row: whom it hears and who is healthy.
+func (p *presence) own(now int64) []fence.NodeID {
+	var ids []fence.NodeID
+	for _, n := range p.nodes {
+		if n.ID != p.self && p.hears(n.ID, now) {
+			ids = append(ids, n.ID)
+		}
+	}
+	return ids
+}
+
+func (p *presence) hears(id fence.NodeID, now int64) bool {
+	pe := p.peers[id]
+	return pe != nil && pe.heardAt != 0 && now-pe.heardAt < p.link && pe.ping.Healthy && pe.ping.DurableMS < p.durable
+}
+
+// report is what this node's pings say about others.
+func (p *presence) report(now int64) (acks []ack, rows []row) {
+	rows = append(rows, row{Node: p.self, Tag: p.tag, Starts: p.starts, Heard: p.own(now)})
+	for _, n := range p.nodes {
+		if pe := p.peers[n.ID]; pe != nil && pe.heardAt != 0 && !p.denied[pe.ping.member().Incarnation] {
+			acks = append(acks, ack{Node: n.ID, Tag: tag(pe.ping.Instance), Seq: pe.ping.Seq})
+		}
+		if r, ok := p.rows[n.ID]; ok && now-r.at < p.fail {
+			rows = append(rows, row{Node: n.ID, Tag: r.tag, Starts: r.starts, AgeMS: now - r.at, Heard: r.heard})
+		}
+	}
+	return acks, rows
+}
+
+// rowOf is what a node says whom it hears, if that is recent.
+func (p *presence) rowOf(id fence.NodeID, now int64) ([]fence.NodeID, bool) {
+	if id == p.self {
+		return p.own(now), !p.sick
+	}
+	r, ok := p.rows[id]
+	return r.heard, ok && now-r.at < p.link
+}
+
+func (p *presence) mutual(a, b fence.NodeID, now int64) bool {
+	ra, okA := p.rowOf(a, now)
+	rb, okB := p.rowOf(b, now)
+	return okA && okB && slices.Contains(ra, b) && slices.Contains(rb, a)
+}
+
+// tick looks at the matrix again. It says how long this process was stopped, 0 if it was not. After a stop of more than half the failure timeout
+// all timers restart, once in a failure timeout, and nothing is to be proposed for a lease (R20): what happened meanwhile waits in the sockets.
+func (p *presence) tick(now, lease int64) (gap int64) {
+	if p.lastTick != 0 && now-p.lastTick > p.fail/2 {
+		gap = now - p.lastTick
+		p.quietTil = now + lease
+		if p.restartedGap == 0 || p.lastTick-p.restartedGap > p.fail {
+			p.restartedGap = now
+			for _, pe := range p.peers {
+				if pe.heardAt != 0 && !pe.suspect {
+					pe.heardAt = now
+				}
+			}
+			for id, r := range p.rows {
+				r.at = now
+				p.rows[id] = r
+			}
+		}
+		p.setSince = now
+	}
+	p.lastTick = now
+	if p.began == 0 {
+		p.began = now
+	}
+	set := membership.Connected(voters(p.nodes),
+		func(id fence.NodeID) bool { _, ok := p.rowOf(id, now); return ok },
+		func(a, b fence.NodeID) bool { return p.mutual(a, b, now) })
+	if !slices.Equal(set, p.set) || p.setSince == 0 {
+		p.set, p.setSince = set, now
+	}
+	return gap
+}
+
+// suspicion says of whom nothing has been heard for the failure timeout since the last call, and who is back.
+func (p *presence) suspicion(now int64) (changes []membership.Suspect) {
+	for _, n := range p.nodes {
+		pe := p.peers[n.ID]
+		if pe == nil || pe.heardAt == 0 {
+			continue
+		}
+		if gone := now-pe.heardAt >= p.fail; gone != pe.suspect {
+			pe.suspect = gone
+			changes = append(changes, membership.Suspect{Member: pe.ping.member(), Gone: gone})
+		}
+	}
+	return changes
+}
+
+// lease is the number of the newest ping of this node that a majority of votes acknowledged, 0 for none. Its own acknowledgement counts only
+// where it needs others besides (R14). An acknowledgement counts for ever: it says when the ping was sent, not that its sender lives now.
+func (p *presence) lease(seq uint64) uint64 {
+	need := membership.Need(voters(p.nodes))
+	type acked struct {
+		seq   uint64
+		votes int
+	}
+	var all []acked
+	for _, n := range p.nodes {
+		if n.ID == p.self {
+			if n.Votes < need {
+				all = append(all, acked{seq, n.Votes})
+			}
+		} else if pe := p.peers[n.ID]; pe != nil && pe.acked != 0 {
+			all = append(all, acked{pe.acked, n.Votes})
+		}
+	}
+	slices.SortFunc(all, func(a, b acked) int {
+		if a.seq != b.seq {
+			return int(b.seq) - int(a.seq)
+		}
+		return 0
+	})
+	votes := 0
+	for _, a := range all {
+		if votes += a.votes; votes >= need {
+			return a.seq
+		}
+	}
+	return 0
+}
+
+// connectedVotes is how many votes this node is in mutual contact with, its own included.
+func (p *presence) connectedVotes(now int64) int {
+	votes := 0
+	for _, n := range p.nodes {
+		if n.ID == p.self && !p.sick || n.ID != p.self && p.mutual(p.self, n.ID, now) {
+			votes += n.Votes
+		}
+	}
+	return votes
+}

@@ -1,0 +1,302 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
+)
+
+// Provider is one daemon's membership. Its goroutines are: the port, the ping reader, one sender for each peer, the ticker, the leader's duties,
+// the proposer, the disk probe, the join loop and Raft's own; Close ends them all.
+type Provider struct {
+	cfg    Config
+	log    *slog.Logger
+	queue  *membership.Queue
+	store  *store
+	id     identity
+	fsm    *fsm
+	mux    *mux
+	mesh   *mesh
+	keys   *keyring
+	floors *floors
+	lines  *limiter
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	lead   chan struct{} // wakes the leader's duties
+	work   chan struct{} // wakes the proposer
+	joined chan struct{} // wakes the join loop
+
+	mu        sync.Mutex // protects what follows; never held over a disk, a peer or Raft
+	nodes     []NodeConfig
+	domain    string
+	raft      *raft.Raft
+	trans     *raft.NetworkTransport
+	snaps     *snapshots
+	pres      *presence
+	seq       uint64
+	sent      [256]int64 // when the ping of each number was sent, by number modulo
+	lease     uint64
+	durable   time.Time
+	failed    string
+	closed    bool
+	lost      string // why QuorumLost was told; "" while quorate
+	lostView  uint64
+	leaderAt  int64 // when a leader was last known
+	proposals map[uint64]*proposal
+	waits     map[string]membership.Wait
+}
+
+var _ membership.Provider = (*Provider)(nil)
+
+// Open starts a daemon's membership on its store. A store without a domain waits for Bootstrap, or joins the domain of its peers; Open never
+// makes a domain. The error says what to change.
+func Open(cfg Config) (*Provider, error) {
+	cfg.fill()
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("cannot start embedded membership: %w", err)
+	}
+	p := &Provider{
+		cfg: cfg, log: cfg.Logger, nodes: cfg.Nodes, queue: membership.NewQueue(),
+		lead: make(chan struct{}, 1), work: make(chan struct{}, 1), joined: make(chan struct{}, 1),
+		proposals: make(map[uint64]*proposal), waits: make(map[string]membership.Wait),
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.lines = newLimiter(p.tellRefused)
+	if err := p.open(); err != nil {
+		_ = p.Close()
+		return nil, fmt.Errorf("cannot start embedded membership: %w", err)
+	}
+	return p, nil
+}
+
+func (p *Provider) open() error {
+	var err error
+	if p.keys, err = newKeyring(p.cfg.Authkey, p.cfg.Cluster, p.cfg.Self.Node); err != nil {
+		return err
+	}
+	self := p.cfg.Self.Node
+	p.store, err = openStore(filepath.Join(p.cfg.StateDir, "raft"), max(p.cfg.FailureTimeout, time.Second), func() { p.cfg.Faults.write(self) },
+		func(err error) { p.fail(err.Error()) })
+	if err != nil {
+		return err
+	}
+	if p.id, err = p.store.begin(); err != nil {
+		return err
+	}
+	known, err := p.store.floors()
+	if err != nil {
+		return err
+	}
+	p.domain = p.id.Domain
+	p.floors = newFloors(known, 2*p.cfg.FailureTimeout)
+	p.pres = newPresence(self, p.cfg.Self.Instance, p.id.Starts, p.cfg.Nodes, p.cfg.FailureTimeout.Milliseconds(), p.cfg.Ping.Milliseconds())
+	p.newFSM()
+	if err := p.listen(); err != nil {
+		return err
+	}
+	if p.domain != "" {
+		if err := p.startRaft(); err != nil {
+			return err
+		}
+	}
+	p.start()
+	return nil
+}
+
+func (p *Provider) newFSM() {
+	p.fsm = newFSM()
+	p.fsm.push = p.push
+	p.fsm.stop = p.ctx.Done()
+	p.fsm.delivered = p.delivered
+	p.fsm.changed = func() { wake(p.lead); wake(p.work); wake(p.joined) }
+}
+
+// listen opens the port, TCP and UDP.
+func (p *Provider) listen() error {
+	l, err := net.Listen("tcp", p.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", p.cfg.Listen, err)
+	}
+	p.mux = &mux{
+		listener: l, keys: p.keys, timeout: max(p.cfg.FailureTimeout, time.Second), faults: p.cfg.Faults, self: p.cfg.Self.Node,
+		us: p.us, floors: p.floors, refused: p.lines.say, control: p.serveControl,
+		slots: make(chan struct{}, maxHandshakes), raft: make(chan net.Conn), server: serverID(p.cfg.Self.Node, p.id.Store),
+		open: make(map[*conn]struct{}), blocked: make(map[fence.NodeID]bool),
+	}
+	p.mux.ctx, p.mux.cancel = context.WithCancel(p.ctx)
+	if p.mesh, err = newMesh(p.cfg.Listen); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (p *Provider) start() {
+	p.mux.wg.Add(1)
+	go p.mux.serve()
+	p.mesh.setPeers(p.cfg.Self.Node, p.nodes, p.portRefused)
+	for _, run := range []func(){p.hearPings, p.ticks, p.leadLoop, p.proposeLoop, p.probeDisk, p.joinLoop} {
+		p.wg.Add(1)
+		go func() {
+			defer p.wg.Done()
+			run()
+		}()
+	}
+}
+
+// Bootstrap makes a new domain of which this node's store is the first and only voter. It is done once for a cluster, by an operator's explicit
+// command (R3, R4). The domain id is made at random if none is given. ErrHasDomain if this store belongs to one already.
+func (p *Provider) Bootstrap(domain string) error {
+	if domain == "" {
+		domain = randomID() + randomID()
+	}
+	p.mu.Lock()
+	have, closed := p.domain, p.closed
+	p.mu.Unlock()
+	if closed {
+		return membership.ErrClosed
+	}
+	if have != "" {
+		return ErrHasDomain
+	}
+	if err := p.store.bootstrap(domain, p.mux.server); err != nil {
+		return fmt.Errorf("cannot bootstrap: %w", err)
+	}
+	return p.enter(domain)
+}
+
+// Bootstrap makes a new domain on a store whose daemon does not run; see Provider.Bootstrap. It returns the domain's id.
+func Bootstrap(cfg Config, domain string) (string, error) {
+	cfg.fill()
+	if err := cfg.check(); err != nil {
+		return "", fmt.Errorf("cannot bootstrap: %w", err)
+	}
+	if domain == "" {
+		domain = randomID() + randomID()
+	}
+	s, err := openStore(filepath.Join(cfg.StateDir, "raft"), 10*time.Second, nil, nil)
+	if err != nil {
+		return "", fmt.Errorf("cannot bootstrap: %w", err)
+	}
+	defer s.close()
+	id, err := s.begin()
+	if err == nil {
+		err = s.bootstrap(domain, serverID(cfg.Self.Node, id.Store))
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot bootstrap: %w", err)
+	}
+	return domain, nil
+}
+
+// enter starts Raft for a domain that the store has just got.
+func (p *Provider) enter(domain string) error {
+	p.mu.Lock()
+	if p.domain != "" && p.domain != domain {
+		p.mu.Unlock()
+		return ErrHasDomain
+	}
+	p.domain = domain
+	running := p.raft != nil
+	p.mu.Unlock()
+	if running {
+		return nil
+	}
+	return p.startRaft()
+}
+
+// SetNodes takes the nodes of a newly committed roster: their votes, addresses and names. The leader removes the stores of nodes that are gone.
+func (p *Provider) SetNodes(nodes []NodeConfig) error {
+	nodes = sorted(nodes)
+	if errs := checkNodes(nodes, p.cfg.Self.Node); len(errs) > 0 {
+		return fmt.Errorf("cannot use the roster: %w", errors.Join(errs...))
+	}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return membership.ErrClosed
+	}
+	p.nodes, p.pres.nodes = nodes, nodes
+	failed := p.failed
+	p.mu.Unlock()
+	if failed == "" {
+		p.mesh.setPeers(p.cfg.Self.Node, nodes, p.portRefused)
+	}
+	wake(p.lead)
+	return nil
+}
+
+// Events is the ordered sequence.
+func (p *Provider) Events() <-chan membership.Event { return p.queue.Out() }
+
+// Deny stops acknowledging the pings of a life, for ever in this process (R14).
+func (p *Provider) Deny(life fence.Incarnation) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pres.denied[life] = true
+}
+
+// SetDurable tells of a durable write of the daemon; the newest of these and of this provider's own counts.
+func (p *Provider) SetDurable(at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if at.After(p.durable) {
+		p.durable = at
+	}
+}
+
+// push queues an event. A reader so far behind that the queue is full has lost the sequence: this node, and only this node, goes out of service.
+func (p *Provider) push(e membership.Event) {
+	if p.queue.Push(e) {
+		return
+	}
+	p.mu.Lock()
+	closed := p.closed
+	p.mu.Unlock()
+	if !closed {
+		p.fail(fmt.Sprintf("the reader has not read %d events", membership.QueueLimit))
+	}
+}
+
+// fail takes this node out of the cluster for the rest of this process: its disk or its reader cannot be relied on (R20). The others see silence.
+func (p *Provider) fail(why string) {
+	p.mu.Lock()
+	if p.failed != "" || p.closed {
+		p.mu.Unlock()
+		return
+	}
+	p.failed = why
+	p.pres.sick = true
+	p.lost = why
+	p.wg.Add(1)
+	p.mu.Unlock()
+	p.log.Error("membership is out of service on this node until the daemon restarts", "reason", why)
+	p.queue.Push(membership.QuorumLost{Why: why})
+	go func() { // not on the caller's goroutine: Raft may be it
+		defer p.wg.Done()
+		if p.mux != nil {
+			_ = p.mux.Close()
+		}
+		if p.mesh != nil {
+			p.mesh.close()
+		}
+	}()
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,177 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// raftConfig: elections are well below the failure timeout, so that the death of the leader costs the larger of the two and not their sum.
+func (p *Provider) raftConfig(logger hclog.Logger) *raft.Config {
+	c := raft.DefaultConfig()
+	c.LocalID = p.mux.server
+	c.HeartbeatTimeout = max(p.cfg.FailureTimeout/4, 50*time.Millisecond)
+	c.ElectionTimeout = c.HeartbeatTimeout
+	c.LeaderLeaseTimeout = c.HeartbeatTimeout
+	c.CommitTimeout = max(c.HeartbeatTimeout/10, 5*time.Millisecond)
+	c.ShutdownOnRemove = false
+	c.SnapshotThreshold = p.cfg.SnapshotEvery
+	c.TrailingLogs = p.cfg.SnapshotEvery / 4
+	c.SnapshotInterval = 30 * time.Second
+	c.NoLegacyTelemetry = true
+	c.Logger = logger
+	return c
+}
+
+// startRaft starts Raft on a store that has a domain.
+func (p *Provider) startRaft() error {
+	logger := hclog.New(&hclog.LoggerOptions{Name: "raft", Level: hclog.Debug, Output: &slogWriter{log: p.log}, DisableTime: true})
+	dir := filepath.Join(p.cfg.StateDir, "raft")
+	files, err := raft.NewFileSnapshotStoreWithLogger(dir, 2, logger)
+	if err != nil {
+		return fmt.Errorf("cannot open snapshots: %w", err)
+	}
+	snaps, err := newSnapshots(files)
+	if err != nil {
+		return fmt.Errorf("cannot read snapshots: %w", err)
+	}
+	trans := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: p.mux, MaxPool: 3, Timeout: max(p.cfg.FailureTimeout, time.Second), Logger: logger, MsgpackUseNewTimeFormat: true,
+	})
+	r, err := raft.NewRaft(p.raftConfig(logger), p.fsm, p.store, p.store, snaps, trans)
+	if err != nil {
+		_ = trans.Close()
+		return fmt.Errorf("cannot start raft: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.raft, p.trans, p.snaps = r, trans, snaps
+	if p.closed {
+		r.Shutdown()
+		_ = trans.Close()
+	}
+	wake(p.work)
+	return nil
+}
+
+// running is Raft once it runs.
+func (p *Provider) running() *raft.Raft {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.raft
+}
+
+// leader is the node that leads as far as this one knows, 0 for none.
+func leaderOf(r *raft.Raft) fence.NodeID {
+	if r == nil {
+		return 0
+	}
+	_, id := r.LeaderWithID()
+	node, _, err := parseServerID(string(id))
+	if err != nil {
+		return 0
+	}
+	return node
+}
+
+// position is how far this store goes on disk, log and snapshots together.
+func (p *Provider) position() position {
+	p.mu.Lock()
+	snaps := p.snaps
+	p.mu.Unlock()
+	end := p.store.end()
+	if snaps != nil {
+		if s := snaps.end(); end.less(s) {
+			end = s
+		}
+	}
+	return end
+}
+
+// us is what this node says of itself and judges others by.
+func (p *Provider) us(stream, to string) us {
+	k := p.fsm.known()
+	pos := p.position()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return us{
+		hello: hello{
+			Protocol: Protocol, Version: p.cfg.Version, Cluster: p.cfg.Cluster, Domain: p.domain, Node: p.cfg.Self.Node, Boot: p.cfg.Self.Boot,
+			Instance: p.cfg.Self.Instance, Store: p.id.Store, Starts: p.id.Starts, Position: pos, Stream: stream, To: to,
+		},
+		nodes: p.nodes, runs: k.runs,
+	}
+}
+
+// snapshots is Raft's store of snapshot files, and knows how far the newest goes.
+type snapshots struct {
+	raft.SnapshotStore
+	mu  sync.Mutex
+	top position
+}
+
+func newSnapshots(files *raft.FileSnapshotStore) (*snapshots, error) {
+	list, err := files.List()
+	if err != nil {
+		return nil, err
+	}
+	s := &snapshots{SnapshotStore: files}
+	if len(list) > 0 {
+		s.top = position{list[0].Term, list[0].Index}
+	}
+	return s, nil
+}
+
+func (s *snapshots) end() position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.top
+}
+
+// Create starts a snapshot; it counts when it is closed.
+func (s *snapshots) Create(v raft.SnapshotVersion, index, term uint64, c raft.Configuration, at uint64, t raft.Transport) (raft.SnapshotSink, error) {
+	sink, err := s.SnapshotStore.Create(v, index, term, c, at, t)
+	if err != nil {
+		return nil, err
+	}
+	return &countedSink{SnapshotSink: sink, done: func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if p := (position{term, index}); s.top.less(p) {
+			s.top = p
+		}
+	}}, nil
+}
+
+type countedSink struct {
+	raft.SnapshotSink
+	done func()
+}
+
+// Close makes the snapshot durable.
+func (s *countedSink) Close() error {
+	err := s.SnapshotSink.Close()
+	if err == nil {
+		s.done()
+	}
+	return err
+}
+
+// slogWriter carries Raft's own lines into the daemon's log, for debugging.
+type slogWriter struct{ log *slog.Logger }
+
+func (w *slogWriter) Write(b []byte) (int, error) {
+	if w.log.Enabled(context.Background(), slog.LevelDebug) {
+		w.log.Debug("raft", "line", string(bytes.TrimSpace(b)))
+	}
+	return len(b), nil
+}

@@ -1,0 +1,254 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
+)
+
+// ticks sends a ping to everybody and looks at the matrix, once in a ping interval.
+func (p *Provider) ticks() {
+	t := time.NewTicker(p.cfg.Ping)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			p.tick(membership.BootMS())
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
+
+func (p *Provider) tick(now int64) {
+	r := p.running()
+	if r == nil {
+		return
+	}
+	k := p.fsm.known()
+	pos := p.position()
+	leader := leaderOf(r)
+	p.mu.Lock()
+	if p.failed != "" || p.closed {
+		p.mu.Unlock()
+		return
+	}
+	if leader != 0 || p.leaderAt == 0 {
+		p.leaderAt = now
+	}
+	gap := p.pres.tick(now, p.cfg.Lease.Milliseconds())
+	var events []membership.Event
+	for _, s := range p.pres.suspicion(now) {
+		events = append(events, s)
+	}
+	events = append(events, p.quorum(k, now)...)
+	frame, err := encodePing(p.newPing(k, pos, now), p.keys.ping)
+	block, free := p.refuseLeader(k, leader, now)
+	p.mu.Unlock()
+	if gap > 0 {
+		p.log.Warn("this process was stopped; timers restart and nothing is proposed for one lease", "stopped_ms", gap)
+	}
+	for _, e := range events {
+		p.push(e)
+	}
+	if err != nil {
+		p.fail(err.Error())
+		return
+	}
+	p.mesh.send(frame, func(to fence.NodeID) bool { return p.cfg.Faults.dropped(p.cfg.Self.Node, to) })
+	for _, id := range free {
+		p.mux.block(id, false)
+	}
+	if block != 0 {
+		p.mux.block(block, true)
+	}
+	wake(p.lead)
+	wake(p.work)
+}
+
+// newPing is the next ping. The caller holds the lock.
+func (p *Provider) newPing(k known, pos position, now int64) ping {
+	p.seq++
+	p.sent[p.seq%uint64(len(p.sent))] = now
+	durable := p.store.written()
+	if p.durable.After(durable) {
+		durable = p.durable
+	}
+	m := ping{
+		Protocol: Protocol, Domain: p.domain, Node: p.cfg.Self.Node, Boot: p.cfg.Self.Boot, Instance: p.cfg.Self.Instance,
+		Store: p.id.Store, Starts: p.id.Starts, Seq: p.seq, Epoch: k.viewAt, Applied: k.index, Position: pos,
+		DurableMS: time.Since(durable).Milliseconds(), Healthy: p.failed == "",
+	}
+	m.Acks, m.Rows = p.pres.report(now)
+	return m
+}
+
+// quorum says whether this node is still part of a quorate view, when that changes. The caller holds the lock.
+func (p *Provider) quorum(k known, now int64) []membership.Event {
+	me := membership.Member{Incarnation: fence.Incarnation{Node: p.cfg.Self.Node, Boot: p.cfg.Self.Boot}, Instance: p.cfg.Self.Instance}
+	if !k.view.Quorate || !slices.Contains(k.view.Members, me) {
+		p.lost = "" // the view itself says so
+		return nil
+	}
+	need := membership.Need(voters(p.nodes))
+	why := ""
+	switch votes := p.pres.connectedVotes(now); {
+	case now < p.pres.quietTil:
+		why = "this process was stopped"
+	case votes < need:
+		why = fmt.Sprintf("in contact with %d votes, %d needed", votes, need)
+	case now-p.leaderAt > p.pres.fail:
+		why = "there is no leader"
+	}
+	switch {
+	case why != "" && (p.lost == "" || p.lostView != k.viewAt):
+		p.lost, p.lostView = why, k.viewAt
+		return []membership.Event{membership.QuorumLost{Why: why}}
+	case why == "" && p.lost != "":
+		p.lost = ""
+		return []membership.Event{membership.QuorumHeld{}}
+	}
+	return nil
+}
+
+// refuseLeader: a leader outside the connected set is not answered, so that the set elects another (R20). Whoever was refused is answered again
+// as soon as the leader is inside. The caller holds the lock.
+func (p *Provider) refuseLeader(k known, leader fence.NodeID, now int64) (block fence.NodeID, free []fence.NodeID) {
+	set := p.pres.set
+	switch {
+	case set == nil || leader != 0 && slices.Contains(set, leader) || !slices.Contains(set, p.cfg.Self.Node):
+		for _, n := range p.nodes {
+			free = append(free, n.ID)
+		}
+	case leader != 0 && leader != p.cfg.Self.Node && now-p.pres.setSince >= p.pres.settle && p.canElect(k, set):
+		block = leader
+	}
+	return block, free
+}
+
+// canElect: the set holds a majority of Raft's voters.
+func (p *Provider) canElect(k known, set []fence.NodeID) bool {
+	have := 0
+	for _, v := range k.voters {
+		if node, _, err := parseServerID(string(v)); err == nil && slices.Contains(set, node) {
+			have++
+		}
+	}
+	return have > len(k.voters)/2
+}
+
+// hearPings reads the mesh.
+func (p *Provider) hearPings() {
+	b := make([]byte, maxPing)
+	for {
+		n, from, err := p.mesh.in.ReadFromUDPAddrPort(b)
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || p.ctx.Err() != nil {
+				return
+			}
+			continue
+		}
+		m, err := decodePing(b[:n], p.keys.ping)
+		switch {
+		case err == nil:
+			p.hear(m)
+		case !errors.Is(err, errNoPing): // what is no ping at all is noise
+			p.lines.say(from.Addr().String(), err.Error())
+		}
+	}
+}
+
+// hear takes one authenticated ping.
+func (p *Provider) hear(m ping) {
+	if p.cfg.Faults.dropped(m.Node, p.cfg.Self.Node) {
+		return
+	}
+	k := p.fsm.known()
+	if reason := p.judgePing(m, k); reason != "" {
+		if reason != quiet {
+			p.lines.say(fmt.Sprintf("node %d", m.Node), reason)
+		}
+		return
+	}
+	now := membership.BootMS()
+	p.mu.Lock()
+	fresh := p.pres.heard(m, now)
+	var lease int64
+	if seq := p.pres.lease(p.seq); fresh && seq > p.lease && p.seq-seq < uint64(len(p.sent)) {
+		p.lease = seq
+		lease = p.sent[seq%uint64(len(p.sent))]
+	}
+	p.mu.Unlock()
+	if !fresh {
+		return
+	}
+	p.push(membership.Heard{Member: m.member()})
+	if lease != 0 {
+		p.push(membership.LeaseRenewed{SentMS: lease})
+	}
+}
+
+// quiet is the reason for what is dropped without a word.
+const quiet = "quiet"
+
+// judgePing says why a ping does not count.
+func (p *Provider) judgePing(m ping, k known) string {
+	p.mu.Lock()
+	domain, nodes := p.domain, p.nodes
+	p.mu.Unlock()
+	_, configured := nodeOf(nodes, m.Node)
+	r, knownRun := k.runs[m.Node]
+	switch {
+	case domain == "":
+		return quiet
+	case m.Domain != domain:
+		return fmt.Sprintf("domain %s, this is domain %s", orNone(m.Domain), domain)
+	case m.Node == p.cfg.Self.Node:
+		if m.Instance == p.cfg.Self.Instance {
+			return quiet
+		}
+		return fmt.Sprintf("has this node's own id %d", m.Node)
+	case !configured:
+		return fmt.Sprintf("node %d is not configured here", m.Node)
+	case knownRun && r.Store != m.Store && !p.floors.has(m.Store):
+		return quiet // a new store: the log will say
+	case knownRun && r.Store != m.Store:
+		return fmt.Sprintf("store %s of node %d was replaced by store %s", m.Store, m.Node, r.Store)
+	}
+	return p.floors.check(m.Store, m.Starts, m.Instance, m.Position, time.Now())
+}
+
+// portRefused: a peer's machine is there and nobody listens; its process is gone, not its node.
+func (p *Provider) portRefused(id fence.NodeID) {
+	now := membership.BootMS()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pres.peer(id).refused = now
+}
+
+func (p *Provider) tellRefused(peer, reason string) {
+	p.log.Warn("peer refused", "peer", peer, "reason", reason)
+	p.push(membership.Refused{Peer: peer, Reason: reason})
+}
+
+// probeDisk writes something durable twice in a failure timeout, so that a disk that hangs is noticed without anybody needing it; what it
+// writes is how far the peers' stores were seen to go (R3, R20).
+func (p *Provider) probeDisk() {
+	t := time.NewTicker(p.cfg.FailureTimeout / 2)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			if err := p.store.keepFloors(p.floors.take()); err != nil {
+				return // the store has failed, and said so
+			}
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
