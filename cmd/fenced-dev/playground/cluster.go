@@ -187,10 +187,13 @@ func (c *Cluster) Named(name string) (*Node, bool) {
 // BMC returns the first BMC of node i.
 func (c *Cluster) BMC(i int) *BMC { return c.nodes[i-1].bmcs[0] }
 
-// Dir is the cluster's directory; Since is the time since the cluster was begun, the time of Event.At.
+// BMCs returns all BMCs.
+func (c *Cluster) BMCs() []*BMC { return c.bmcs }
+
+// Dir is the cluster's directory.
 func (c *Cluster) Dir() string { return c.dir }
 
-// Since is the time since the cluster was begun, the scale of Event.At.
+// Since is the time since the cluster was begun, the scale of Event.Since.
 func (c *Cluster) Since() time.Duration { return time.Since(c.began) }
 
 func (c *Cluster) path(elem ...string) string {

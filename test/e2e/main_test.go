@@ -1,0 +1,112 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
+)
+
+// ownBuild is the directory that product made; TestMain removes it.
+var ownBuild string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if ownBuild != "" {
+		_ = os.RemoveAll(ownBuild)
+	}
+	if left := playground.Leftovers(); len(left) > 0 {
+		fmt.Fprintln(os.Stderr, "left behind:", strings.Join(left, ", "))
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// product is a directory with the built product, made once.
+var product = sync.OnceValues(func() (string, error) {
+	if dir := os.Getenv("FENCED_BUILD"); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.MkdirTemp("", "e2e-build-")
+	if err != nil {
+		return "", err
+	}
+	ownBuild = dir
+	plugins := filepath.Join(dir, "plugins")
+	if err := os.Mkdir(plugins, 0o755); err != nil {
+		return "", err
+	}
+	for _, b := range [][]string{{dir + "/", "../../cmd/fenced", "../../cmd/fenced-dev"}, {filepath.Join(plugins, "fenced-plugin-bmc"), "../../plugins/bmc"}} {
+		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-o"}, b...)...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("cannot build %v: %w: %s", b[1:], err, out)
+		}
+	}
+	return dir, nil
+})
+
+// patience multiplies a deadline by FENCED_TEST_SLOW.
+func patience(d time.Duration) time.Duration {
+	f, err := strconv.ParseFloat(os.Getenv("FENCED_TEST_SLOW"), 64)
+	if err != nil || f < 1 {
+		return d
+	}
+	return time.Duration(float64(d) * f)
+}
+
+// needsNamespaces skips by name where namespaces cannot be had; where CI demands everything that is a failure.
+func needsNamespaces(t *testing.T) {
+	t.Helper()
+	why := playground.NetnsMissing()
+	switch {
+	case why == "":
+	case os.Getenv("FENCED_TEST_REQUIRE") == "all":
+		t.Fatalf("SKIP %s: %s (and FENCED_TEST_REQUIRE=all)", t.Name(), why)
+	default:
+		t.Skipf("SKIP %s: %s", t.Name(), why)
+	}
+}
+
+// start builds a cluster for one test. What is left of it at the end is a failure; where the test failed, the logs are shown.
+func start(t *testing.T, opt playground.Options) (*playground.Cluster, context.Context) {
+	t.Helper()
+	needsNamespaces(t)
+	build, err := product()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt.Build, opt.Netns = build, true
+	if opt.FailureTimeout == 0 {
+		opt.FailureTimeout = patience(time.Second)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience(75*time.Second))
+	t.Cleanup(cancel)
+	starting, ready := context.WithTimeout(ctx, patience(30*time.Second))
+	defer ready()
+	c, err := playground.Start(starting, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(c.LogTails(40))
+		}
+		if err := errors.Join(c.Stop()); err != nil {
+			t.Error(err)
+		}
+		if left := playground.Leftovers(); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	})
+	return c, ctx
+}
