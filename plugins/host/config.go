@@ -94,5 +94,5 @@ func (d DeviceConfig) check() error {
 
 func (d DeviceConfig) equal(o DeviceConfig) bool {
 	return d.Name == o.Name && d.Plugin == o.Plugin && d.Limit == o.Limit && d.Isolate == o.Isolate &&
-		maps.Equal(d.Options, o.Options) && maps.Equal(d.Secrets, o.Secrets)
+		maps.Equal(d.Options, o.Options) && maps.EqualFunc(d.Secrets, o.Secrets, Secret.equal)
 }

@@ -151,9 +151,10 @@ func TestClasses(t *testing.T) {
 
 func TestSecretPrintsStars(t *testing.T) {
 	s := NewSecret("correct-horse")
+	hidden := struct{ s Secret }{s}
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "s", s, "c", DeviceConfig{Secrets: map[string]Secret{"p": s}})
-	for _, text := range []string{fmt.Sprint(s), fmt.Sprintf("%+v %#v %q %x", s, s, s, s), fmt.Sprintf("%v", map[string]Secret{"p": s}), log.String()} {
+	for _, text := range []string{fmt.Sprint(s), fmt.Sprintf("%+v %#v %q %x", s, s, s, s), fmt.Sprintf("%v", map[string]Secret{"p": s}), fmt.Sprintf("%v %+v %#v", hidden, hidden, hidden), log.String()} {
 		if strings.Contains(text, "correct") || strings.Contains(text, "636f7272") {
 			t.Errorf("the secret is in %q", text)
 		}

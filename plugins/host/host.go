@@ -123,7 +123,7 @@ func newDevice(c DeviceConfig, serial uint64) *device {
 		d.options[k] = v
 	}
 	for k, v := range c.Secrets {
-		d.options[k] = v.value
+		d.options[k] = v.reveal()
 	}
 	return d
 }
@@ -180,8 +180,8 @@ func (h *Host) secrets(plugin string) []string {
 			continue
 		}
 		for _, s := range d.config.Secrets {
-			if len(s.value) >= shortestSecret {
-				out = append(out, s.value)
+			if v := s.reveal(); len(v) >= shortestSecret {
+				out = append(out, v)
 			}
 		}
 	}

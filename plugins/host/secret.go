@@ -6,10 +6,20 @@ import (
 )
 
 // Secret is an option's value that prints as *** in every format; only the wire to its own plugin sees it.
-type Secret struct{ value string }
+// The pointer keeps it from being printed where fmt cannot call methods, in unexported fields. The zero Secret is empty.
+type Secret struct{ value *string }
 
 // NewSecret wraps a secret value.
-func NewSecret(value string) Secret { return Secret{value} }
+func NewSecret(value string) Secret { return Secret{&value} }
+
+func (s Secret) reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
+
+func (s Secret) equal(o Secret) bool { return s.reveal() == o.reveal() }
 
 // String hides the value from %s and %v.
 func (s Secret) String() string { return "***" }

@@ -39,7 +39,16 @@ type Option struct {
 // the method of another type, panics: that is a mistake in the plugin, and the first Open in its tests finds it.
 type Options struct {
 	schema map[string]Option
-	values map[string]string
+	values map[string]string // without the secrets, so that no print of an Options shows one
+	secret map[string]Secret
+}
+
+// raw is the value as it came, "" where there is none.
+func (o Options) raw(name string) string {
+	if s, ok := o.secret[name]; ok {
+		return s.Reveal()
+	}
+	return o.values[name]
 }
 
 // String returns a string or enum option that is not secret.
@@ -56,26 +65,26 @@ func (o Options) Secret(name string) Secret {
 	if s := o.must(name, String, Enum); !s.Secret {
 		panic("sdk: option " + name + " is not secret")
 	}
-	return Secret{o.values[name]}
+	return o.secret[name]
 }
 
 // Int returns an int option, 0 where it is neither given nor has a default.
 func (o Options) Int(name string) int {
 	o.must(name, Int)
-	n, _ := strconv.Atoi(o.values[name]) // checked before
+	n, _ := strconv.Atoi(o.raw(name)) // checked before
 	return n
 }
 
 // Bool returns a bool option, false where it is neither given nor has a default.
 func (o Options) Bool(name string) bool {
 	o.must(name, Bool)
-	return o.values[name] == "true"
+	return o.raw(name) == "true"
 }
 
 // Duration returns a duration option, 0 where it is neither given nor has a default.
 func (o Options) Duration(name string) time.Duration {
 	o.must(name, Duration)
-	d, _ := time.ParseDuration(o.values[name]) // checked before
+	d, _ := time.ParseDuration(o.raw(name)) // checked before
 	return d
 }
 
@@ -84,8 +93,9 @@ func (o Options) Given(name string) bool {
 	if _, ok := o.schema[name]; !ok {
 		panic("sdk: option " + name + " is not in the schema")
 	}
-	_, ok := o.values[name]
-	return ok
+	_, open := o.values[name]
+	_, secret := o.secret[name]
+	return open || secret
 }
 
 func (o Options) must(name string, types ...Type) Option {
@@ -101,11 +111,17 @@ func (o Options) must(name string, types ...Type) Option {
 	panic("sdk: option " + name + " is of type " + string(s.Type))
 }
 
-// Secret is a value that prints as *** in every format.
-type Secret struct{ value string }
+// Secret is a value that prints as *** in every format. The pointer keeps it from being printed where fmt cannot call methods, in
+// unexported fields. The zero Secret is empty.
+type Secret struct{ value *string }
 
 // Reveal returns the value, for the one line that hands it to the device.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // String hides the value from %s and %v.
 func (s Secret) String() string { return "***" }

@@ -12,7 +12,7 @@ import (
 // NewOptions checks values against a plugin's schema and completes them with defaults. Main does it before every Open; a vendor's own
 // tests may call it. The error names every problem at once and never a secret's value.
 func NewOptions(schema []Option, values map[string]string) (Options, error) {
-	o := Options{schema: make(map[string]Option, len(schema)), values: make(map[string]string, len(values))}
+	o := Options{schema: make(map[string]Option, len(schema)), values: map[string]string{}, secret: map[string]Secret{}}
 	var problems []string
 	for _, s := range schema {
 		if s.Type == "" {
@@ -34,7 +34,11 @@ func NewOptions(schema []Option, values map[string]string) (Options, error) {
 			problems = append(problems, err.Error())
 			continue
 		}
-		o.values[s.Name] = v
+		if s.Secret {
+			o.secret[s.Name] = Secret{&v}
+		} else {
+			o.values[s.Name] = v
+		}
 	}
 	for name := range values {
 		if _, ok := o.schema[name]; !ok {
