@@ -22,7 +22,7 @@ func drawProof(t *rapid.T) proof {
 	}
 	id := func(name string) fence.Identity {
 		if rarely(20, name) {
-			return rapid.SampledFrom([]fence.Identity{{}, identity(uuidO), {Serial: "x"}}).Draw(t, name)
+			return rapid.SampledFrom([]fence.Identity{{}, identity(uuidO), {Serial: "SN-1"}}).Draw(t, name)
 		}
 		return identity(uuidV)
 	}
