@@ -30,6 +30,8 @@ type Client struct {
 	socket string
 	name   string
 	http   *http.Client
+	// silence is how long an event stream may say nothing before it counts as broken.
+	silence time.Duration
 }
 
 // New makes a client for the socket at path ("" for DefaultSocket). It connects when it is first used. Name says who asks, for the
@@ -41,7 +43,7 @@ func New(path, name string) *Client {
 	if name == "" {
 		name = "fenced-client"
 	}
-	c := &Client{socket: path, name: name}
+	c := &Client{socket: path, name: name, silence: defaultSilence}
 	c.http = &http.Client{
 		Transport: &http.Transport{
 			DialContext:        c.dial,

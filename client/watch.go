@@ -23,10 +23,10 @@ const (
 
 // Bounds of a watch.
 const (
-	maxLine      = 1 << 20          // bytes of one event
-	silence      = 15 * time.Second // the daemon sends at least an empty line every five seconds
-	firstBackoff = 100 * time.Millisecond
-	lastBackoff  = 2 * time.Second
+	maxLine        = 1 << 20          // bytes of one event
+	defaultSilence = 15 * time.Second // the daemon sends at least an empty line every five seconds
+	firstBackoff   = 100 * time.Millisecond
+	lastBackoff    = 2 * time.Second
 )
 
 // WatchFrom says where a watch begins.
@@ -111,7 +111,7 @@ type watch struct {
 func (w *watch) once(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	alive := time.AfterFunc(silence, cancel)
+	alive := time.AfterFunc(w.client.silence, cancel)
 	defer alive.Stop()
 
 	v := url.Values{}
@@ -157,7 +157,7 @@ func (w *watch) lines(ctx context.Context, r io.Reader, alive *time.Timer) (bool
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxLine)
 	for in.Scan() {
-		alive.Reset(silence)
+		alive.Reset(w.client.silence)
 		line := bytes.TrimSpace(in.Bytes())
 		if len(line) == 0 {
 			continue
@@ -184,7 +184,7 @@ func (w *watch) lines(ctx context.Context, r io.Reader, alive *time.Timer) (bool
 	case err == nil:
 		err = errors.New("the daemon ended the stream")
 	case ctx.Err() != nil:
-		err = fmt.Errorf("silent for %s", silence)
+		err = fmt.Errorf("silent for %s", w.client.silence)
 	}
 	return got, wrap(CodeUnreachable, err, "lost the event stream of fenced at %s: %v", w.client.socket, err)
 }

@@ -518,3 +518,16 @@ func TestSnapshotKeepsEverything(t *testing.T) { // R10, S3.10
 		t.Fatal("a snapshot with unknown fields was believed")
 	}
 }
+
+func TestAVictimEndsItsPowerOn(t *testing.T) { // V5
+	w := newWorld(t, 5)
+	w.view(1, 2, 3, 4)
+	w.claim(1, 5)
+	w.must(1, Entry{Verdict: w.proof(5)})
+	w.must(2, Entry{Claim: &ClaimEntry{Node: 5, Boot: "b5.0", Number: 2, On: true, DurationMS: 1000}})
+	w.must(1, Entry{Request: &Request{ID: "r", Node: 5, Action: fence.ActionOff, Cause: fence.CauseOperator, By: "op"}})
+	n := w.s.Node(5)
+	if n.PowerOn != nil || n.Victim == nil || len(n.Unquiet) != 1 || !n.Unquiet[0].On {
+		t.Fatalf("off was asked for while a power-on may be in flight: %+v", n)
+	}
+}

@@ -177,6 +177,13 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 	}
 	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: n.Machine, Cause: cause, Index: t.index, Action: action}}
 	n.Unknown, n.Suspect = false, ""
+	if p := n.PowerOn; p != nil { // off comes first (V5); what the new operation is to leave behind decides about on
+		n.PowerOn = nil
+		if p.Claim != nil {
+			n.Unquiet = append(n.Unquiet, *p.Claim)
+			t.emit(Event{Kind: EventCanceled, Node: n.ID, Life: p.For, Operation: p.ID, Claim: p.Claim.Number, Actor: p.Claim.Actor.Node, On: true, Text: "the node is a victim again"})
+		}
+	}
 	if n.Phase == PhaseMember {
 		n.Phase = PhaseDirty
 	}

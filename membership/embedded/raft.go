@@ -44,7 +44,10 @@ func (p *Provider) startRaft() error {
 	if err != nil {
 		return fmt.Errorf("cannot read snapshots: %w", err)
 	}
+	// One request in flight: raft v1.8.0's pipeline blocks for ever in AppendEntries when a peer's answer ends its decoder, and with it the
+	// replication to that peer and Shutdown, while heartbeats go on.
 	trans := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		MaxRPCsInFlight: 1,
 		Stream: p.mux, MaxPool: 3, Timeout: max(p.cfg.FailureTimeout, time.Second), Logger: logger, MsgpackUseNewTimeFormat: true,
 	})
 	r, err := raft.NewRaft(p.raftConfig(logger), p.fsm, p.store, p.store, snaps, trans)

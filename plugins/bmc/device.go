@@ -19,7 +19,6 @@ import (
 
 // device is one BMC. It holds no connection: every operation makes a session of its own and closes it.
 type device struct {
-	name     string
 	host     string
 	port     int
 	user     string

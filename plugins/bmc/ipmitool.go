@@ -120,8 +120,7 @@ func classifyText(ctx context.Context, err error) error {
 		return sdk.Unreachable(err)
 	case has("Node busy"):
 		return sdk.Limbo(err)
-	case has("Unable to establish"):
-		return sdk.Timeout(err)
 	}
-	return sdk.Refused(err)
+	// "Unable to establish IPMI v2 / RMCP+ session" is what it says of a dead BMC, of a wrong password and of much else.
+	return err
 }

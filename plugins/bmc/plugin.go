@@ -70,7 +70,7 @@ func (plugin) Describe() sdk.Description {
 }
 
 // Open checks what the schema cannot. It does not reach the BMC.
-func (plugin) Open(_ context.Context, name string, o sdk.Options) (sdk.Device, error) {
+func (plugin) Open(_ context.Context, _ string, o sdk.Options) (sdk.Device, error) {
 	suiteID, err := strconv.Atoi(o.String("cipher"))
 	if err != nil {
 		return nil, sdk.Refused(err)
@@ -80,7 +80,6 @@ func (plugin) Open(_ context.Context, name string, o sdk.Options) (sdk.Device, e
 		return nil, sdk.Refused(err)
 	}
 	d := &device{
-		name:     name,
 		host:     strings.Trim(o.String("address"), "[]"),
 		port:     o.Int("port"),
 		user:     o.String("username"),
