@@ -40,6 +40,11 @@ func (t *turn) claim(e ClaimEntry) error {
 // maxClaimMS bounds a claim: a level that waits for a human or a watchdog is asked again under a new claim.
 const maxClaimMS = 24 * 60 * 60 * 1000
 
+// OnInFlight reports whether a power-on of an ended claim may still take effect: only an off may overlap with a later claim (I5).
+func OnInFlight(n *Node) bool {
+	return slices.ContainsFunc(n.Unquiet, func(c Claim) bool { return c.On })
+}
+
 func (t *turn) claimOff(n *Node, e ClaimEntry) error {
 	v := n.Victim
 	switch {
@@ -49,6 +54,8 @@ func (t *turn) claimOff(n *Node, e ClaimEntry) error {
 		return fmt.Errorf("claim %d by %s is active (V4)", v.Claim.Number, t.name(v.Claim.Actor.Node))
 	case n.Pending != nil && t.rebirth(n):
 		return errors.New("a clean later life of the same machine waits for admission (R2)")
+	case OnInFlight(n):
+		return errors.New("a power-on of an earlier claim may still be in flight (I5)")
 	case !t.s.Armed && !v.Force:
 		return fence.ErrNotArmed
 	case v.Cause != fence.CauseOperator && t.s.activeClaims() >= t.s.Roster.Policy.MaxConcurrent:

@@ -530,4 +530,7 @@ func TestAVictimEndsItsPowerOn(t *testing.T) { // V5
 	if n.PowerOn != nil || n.Victim == nil || len(n.Unquiet) != 1 || !n.Unquiet[0].On {
 		t.Fatalf("off was asked for while a power-on may be in flight: %+v", n)
 	}
+	w.refused(1, w.claimEntry(5), "power-on of an earlier claim")
+	w.must(2, Entry{Returned: &Returned{Node: 5, Number: 2}})
+	w.claim(1, 5)
 }

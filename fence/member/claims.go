@@ -29,7 +29,7 @@ func (m *Member) claimVictim(n *domain.Node) {
 	v := n.Victim
 	began := m.since.begin(victimMark(v.Incarnation), m.now)
 	mark := fmt.Sprintf("free/%d/%d/%d", n.ID, n.NextClaim, v.Round)
-	if v.Claim != nil || n.Pending != nil || (!m.dom.Armed && !v.Force) {
+	if v.Claim != nil || n.Pending != nil || domain.OnInFlight(n) || (!m.dom.Armed && !v.Force) {
 		m.since.drop(mark)
 		return
 	}
