@@ -54,6 +54,8 @@ func Admissible(v Victim, e Evidence, j Judge) error {
 	for _, s := range level.Steps {
 		var err error
 		switch {
+		case !s.whole():
+			err = refuse("level %d has a step that is several things at once or of no kind", e.Level+1)
 		case s.Device != "":
 			devices++
 			err = deviceProof(v, e, j, s)
@@ -108,8 +110,10 @@ func deviceProof(v Victim, e Evidence, j Judge, s Step) error {
 		return refuse("device %s was read before off was commanded (R16 b)", s)
 	case p.First.FinishedMS < p.First.StartedMS || p.Final.FinishedMS < p.Final.StartedMS:
 		return refuse("a read of device %s ends before it begins", s)
-	case p.Final.StartedMS-p.First.FinishedMS < d.SettleMS:
-		return refuse("the reads of device %s are %d ms apart, it needs %d ms to settle (R16 c)", s, p.Final.StartedMS-p.First.FinishedMS, d.SettleMS)
+	case p.First.Identity.Empty() != p.Final.Identity.Empty():
+		return refuse("device %s gave an identity in one read and none in the other (R16 a)", s)
+	case p.Final.StartedMS-p.First.FinishedMS < max(d.SettleMS, 1):
+		return refuse("the reads of device %s are %d ms apart, it needs %d ms to settle (R16 c)", s, p.Final.StartedMS-p.First.FinishedMS, max(d.SettleMS, 1))
 	}
 	for _, r := range []Read{p.First, p.Final} {
 		if err := rightMachine(v, r.Identity, d, j); err != nil {
@@ -134,7 +138,7 @@ func rightMachine(v Victim, id Identity, d Device, j Judge) error {
 			return refuse("device %s identifies itself as another node's machine %s (R16)", d.Name, o.UUID)
 		}
 	}
-	if !v.Machine.Known() && v.Machine.Serial == "" {
+	if !v.Machine.Known() && NormalSerial(v.Machine.Serial) == "" {
 		return refuse("the machine of %s was never announced nor declared, so device %s cannot be matched to it (R16 a)", v.Incarnation, d.Name)
 	}
 	if !id.Matches(v.Machine) {
@@ -169,6 +173,12 @@ func watchdogProof(v Victim, e Evidence, j Judge) error {
 	switch {
 	case w.Kind == "" || !w.Open:
 		return refuse("%s announced no open watchdog (R15)", v.Incarnation)
+	case w.LeaseMS <= 0 || w.HardwareMS <= 0:
+		return refuse("%s announced a watchdog without lease (%d ms) or hardware timeout (%d ms) (R15)", v.Incarnation, w.LeaseMS, w.HardwareMS)
+	case v.Unknown():
+		return refuse("nobody has seen %s, so nobody knows that its watchdog is open (R15)", v.Incarnation)
+	case !v.Machine.Known() && NormalSerial(v.Machine.Serial) == "":
+		return refuse("the machine of %s is unknown, it may be virtual (R15)", v.Incarnation)
 	case v.Machine.Virtual && !j.Policy.WatchdogWhilePaused:
 		return refuse("%s is a virtual machine, a paused guest pauses its watchdog (R15)", v.Incarnation)
 	case w.Kind == "softdog" && !j.Policy.AcceptSoftdog:

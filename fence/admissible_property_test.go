@@ -68,6 +68,7 @@ func demands(p proof) bool {
 			nameless := r.Identity.Serial == "" && len(r.Identity.UUIDs) == 0 && slices.Contains(p.j.Proven, d.Mapping)
 			ok = ok && r.State == fence.PowerOff && r.FinishedMS >= r.StartedMS && (named || nameless)
 		}
+		ok = ok && x.First.Identity.Empty() == x.Final.Identity.Empty()
 		ok = ok && x.Final.StartedMS >= x.First.FinishedMS+d.SettleMS
 		for k, y := range p.e.Devices {
 			for _, z := range p.j.Devices {

@@ -170,7 +170,7 @@ func TestAdmissibleIdentity(t *testing.T) {
 		{"all zeros is no identity", both(0, identity("00000000-0000-0000-0000-000000000000")), "not proven by a drill"},
 		{"all ones is no identity", both(0, identity("ffffffff-ffff-ffff-ffff-ffffffffffff")), "not proven by a drill"},
 		{"no identity, another mapping proven", func(p *proof) { p.j.Proven = []string{"m1"} }, "not proven by a drill"},
-		{"identity lost in the final read", func(p *proof) { p.e.Devices[0].Final.Identity = fence.Identity{} }, "not proven by a drill"},
+		{"identity lost in the final read", func(p *proof) { p.e.Devices[0].Final.Identity = fence.Identity{} }, "in one read and none in the other"},
 		{"machine never announced", func(p *proof) { p.v.Machine = fence.Machine{} }, "never announced nor declared"},
 		{"machine of zeros", func(p *proof) { p.v.Machine.UUID = "00000000-0000-0000-0000-000000000000" }, "never announced nor declared"},
 		{"by serial only", func(p *proof) { p.v.Machine = fence.Machine{Serial: "S1"}; both(0, fence.Identity{Serial: "S1"})(p) }, ""},

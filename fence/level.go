@@ -16,6 +16,17 @@ type Step struct {
 	Ask string `json:"ask,omitempty"`
 }
 
+// whole reports whether the step is exactly one thing.
+func (s Step) whole() bool {
+	n := 0
+	for _, set := range []bool{s.Device != "", s.Wait != "", s.Ask != ""} {
+		if set {
+			n++
+		}
+	}
+	return n == 1 && (s.Wait == "" || s.Wait == WaitWatchdog)
+}
+
 // WaitWatchdog and AskHuman are the only values of Step.Wait and Step.Ask.
 const (
 	WaitWatchdog = "watchdog"

@@ -1,6 +1,9 @@
 package fence
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Machine is the identity of the hardware a life runs on, from SMBIOS (R1): announced by the node itself, or declared in the roster.
 type Machine struct {
@@ -19,7 +22,8 @@ func (m Machine) Same(o Machine) bool {
 	if a == "" || a != b {
 		return false
 	}
-	return m.Serial == "" || o.Serial == "" || m.Serial == o.Serial
+	ms, os := NormalSerial(m.Serial), NormalSerial(o.Serial)
+	return ms == "" || os == "" || ms == os
 }
 
 // Identity is what a device says about the system behind it, read in the same session as its power state (R16).
@@ -36,7 +40,7 @@ func (id Identity) Empty() bool {
 			return false
 		}
 	}
-	return id.Serial == ""
+	return NormalSerial(id.Serial) == ""
 }
 
 // Matches reports whether the device identified itself as machine m. A UUID decides where the device has one, a serial only where it has none.
@@ -52,13 +56,29 @@ func (id Identity) Matches(m Machine) bool {
 			return true
 		}
 	}
-	return !uuids && id.Serial != "" && id.Serial == m.Serial
+	serial := NormalSerial(id.Serial)
+	return !uuids && serial != "" && serial == NormalSerial(m.Serial)
 }
+
+// placeholders are what vendors write where a serial should be: many machines share them, so they identify none.
+var placeholders = []string{"to be filled by o.e.m.", "default string", "not specified", "not applicable", "not available", "system serial number", "chassis serial number", "base board serial number", "none", "n/a", "na", "unknown", "invalid", "oem"}
+
+// NormalSerial returns a serial without surrounding space, or "" for one that is a vendor's placeholder or one character repeated.
+func NormalSerial(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" || slices.Contains(placeholders, strings.ToLower(s)) || strings.Trim(s, s[:1]) == "" || strings.Trim(s, "0123456789") == "" && strings.HasPrefix("0123456789", s) {
+		return ""
+	}
+	return s
+}
+
+// uuidNoise is what spellings of a UUID add to its digits. Built once: Admissible asks often.
+var uuidNoise = strings.NewReplacer("-", "", "{", "", "}", "")
 
 // NormalUUID returns the 32 hexadecimal digits of a UUID in lower case, or "" for one that is malformed, all zeros or all ones.
 func NormalUUID(u string) string {
 	u = strings.TrimPrefix(strings.ToLower(strings.TrimSpace(u)), "urn:uuid:")
-	u = strings.NewReplacer("-", "", "{", "", "}", "").Replace(u)
+	u = uuidNoise.Replace(u)
 	if len(u) != 32 || strings.Trim(u, "0123456789abcdef") != "" {
 		return ""
 	}

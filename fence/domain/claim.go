@@ -67,6 +67,9 @@ func (t *turn) claimOff(n *Node, e ClaimEntry) error {
 		return err
 	}
 	v.Claim = t.grant(n, e)
+	if v.First == 0 {
+		v.First = e.Number
+	}
 	t.emit(Event{Kind: EventClaim, Node: n.ID, Life: v.Incarnation, Claim: e.Number, Actor: t.by.Node, Cause: v.Cause})
 	return nil
 }

@@ -92,12 +92,14 @@ const maxEnded = 8
 // Victim is an open victim with its operation.
 type Victim struct {
 	fence.Victim
-	ID       uint64         `json:"id"`
-	Requests []Ask          `json:"requests,omitempty"`
-	Force    bool           `json:"force,omitempty"`
-	Claim    *Claim         `json:"claim,omitempty"`
-	Tried    []fence.NodeID `json:"tried,omitempty"` // actors whose walk failed in this round (R8)
-	Round    int            `json:"round"`           // full rounds in which nobody succeeded
+	ID       uint64 `json:"id"`
+	Requests []Ask  `json:"requests,omitempty"`
+	Force    bool   `json:"force,omitempty"`
+	// First is the number of the first claim on it: only that claim's first read saw the machine as we found it (R10).
+	First uint64         `json:"first,omitempty"`
+	Claim *Claim         `json:"claim,omitempty"`
+	Tried []fence.NodeID `json:"tried,omitempty"` // actors whose walk failed in this round (R8)
+	Round int            `json:"round"`           // full rounds in which nobody succeeded
 }
 
 // Ask is one request that an operation serves.

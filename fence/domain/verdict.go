@@ -44,7 +44,7 @@ func (t *turn) verdict(p Proof) error {
 		kind = fence.VerdictOff
 	}
 	verdict := fence.Verdict{Incarnation: v.Incarnation, Kind: kind, Claim: v.Claim.Number, Actor: t.by.Node, Index: t.index, Evidence: p.Evidence}
-	claim, cause, action := *v.Claim, v.Cause, v.Action
+	claim, cause, action, first := *v.Claim, v.Cause, v.Action, v.First
 	t.resolve(n, verdict, p.Attempts, p.Times)
 	if n.LifeIndex != 0 && n.LifeIndex < claim.Index {
 		t.end(n, n.Life.Boot) // a life seen before the claim ran on the machine that was read off
@@ -53,7 +53,7 @@ func (t *turn) verdict(p Proof) error {
 	case p.Evidence.Kind != fence.EvidencePowerOff:
 	case action == fence.ActionOff:
 		n.OffHeld = true
-	case cause == fence.CauseStartup && p.Evidence.FirstReadOff():
+	case cause == fence.CauseStartup && claim.Number == first && p.Evidence.FirstReadOff():
 		// it was off already: a node that nobody knew is not powered on (R10)
 	default:
 		n.PowerOn = &PowerOn{ID: n.LastOperation, For: v.Incarnation, Level: p.Evidence.Level}
