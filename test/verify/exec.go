@@ -21,22 +21,22 @@ const (
 
 // sh runs one program in the checkout, its output in the log. The whole process group dies at ctx's deadline.
 func (b *Bench) sh(ctx context.Context, name string, args ...string) error {
-	return b.exec(ctx, b.Log, nil, name, args...)
+	return b.exec(ctx, b.Log, name, args...)
 }
 
 // output runs one program and returns what it prints on stdout; stderr goes to the log.
 func (b *Bench) output(ctx context.Context, name string, args ...string) (string, error) {
 	var out bytes.Buffer
-	err := b.exec(ctx, &out, nil, name, args...)
+	err := b.exec(ctx, &out, name, args...)
 	return out.String(), err
 }
 
-func (b *Bench) exec(ctx context.Context, stdout io.Writer, env []string, name string, args ...string) error {
+func (b *Bench) exec(ctx context.Context, stdout io.Writer, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = b.root
 	cmd.Stdout = stdout
 	cmd.Stderr = b.Log
-	cmd.Env = append(cleanEnv(os.Environ()), env...)
+	cmd.Env = append(cleanEnv(os.Environ()), b.Env...)
 	cmd.Env = append(cmd.Env, markName+b.Mark)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

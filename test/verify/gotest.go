@@ -36,7 +36,7 @@ func (b *Bench) goTest(ctx context.Context, packages []string, extra ...string) 
 		_, _ = io.Copy(io.Discard, reader)
 		shown <- err
 	}()
-	err := b.exec(ctx, writer, nil, "go", args...)
+	err := b.exec(ctx, writer, "go", args...)
 	_ = writer.Close()
 	if serr := <-shown; err == nil {
 		err = serr

@@ -24,6 +24,7 @@ type Bench struct {
 	options
 	Log   io.Writer // everything; shown when the stage fails, or as it comes with -stream
 	Mark  string    // FENCED_TEST_VERIFY=Mark is in the environment of everything a stage starts
+	Env   []string  // and this too
 	skips []Skip
 }
 
