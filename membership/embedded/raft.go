@@ -48,7 +48,7 @@ func (p *Provider) startRaft() error {
 	// replication to that peer and Shutdown, while heartbeats go on.
 	trans := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		MaxRPCsInFlight: 1,
-		Stream: p.mux, MaxPool: 3, Timeout: max(p.cfg.FailureTimeout, time.Second), Logger: logger, MsgpackUseNewTimeFormat: true,
+		Stream:          p.mux, MaxPool: 3, Timeout: max(p.cfg.FailureTimeout, time.Second), Logger: logger, MsgpackUseNewTimeFormat: true,
 	})
 	r, err := raft.NewRaft(p.raftConfig(logger), p.fsm, p.store, p.store, snaps, trans)
 	if err != nil {
