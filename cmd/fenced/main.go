@@ -25,7 +25,6 @@ func main() {
 		Dev:            dev,
 		ListPlugins:    listPlugins,
 		DescribePlugin: describePlugin,
-		TestPlugin:     testPlugin,
 	}, os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/fenced-project/fenced/client"
 	fenced "github.com/fenced-project/fenced/internal/daemon"
 	"github.com/fenced-project/fenced/plugins/host"
-	"github.com/fenced-project/fenced/plugins/plugintest"
 	"github.com/fenced-project/fenced/plugins/proto"
 )
 
@@ -61,14 +60,4 @@ func describePlugin(ctx context.Context, path string) (client.Plugin, error) {
 		out = fenced.PluginOf(path, d)
 		return err
 	})
-}
-
-// testPlugin runs the conformance test.
-func testPlugin(ctx context.Context, path string, options map[string]string) (client.PluginReport, error) {
-	out := client.PluginReport{API: client.API, Path: path, Passed: true}
-	err := plugintest.Run(ctx, plugintest.Options{Path: path, Options: options}, func(c plugintest.Case) {
-		out.Cases = append(out.Cases, client.PluginCase{Name: c.Name, Result: string(c.Result), MS: c.Took.Milliseconds(), Text: c.Text})
-		out.Passed = out.Passed && string(c.Result) != client.CaseFail
-	})
-	return out, err
 }

@@ -1,6 +1,10 @@
 package daemon
 
 import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership/embedded"
 )
@@ -10,6 +14,16 @@ type Embedded struct{ *embedded.Provider }
 
 // NewEmbedded wraps an open provider.
 func NewEmbedded(p *embedded.Provider) Embedded { return Embedded{p} }
+
+// Bootstrap makes the domain with a random id, once (R3, R4).
+func (e Embedded) Bootstrap() (string, error) {
+	raw := make([]byte, 16)
+	if _, err := rand.Read(raw); err != nil {
+		return "", fmt.Errorf("cannot make a domain id: %w", err)
+	}
+	id := hex.EncodeToString(raw)
+	return id, e.Provider.Bootstrap(id)
+}
 
 // Members tells the provider who is in the committed roster.
 func (e Embedded) Members(r fence.Roster) {
