@@ -21,6 +21,9 @@ const clusterName = "playground"
 func (c *Cluster) writeFiles() error {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
+	if err := os.Mkdir(shortDir(c.owner), 0o700); err != nil {
+		return err
+	}
 	if err := os.WriteFile(c.path("authkey"), []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600); err != nil {
 		return err
 	}
@@ -52,10 +55,13 @@ func (n *Node) writeFiles() error {
 			return err
 		}
 	}
-	for _, dir := range []string{"run", "state"} {
-		if err := os.MkdirAll(n.path(dir), 0o700); err != nil {
+	for _, dir := range []string{n.path("state"), n.runDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
+	}
+	if err := os.Symlink(n.runDir(), n.path("run")); err != nil { // power off wipes what is in it
+		return err
 	}
 	for name, text := range files {
 		path := filepath.Join(root, name)
@@ -76,9 +82,10 @@ func (n *Node) writeFiles() error {
 func (n *Node) start() machine.Start {
 	o := n.cluster.opt
 	s := machine.Start{
-		Argv: []string{o.fenced(), "run", "--config", n.path("fenced.yaml"), "--system-root", n.path("root"), "--state-dir", n.path("state"),
-			"--run-dir", n.path("run"), "--plugin-dir", o.plugins(), "--node", n.Name},
-		Env: append([]string{tagEnv + "=" + n.cluster.owner.String(), "HOME=" + n.path("run"), "TMPDIR=" + n.path("run")}, o.Env...),
+		// `power` marks what it starts with FENCED_DEV_MACHINE, and `fenced run` refuses every FENCED_* that it does not know.
+		Argv: []string{"env", "-u", "FENCED_DEV_MACHINE", o.fenced(), "run", "--config", n.path("fenced.yaml"), "--system-root", n.path("root"), "--state-dir", n.path("state"),
+			"--run-dir", n.runDir(), "--plugin-dir", o.plugins(), "--node", n.Name},
+		Env: append([]string{tagEnv + "=" + n.cluster.owner.String(), "HOME=" + n.runDir(), "TMPDIR=" + n.runDir()}, o.Env...),
 		Log: n.path("log"),
 	}
 	if w := n.cluster.net; w.spaces != nil {

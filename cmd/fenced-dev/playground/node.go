@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,7 +57,12 @@ func (n *Node) notYet(ctx context.Context, name, state, life string) string {
 }
 
 // Socket is the path of its API socket; it can be reached from every namespace.
-func (n *Node) Socket() string { return n.path("run", "fenced.sock") }
+func (n *Node) Socket() string { return filepath.Join(n.runDir(), "fenced.sock") }
+
+// runDir is its run directory; NODEDIR/run leads there.
+func (n *Node) runDir() string {
+	return filepath.Join(shortDir(n.cluster.owner), strconv.Itoa(n.Index))
+}
 
 // LogPath is where its daemon's output goes, over all its lives.
 func (n *Node) LogPath() string { return n.path("log") }

@@ -25,7 +25,7 @@ func standInDaemon(args []string) int {
 		return ""
 	}
 	run, self := flag("--run-dir"), flag("--node")
-	cluster := filepath.Dir(filepath.Dir(run)) // CLUSTER/NODE/run
+	cluster := filepath.Dir(filepath.Dir(flag("--system-root"))) // CLUSTER/NODE/root
 	l, err := net.Listen("unix", filepath.Join(run, "fenced.sock"))
 	if err != nil {
 		return 1

@@ -1,10 +1,13 @@
 package playground
 
 import (
+	"crypto/sha256"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -29,7 +32,7 @@ func sweep(o owner) error {
 	for _, ns := range spaces {
 		errs = append(errs, deleteSpace(ns))
 	}
-	return errors.Join(append(errs, os.RemoveAll(tempDir(o)))...)
+	return errors.Join(append(errs, os.RemoveAll(tempDir(o)), os.RemoveAll(shortDir(o)))...)
 }
 
 // sweepStale sweeps the clusters of owners that are dead; every start calls it.
@@ -64,8 +67,15 @@ func mine(path string) bool {
 	return err == nil && ownerOf(st) == os.Getuid()
 }
 
-// tempDir is where a cluster without --dir lives. Short, because unix socket paths end at 107 bytes.
+// tempDir is where a cluster without --dir lives.
 func tempDir(o owner) string { return filepath.Join(os.TempDir(), o.String()) }
+
+// shortDir holds the run directories of a cluster. A unix socket's path has at most 107 bytes, and the plugin host's take 89 below the run
+// directory; what is left is this. The name follows from the owner, so that whoever sweeps finds it.
+func shortDir(o owner) string {
+	sum := sha256.Sum256([]byte(o.String()))
+	return "/tmp/f" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:7])
+}
 
 // Leftovers names what is still there of this process's clusters: processes, namespaces, temporary directories. Tests demand that it is
 // empty after Stop.
@@ -78,6 +88,14 @@ func Leftovers() []string {
 	}
 	for _, p := range family(processes(), func(p process) bool { return ours(p.tag) }) {
 		out = append(out, fmt.Sprintf("process %d (%s)", p.pid, p.cmdline))
+	}
+	if start, err := startTime(pid); err == nil {
+		for seq := int64(1); seq <= clusters.Load(); seq++ {
+			dir := shortDir(owner{pid: pid, start: start, seq: seq})
+			if _, err := os.Lstat(dir); err == nil {
+				out = append(out, dir)
+			}
+		}
 	}
 	for _, pattern := range []string{filepath.Join(spaceDir, namePrefix+"*"), filepath.Join(os.TempDir(), namePrefix+"*")} {
 		paths, _ := filepath.Glob(pattern)

@@ -30,6 +30,9 @@ func standIn(role string) int {
 		if err := os.Mkdir(tempDir(o), 0o700); err != nil {
 			return 1
 		}
+		if err := os.Mkdir(shortDir(o), 0o700); err != nil {
+			return 1
+		}
 		self, _ := selfBinary()
 		if os.Getenv("FENCED_TEST_UNGUARDED") == "" {
 			if _, err := startGuard(self, o); err != nil {
@@ -89,8 +92,10 @@ func remains(o owner) []string {
 		out = append(out, describe([]process{p}))
 	}
 	out = append(out, spacesOf(o)...)
-	if _, err := os.Stat(tempDir(o)); err == nil {
-		out = append(out, tempDir(o))
+	for _, dir := range []string{tempDir(o), shortDir(o)} {
+		if _, err := os.Stat(dir); err == nil {
+			out = append(out, dir)
+		}
 	}
 	return out
 }
