@@ -143,18 +143,15 @@ func capabilities(p packet) bool {
 // send more than the specification wants. A refusal is remembered and dropped.
 func (g *Guard) answer(p packet, kind byte, size int) ([]byte, bool) {
 	m := p.payload
-	if p.auth != authPlus || p.encrypted || p.authenticated || p.session != 0 || p.kind != kind || len(m) < 8 || m[0] != g.tag {
+	if p.auth != authPlus || p.encrypted || p.authenticated || p.session != 0 || p.kind != kind || len(m) < 2 || m[0] != g.tag {
 		return nil, false
 	}
-	// An error may come without the console's session id where the BMC no longer knows it.
-	console := binary.LittleEndian.Uint32(m[4:8])
 	if m[1] != 0 {
-		if console == g.hs.consoleID || console == 0 {
-			g.refusal = &Refusal{Status: m[1]}
-		}
+		// Not every BMC gives more than tag and status with an error (ipmi_sim does not); it is a hint only, and may be had cheaply.
+		g.refusal = &Refusal{Status: m[1]}
 		return nil, false
 	}
-	return m, console == g.hs.consoleID && len(m) >= size
+	return m, len(m) >= size && binary.LittleEndian.Uint32(m[4:8]) == g.hs.consoleID
 }
 
 func (g *Guard) acceptOpen(m []byte) bool {
