@@ -54,6 +54,9 @@ func parseServerID(id string) (fence.NodeID, string, error) {
 	return node, store, nil
 }
 
+// notYet is the reason for a leader that is faster than the answer to the join; it is worth no line.
+const notYet = "this node has not entered a domain yet"
+
 // us is what a hello is judged against.
 type us struct {
 	hello
@@ -79,6 +82,8 @@ func judge(we us, h hello, cert fence.NodeID, floors *floors, now time.Time) str
 		return fmt.Sprintf("node %d is not configured here", h.Node)
 	case h.Store == "" || h.Instance == "":
 		return "hello is incomplete"
+	case h.Stream == streamRaft && we.Domain == "":
+		return notYet
 	case !joining && h.Domain != we.Domain:
 		return fmt.Sprintf("domain %s, this is domain %s", orNone(h.Domain), orNone(we.Domain))
 	case joining && h.Domain != "" && we.Domain != "" && h.Domain != we.Domain:
@@ -137,7 +142,7 @@ func (f *floors) check(store string, starts uint64, instance string, p position,
 	case starts < s.Starts:
 		return fmt.Sprintf("store %s was started %d times, now it says %d: it was restored from a copy; wipe it and join again", store, s.Starts, starts)
 	case starts == s.Starts && instance != s.Instance:
-		return fmt.Sprintf("two daemons run on copies of store %s; wipe one and join again", store)
+		return fmt.Sprintf("store %s is in use by another daemon or was restored from a copy; wipe it and join again", store)
 	case starts == s.Starts && p.less(s.older), starts > s.Starts && p.less(s.Position):
 		return fmt.Sprintf("the log of store %s went to %d/%d and now ends at %d/%d: it was restored from a copy; wipe it and join again",
 			store, s.Position.Term, s.Position.Index, p.Term, p.Index)

@@ -176,7 +176,7 @@ func (m *mux) answer(raw net.Conn) (*conn, hello, error) {
 		return nil, hello{}, err
 	}
 	if reason != "" {
-		m.refused(name, reason)
+		m.say(name, reason)
 		return nil, hello{}, errors.New(reason)
 	}
 	var v verdict
@@ -190,6 +190,12 @@ func (m *mux) answer(raw net.Conn) (*conn, hello, error) {
 	_ = t.SetDeadline(time.Time{})
 	c, err := m.track(t, cert, h.Stream)
 	return c, h, err
+}
+
+func (m *mux) say(peer, reason string) {
+	if reason != notYet {
+		m.refused(peer, reason)
+	}
 }
 
 // dial does the dialer's half of the handshake.
@@ -241,7 +247,9 @@ func (m *mux) introduce(ctx context.Context, t *tls.Conn, node fence.NodeID, nam
 		return nil, hello{}, err
 	}
 	if !v.OK || v.Hello == nil {
-		m.refused(name, "it refuses this node: "+v.Reason)
+		if v.Reason != notYet {
+			m.say(name, "it refuses this node: "+v.Reason)
+		}
 		return nil, hello{}, fmt.Errorf("refused: %s", v.Reason)
 	}
 	h := *v.Hello

@@ -13,24 +13,24 @@ import (
 // A link counts as broken after link; the set of connected nodes must then stay the same for settle before anybody leaves the view. Together
 // they are the failure timeout: what a dead node's neighbours lose within a few pings of each other is settled as one change.
 type presence struct {
-	self         fence.NodeID
-	tag          string
-	starts       uint64
-	nodes        []NodeConfig
-	link         int64
-	settle       int64
-	fail         int64
-	durable      int64 // age of a durable write beyond which its node is not healthy
-	sick         bool  // this node should not count
-	peers        map[fence.NodeID]*peer
-	rows         map[fence.NodeID]knownRow
-	denied       map[fence.Incarnation]bool
-	set          []fence.NodeID
-	setSince     int64
-	lastTick     int64
-	began        int64 // the first tick
-	quietTil     int64 // nothing is proposed before (after a gap)
-	restartedGap int64 // when timers were last restarted
+	self     fence.NodeID
+	tag      string
+	starts   uint64
+	nodes    []NodeConfig
+	link     int64
+	settle   int64
+	fail     int64
+	durable  int64 // age of a durable write beyond which its node is not healthy
+	sick     bool  // this node should not count
+	peers    map[fence.NodeID]*peer
+	rows     map[fence.NodeID]knownRow
+	denied   map[fence.Incarnation]bool
+	set      []fence.NodeID
+	setSince int64
+	lastTick int64
+	began    int64 // the first tick
+	quietTil int64 // nothing is proposed before (after a gap)
+	lastGap  int64 // when this process last came back from a stop
 }
 
 // peer is what was heard of one node directly.
@@ -152,13 +152,12 @@ func (p *presence) mutual(a, b fence.NodeID, now int64) bool {
 }
 
 // tick looks at the matrix again. It says how long this process was stopped, 0 if it was not. After a stop of more than half the failure timeout
-// all timers restart, once in a failure timeout, and nothing is to be proposed for a lease (R20): what happened meanwhile waits in the sockets.
+// all timers restart, but not again before it ran for a failure timeout, and nothing is to be proposed for a lease (R20): what happened meanwhile waits in the sockets.
 func (p *presence) tick(now, lease int64) (gap int64) {
 	if p.lastTick != 0 && now-p.lastTick > p.fail/2 {
 		gap = now - p.lastTick
 		p.quietTil = now + lease
-		if p.restartedGap == 0 || p.lastTick-p.restartedGap > p.fail {
-			p.restartedGap = now
+		if p.lastGap == 0 || p.lastTick-p.lastGap > p.fail {
 			for _, pe := range p.peers {
 				if pe.heardAt != 0 && !pe.suspect {
 					pe.heardAt = now
@@ -169,7 +168,7 @@ func (p *presence) tick(now, lease int64) (gap int64) {
 				p.rows[id] = r
 			}
 		}
-		p.setSince = now
+		p.lastGap, p.setSince = now, now
 	}
 	p.lastTick = now
 	if p.began == 0 {

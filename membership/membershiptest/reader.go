@@ -189,6 +189,18 @@ func (r *Reader) Event(what string, from int, ok func(membership.Event) bool) {
 	})
 }
 
+// Any says whether such an event came after the first `from` ones.
+func (r *Reader) Any(from int, ok func(membership.Event) bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.events[from:] {
+		if ok(e) {
+			return true
+		}
+	}
+	return false
+}
+
 // Mark is the number of events so far, for Event.
 func (r *Reader) Mark() int {
 	r.mu.Lock()

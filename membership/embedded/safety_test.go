@@ -1,0 +1,225 @@
+package embedded
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
+	"github.com/fenced-project/fenced/membership/membershiptest"
+)
+
+// S5.2: A and C commit a victim while B lags; C's store is wiped, A dies, C returns. C is no voter, and nothing is committed that forgets.
+func TestWipedStoreMakesNoQuorum(t *testing.T) {
+	p := newParty(t, 3)
+	p.startAll()
+	p.kill(2)
+	p.settle(1, 3)
+	p.commits(1, 1, "victim")
+	p.readers[3].Until("victim on 3", func(s *membershiptest.State) bool { return s.Has("victim") })
+	p.kill(3)
+	p.kill(1)
+	if err := os.RemoveAll(p.store(3)); err != nil {
+		t.Fatal(err)
+	}
+	b := p.start(2, 2)
+	c := p.start(3, 2)
+	// The two of them are a majority of the nodes. They must not be one of the stores: give them the time of many elections.
+	p.never("leader elected by a wiped store", 8*p.timeout, func() bool { return b.Info().Leader != 0 || c.Info().Domain != "" })
+	if err := p.readers[2].P.Propose(1, []byte("forgets")); err != nil {
+		t.Fatal(err)
+	}
+	// A returns: the victim was not lost, C joins with its new store, its old one is gone.
+	p.start(1, 2)
+	p.settle(1, 2, 3)
+	for _, id := range []fence.NodeID{1, 2, 3} {
+		p.readers[id].Until("victim", func(s *membershiptest.State) bool { return s.Has("victim") })
+	}
+	servers := p.node(p.leader()).running().GetConfiguration().Configuration().Servers
+	if len(servers) != 3 {
+		t.Errorf("servers after the join: %v", servers)
+	}
+}
+
+// S5.3: a store that is restored from an earlier copy is refused before any vote or append (R3).
+func TestRestoredStoreIsRefused(t *testing.T) {
+	p := newParty(t, 3)
+	p.startAll()
+	p.kill(3)
+	p.settle(1, 2)
+	copyTo := p.store(3) + ".yesterday"
+	if out, err := exec.Command("cp", "-a", p.store(3), copyTo).CombinedOutput(); err != nil {
+		t.Fatal(string(out))
+	}
+	p.start(3, 1)
+	p.settle(1, 2, 3)
+	p.commits(1, 1, "today")
+	p.readers[3].Until("today", func(s *membershiptest.State) bool { return s.Has("today") })
+	p.heardPosition(1, 3)
+	p.kill(3)
+	p.settle(1, 2)
+	if err := os.RemoveAll(p.store(3)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(copyTo, p.store(3)); err != nil {
+		t.Fatal(err)
+	}
+	p.start(3, 2)
+	restored := func(s string) bool { return strings.Contains(s, "restored from a copy") }
+	refusedOf(p.readers[1])(restored)
+	refusedOf(p.readers[2])(restored)
+	refusedOf(p.readers[3])(restored) // told on its own side too
+	if v := p.readers[1].Copy().View; len(v.Members) != 2 {
+		t.Errorf("the restored store is in the view %+v", v)
+	}
+	p.commits(2, 1, "without it")
+	// Wiped, it may come back.
+	p.kill(3)
+	if err := os.RemoveAll(p.store(3)); err != nil {
+		t.Fatal(err)
+	}
+	p.start(3, 3)
+	p.settle(1, 2, 3)
+}
+
+// heardPosition waits until a node has heard and written how far another's store goes.
+func (p *party) heardPosition(id, of fence.NodeID) {
+	p.t.Helper()
+	store := p.node(of).id.Store
+	want := p.node(of).position()
+	p.until("floor on disk", func() bool {
+		f, err := p.node(id).store.floors()
+		return err == nil && !f[store].Position.less(want)
+	})
+}
+
+// S5.5: the leader's link to two of five is bad. It leaves; nobody else does.
+func TestLeaderWithABadLinkLeaves(t *testing.T) {
+	p := newParty(t, 5)
+	p.startAll()
+	bad := p.leader()
+	var rest []fence.NodeID
+	for _, n := range p.nodes {
+		if n.ID != bad {
+			rest = append(rest, n.ID)
+		}
+	}
+	marks := make(map[fence.NodeID]int)
+	for _, id := range rest {
+		marks[id] = p.readers[id].Mark()
+	}
+	p.Cut(bad, rest[2])
+	p.Cut(bad, rest[3])
+	p.settle(rest...)
+	healthy := func(e membership.Event) bool {
+		v, ok := e.(membership.ViewInstalled)
+		return ok && slices.ContainsFunc(v.View.Left, func(d membership.Departure) bool { return d.Node != bad })
+	}
+	for _, id := range rest {
+		if p.readers[id].Any(marks[id], healthy) {
+			t.Errorf("node %d saw a healthy node leave", id)
+		}
+	}
+	p.commits(rest[0], 1, "without the leader that was")
+	p.readers[bad].Until("the view without itself", func(s *membershiptest.State) bool { return len(s.View.Members) == 4 })
+	p.Heal()
+	p.settle(1, 2, 3, 4, 5)
+}
+
+// S5.4: the leader's disk hangs while its network lives. It is replaced, and leaves the view.
+func TestLeaderWithAHungDiskLeaves(t *testing.T) {
+	p := newParty(t, 3)
+	p.startAll()
+	bad := p.leader()
+	resume := p.faults.StallDisk(bad)
+	defer resume()
+	var rest []fence.NodeID
+	for _, n := range p.nodes {
+		if n.ID != bad {
+			rest = append(rest, n.ID)
+		}
+	}
+	p.readers[bad].Event("QuorumLost on the node itself", 0, func(e membership.Event) bool {
+		l, ok := e.(membership.QuorumLost)
+		return ok && strings.Contains(l.Why, "write")
+	})
+	p.settle(rest...)
+	p.commits(rest[0], 1, "without the hung disk")
+	resume()
+	p.kill(bad)
+	p.start(bad, 2)
+	p.settle(1, 2, 3)
+}
+
+// A dead leader costs the larger of failure timeout and election, not the sum.
+func TestDeadLeaderCostsNoSum(t *testing.T) {
+	p := newParty(t, 3)
+	p.startAll()
+	bad := p.leader()
+	other := fence.NodeID(1)
+	if bad == 1 {
+		other = 2
+	}
+	mark := p.readers[other].Mark()
+	gone := p.readers[bad].Member()
+	start := time.Now()
+	p.kill(bad)
+	p.readers[other].Event("view without the leader", mark, func(e membership.Event) bool {
+		v, ok := e.(membership.ViewInstalled)
+		return ok && slices.ContainsFunc(v.View.Left, func(d membership.Departure) bool { return d.Member == gone })
+	})
+	took := time.Since(start)
+	t.Logf("failure timeout %v, view without the dead leader after %v", p.timeout, took)
+	if took < p.timeout/2 {
+		t.Errorf("the leader left after %v, before it could be missed", took)
+	}
+	if limit := membershiptest.Slow(p.timeout + p.timeout/2); took > limit {
+		t.Errorf("took %v, failure timeout and election one after the other", took)
+	}
+}
+
+// R20: after a stop of this process timers restart and nobody leaves because of it.
+func TestStoppedProcessAccusesNobody(t *testing.T) {
+	p := newParty(t, 3)
+	p.startAll()
+	l := p.leader()
+	mark := p.readers[l].Mark()
+	pr := p.node(l)
+	pr.mu.Lock() // as after SIGCONT: the clock has run on and every peer seems silent
+	for _, pe := range pr.pres.peers {
+		pe.heardAt -= 3 * pr.pres.fail
+	}
+	for id, r := range pr.pres.rows {
+		r.at -= 3 * pr.pres.fail
+		pr.pres.rows[id] = r
+	}
+	pr.pres.lastTick -= 3 * pr.pres.fail
+	pr.mu.Unlock()
+	p.readers[l].Event("QuorumLost", mark, func(e membership.Event) bool { _, ok := e.(membership.QuorumLost); return ok })
+	p.readers[l].Event("QuorumHeld", mark, func(e membership.Event) bool { _, ok := e.(membership.QuorumHeld); return ok })
+	if p.readers[l].Any(mark, func(e membership.Event) bool { _, ok := e.(membership.ViewInstalled); return ok }) {
+		t.Error("a view changed because this process was stopped")
+	}
+}
+
+// A node whose port answers "refused" has lost its daemon, not itself.
+func TestProcessGoneIsSeen(t *testing.T) {
+	p := newParty(t, 3)
+	p.startAll()
+	bad := fence.NodeID(3)
+	if p.leader() == 3 {
+		bad = 2
+	}
+	other := p.leader()
+	gone := p.readers[bad].Member()
+	mark := p.readers[other].Mark()
+	p.kill(bad)
+	p.readers[other].Event("process-gone", mark, func(e membership.Event) bool {
+		v, ok := e.(membership.ViewInstalled)
+		return ok && slices.Contains(v.View.Left, membership.Departure{Member: gone, How: membership.HowProcessGone})
+	})
+}
