@@ -41,8 +41,8 @@ type BMC struct {
 
 // Start begins to serve.
 func Start(cfg Config) (*BMC, error) {
-	if len(cfg.Password) > bmc.MaxPasswordLen {
-		return nil, fmt.Errorf("cannot start bmc: the password is longer than %d bytes", bmc.MaxPasswordLen)
+	if len(cfg.Password) > bmc.MaxPasswordLen || len(cfg.User) > bmc.MaxUserNameLen {
+		return nil, fmt.Errorf("cannot start bmc: a user has at most %d bytes, a password %d", bmc.MaxUserNameLen, bmc.MaxPasswordLen)
 	}
 	c := &chassis{power: cfg.Power, log: cfg.Log, knobs: cfg.Knobs, timers: map[*time.Timer]bool{}}
 	b := bmc.New(bmc.DeviceInfo{IPMIVersion: 0x20}, cfg.GUID, mock.New(), bmc.WithV15Disabled())
