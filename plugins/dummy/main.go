@@ -64,6 +64,17 @@ func (d device) Do(ctx context.Context, target string, action sdk.Action) error 
 	return os.Rename(filepath.Join(d.dir, target+".new"), filepath.Join(d.dir, target)) // a reader never sees half a word
 }
 
+func (d device) List(context.Context) ([]sdk.Target, error) {
+	files, err := filepath.Glob(filepath.Join(d.dir, "*"))
+	var out []sdk.Target
+	for _, f := range files {
+		if name := filepath.Base(f); !strings.Contains(name, ".") {
+			out = append(out, sdk.Target{ID: name})
+		}
+	}
+	return out, err
+}
+
 // call takes its time, misbehaves as told, and refuses what is no target.
 func (d device) call(ctx context.Context, target string) error {
 	select {

@@ -183,11 +183,12 @@ func exchange[T any](ctx context.Context, p *process, d *device, acts bool, f fu
 	if ctx.Err() != nil {
 		return none, fail(ClassTimeout, "the deadline passed before the request was sent")
 	}
-	if !p.enter() {
-		return none, errGone
-	}
-	defer p.leave()
 	deadline, _ := ctx.Deadline()
+	flight, err := p.enter(ctx, deadline)
+	if err != nil {
+		return none, err
+	}
+	defer p.leave(flight)
 	at, err := bootMS(time.Until(deadline))
 	if err != nil {
 		return none, fail(ClassUnknown, err.Error())
@@ -200,7 +201,7 @@ func exchange[T any](ctx context.Context, p *process, d *device, acts bool, f fu
 	}
 	if p.ctx.Err() == nil && errors.Is(over.Err(), context.DeadlineExceeded) {
 		d.sick.Store(true)
-		p.condemn("a call to device "+d.config.Name+" overran its deadline", acts)
+		p.overran("a call to device "+d.config.Name+" overran its deadline", acts)
 		return none, fail(ClassTimeout, "the plugin did not return at the deadline")
 	}
 	text := line(status.Convert(err).Message())

@@ -127,6 +127,11 @@ func TestListAndProbe(t *testing.T) {
 	}
 	_, err = b.Probe(b.within(10*time.Second), "none", "n1")
 	wantClass(t, err, ClassUnreachable)
+	ts, err := b.List(b.within(10*time.Second), "d")
+	if err != nil || len(ts) != 1 || ts[0].ID != "n1" {
+		t.Errorf("List = %v, %v", ts, err)
+	}
+	b.configure(knob("d", "do", "none"))
 	_, err = b.List(b.within(10*time.Second), "d")
 	wantClass(t, err, ClassUnsupported)
 }

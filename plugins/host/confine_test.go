@@ -18,16 +18,11 @@ import (
 
 // pids are the live processes of this host.
 func (b *bench) pids() map[string]int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	out := map[string]int{}
-	for key, l := range b.lanes {
-		l.mu.Lock()
-		if l.cur != nil && l.cur.taking() {
-			pid, _ := strconv.Atoi(l.cur.run.ID())
-			out[key.plugin+"/"+key.label] = pid
+	for _, p := range b.Processes() {
+		if !p.Draining {
+			out[p.Plugin+"/"+p.Lane] = p.PID
 		}
-		l.mu.Unlock()
 	}
 	return out
 }

@@ -10,7 +10,8 @@
 //   - an overrunning Do has its process group killed at once: nobody may switch a machine after the request's deadline (R9). Other calls
 //     in that process end with class plugin-died, and the next ones find a fresh process.
 //   - an overrunning read (Status, Probe, List, Open) cannot switch anything: its process takes no new calls, a fresh one starts at once,
-//     and the old one is killed when its other calls have returned, at the latest after Config.Drain.
+//     and the old one is killed when its other calls have returned, at the latest after Config.Drain, or when it does not answer at all.
+//   - during the grace nobody enters the process: new calls wait, for the grace at most, and then find this process or the fresh one.
 //   - the device that overran moves to a second process of that plugin, the ward, until it is configured anew: from then on it can hurt only
 //     devices that overran too. A device with Isolate has a process to itself from the start.
 //

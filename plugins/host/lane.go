@@ -38,7 +38,7 @@ const patience = time.Second
 func (l *lane) run(ctx context.Context) {
 	defer close(l.ended)
 	for ctx.Err() == nil {
-		p, err := l.host.start(ctx, l.plugin, l.log)
+		p, err := l.host.start(ctx, l.plugin, l.label)
 		if err != nil {
 			l.failed(ctx, err)
 			l.pause(ctx)

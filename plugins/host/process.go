@@ -16,6 +16,8 @@ import (
 // group is killed, reaped and cleaned up.
 type process struct {
 	host    *Host
+	plugin  string
+	lane    string
 	log     *slog.Logger
 	run     *runner
 	client  *goplugin.Client
@@ -28,28 +30,58 @@ type process struct {
 	cancel  context.CancelFunc
 
 	mu       sync.Mutex
-	calls    int
+	flights  map[*flight]bool
+	changed  chan struct{} // closed and replaced when a call returns
 	isGone   bool
 	why      string // why it was condemned, "" if it died by itself
 	drain    *time.Timer
 	openings map[string]*opening
 }
 
-// enter counts a call; false when the process takes none any more.
-func (p *process) enter() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.isGone {
-		return false
+// flight is a call that the plugin has not returned from.
+type flight struct{ deadline time.Time }
+
+// enter counts a call with its deadline, or says errGone when the process takes none any more. While a call is past its deadline and in
+// its grace nobody enters: whoever did would share the fate of a process that is about to be condemned.
+func (p *process) enter(ctx context.Context, deadline time.Time) (*flight, error) {
+	for {
+		p.mu.Lock()
+		gone, changed := p.isGone, p.changed
+		if !gone && !p.overdue(time.Now()) {
+			f := &flight{deadline}
+			p.flights[f] = true
+			p.mu.Unlock()
+			return f, nil
+		}
+		p.mu.Unlock()
+		if gone {
+			return nil, errGone
+		}
+		select {
+		case <-changed:
+		case <-p.gone:
+		case <-ctx.Done():
+			return nil, fail(ClassTimeout, "the deadline passed while another call of the plugin overran")
+		}
 	}
-	p.calls++
-	return true
 }
 
-func (p *process) leave() {
+// overdue reports whether a call is past its deadline; p.mu is held.
+func (p *process) overdue(now time.Time) bool {
+	for f := range p.flights {
+		if !now.Before(f.deadline) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *process) leave(f *flight) {
 	p.mu.Lock()
-	p.calls--
-	last := p.isGone && p.calls == 0
+	delete(p.flights, f)
+	close(p.changed)
+	p.changed = make(chan struct{})
+	last := p.isGone && len(p.flights) == 0
 	p.mu.Unlock()
 	if last {
 		p.run.kill()
@@ -64,10 +96,10 @@ func (p *process) condemn(why string, now bool) {
 		p.isGone, p.why = true, why
 		close(p.gone)
 		if why != "" {
-			p.log.Warn("plugin process condemned", "pid", p.run.ID(), "why", why, "calls", p.calls, "now", now)
+			p.log.Warn("plugin process condemned", "pid", p.run.ID(), "why", why, "calls", len(p.flights), "now", now)
 		}
 	}
-	now = now || p.calls == 0
+	now = now || len(p.flights) == 0
 	if !now && p.drain == nil {
 		p.drain = time.AfterFunc(p.host.config.Drain, p.run.kill)
 	}
@@ -75,6 +107,16 @@ func (p *process) condemn(why string, now bool) {
 	if now {
 		p.run.kill()
 	}
+}
+
+// overran condemns the process for a call that did not return. After a read its other calls may go on, if it answers at all.
+func (p *process) overran(why string, acted bool) {
+	p.condemn(why, acted)
+	p.host.spawn(func() {
+		if err := p.healthy(p.ctx); err != nil {
+			p.condemn(why, true)
+		}
+	})
 }
 
 // reap follows the process to its end and cleans up; it is the last goroutine of a process.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"slices"
@@ -20,7 +19,8 @@ import (
 
 // start verifies and starts one process of a plugin and returns it when it has described itself, within Config.StartTimeout. Whatever goes
 // wrong, nothing of it is left. Its reap runs.
-func (h *Host) start(ctx context.Context, plugin string, log *slog.Logger) (*process, error) {
+func (h *Host) start(ctx context.Context, plugin, lane string) (*process, error) {
+	log := h.log.With("plugin", plugin, "lane", lane)
 	path, err := h.path(plugin)
 	if err != nil {
 		return nil, fmt.Errorf("cannot trust plugin %s: %w", plugin, err)
@@ -30,7 +30,8 @@ func (h *Host) start(ctx context.Context, plugin string, log *slog.Logger) (*pro
 		return nil, fmt.Errorf("cannot start plugin %s: %w", plugin, err)
 	}
 	run := h.newRunner(path, dir, log, func() []string { return h.secrets(plugin) })
-	p := &process{host: h, log: log, run: run, gone: make(chan struct{}), dead: make(chan struct{}), openings: map[string]*opening{}}
+	p := &process{host: h, plugin: plugin, lane: lane, log: log, started: time.Now(), run: run, gone: make(chan struct{}), dead: make(chan struct{}), openings: map[string]*opening{},
+		flights: map[*flight]bool{}, changed: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.client = goplugin.NewClient(h.clientConfig(run))
 
@@ -39,7 +40,6 @@ func (h *Host) start(ctx context.Context, plugin string, log *slog.Logger) (*pro
 	stop := context.AfterFunc(ctx, run.kill) // go-plugin's own waits end when the process dies
 	err = p.connect(ctx, plugin)
 	if stop() && err == nil && h.adopt(p) {
-		p.started = time.Now()
 		log.Info("plugin process started", "pid", run.ID(), "version", p.about.Version)
 		return p, nil
 	}

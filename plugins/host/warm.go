@@ -101,7 +101,7 @@ func (h *Host) Describe(ctx context.Context, plugin string) (Description, error)
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(h.ctx, cancel)()
-		p, err := h.start(ctx, plugin, h.log.With("plugin", plugin))
+		p, err := h.start(ctx, plugin, "describe")
 		answers <- answer{p, err}
 		if err == nil {
 			p.run.kill()

@@ -15,7 +15,7 @@ import (
 	"github.com/fenced-project/fenced/plugins/sdk"
 )
 
-var knobs = []string{"none", "hang", "late", "crash", "panic", "memory", "stdout", "stderr", "print", "stop", "child", "cached", "environment", "tell", "slow"}
+var knobs = []string{"none", "hang", "late", "crash", "panic", "memory", "stdout", "stderr", "print", "note", "stop", "child", "cached", "environment", "tell", "slow"}
 
 type bad struct{ name string }
 
@@ -111,8 +111,11 @@ func (d *device) misbehave(ctx context.Context, knob, target string) (string, er
 				return "", err
 			}
 		}
+	case "note":
+		fmt.Println("reading the state of", target)
 	case "stop":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		select {} // the signal takes a moment
 	case "child":
 		cmd := exec.Command("/bin/sleep", "3600")
 		cmd.Stdout, cmd.Stderr = os.NewFile(1, "stdout"), os.NewFile(2, "stderr")
