@@ -26,6 +26,8 @@ type fencing struct {
 type expectation struct {
 	// device is the one that gave the proof.
 	device string
+	// actor is who must have done it, "" for any survivor.
+	actor string
 	// failed are devices of which history must show a failed attempt, with the classes that it may have.
 	failed map[string][]string
 	// counts are the power-offs expected at BMCs of the victim; nil means one, done, at its first.
@@ -133,6 +135,28 @@ func (f *fencing) streams() {
 	if !whole {
 		f.t.Error("no survivor's stream shows the whole fence, power-off and read-back included")
 	}
+	f.oneVerdict()
+}
+
+// oneVerdict merges all streams: everybody shows the same committed verdict on this life, and releases rest on that one.
+func (f *fencing) oneVerdict() {
+	f.t.Helper()
+	var first *playground.Event
+	for _, n := range f.c.Nodes() {
+		for _, e := range f.c.Events(n.Index) {
+			kind := e.Event.Event
+			if e.Node != f.victim.Name || e.Incarnation != f.life || (kind != client.EventVerdict && kind != client.EventRelease) {
+				continue
+			}
+			if first == nil {
+				first = &e
+			}
+			if e.Index == 0 || e.Index != first.Index || e.Actor != first.Actor || e.Verdict != first.Verdict || e.Claim != first.Claim {
+				f.t.Errorf("%s shows %s of entry %d (claim %d, %s by %s), %s shows %s of entry %d (claim %d, %s by %s)", n.Name, kind, e.Index, e.Claim, e.Verdict,
+					e.Actor, f.c.Node(first.From).Name, first.Event.Event, first.Index, first.Claim, first.Verdict, first.Actor)
+			}
+		}
+	}
 }
 
 // history asks every node what happened: one operation, one verdict, one proof, and the same line from all.
@@ -180,17 +204,32 @@ func (f *fencing) line(name string, l client.HistoryLine, want expectation) {
 		f.t.Errorf("%s: verdict %q, resolution %q, cause %q", name, l.Verdict, l.Resolution, l.Cause)
 	}
 	e := l.Evidence
-	if e.Kind != "power-off-read" || !strings.Contains(e.Device, want.device) || e.ReadIndex == 0 {
+	if e.Kind != client.EvidencePowerOff || !strings.Contains(e.Device, want.device) || e.ReadIndex == 0 {
 		f.t.Errorf("%s: the evidence is %+v, want power-off-read by %s", name, e, want.device)
 	}
 	if !slices.ContainsFunc(f.survivors(), func(n *playground.Node) bool { return n.Name == l.Actor }) {
 		f.t.Errorf("%s: the actor is %q", name, l.Actor)
 	}
+	if want.actor != "" && l.Actor != want.actor {
+		f.t.Errorf("%s: the actor is %q, want %s", name, l.Actor, want.actor)
+	}
+	f.failedAttempts(name, l, want.failed)
 	ok := slices.ContainsFunc(l.Attempts, func(a client.Attempt) bool {
 		return a.Device == want.device && a.Class == client.ClassOK && a.Action == client.ActionOff
 	})
 	if !ok {
 		f.t.Errorf("%s: no attempt at %s succeeded: %+v", name, want.device, l.Attempts)
+	}
+}
+
+// failedAttempts checks that history shows why the devices before the last one did not give the proof.
+func (f *fencing) failedAttempts(name string, l client.HistoryLine, want map[string][]string) {
+	f.t.Helper()
+	for device, classes := range want {
+		shown := slices.ContainsFunc(l.Attempts, func(a client.Attempt) bool { return a.Device == device && slices.Contains(classes, a.Class) })
+		if !shown {
+			f.t.Errorf("%s: no attempt at %s failed as one of %v: %+v", name, device, classes, l.Attempts)
+		}
 	}
 }
 

@@ -83,3 +83,20 @@ func TestOnlyBMCWithWrongIdentityNeedsAnOperator(t *testing.T) {
 	must(t, c.BMC(3).SetKnobs(ctx))
 	f.fencedAndBack(ctx, expectation{device: "bmc-3", failed: map[string][]string{"bmc-3": {client.ClassMismatch}}})
 }
+
+// A machine hangs: it answers nothing, and would go on as if no time had passed. It is reset while it stands still.
+func TestHangOfANode(t *testing.T) {
+	c, ctx := start(t, playground.Options{})
+	f := begin(t, c, 2)
+	must(t, c.Node(2).Freeze())
+	f.fencedAndBack(ctx, expectation{device: "bmc-2"})
+}
+
+// The member that would act first has a dead management link. Another one must take over (R8).
+func TestActorWithoutManagementNetwork(t *testing.T) {
+	c, ctx := start(t, playground.Options{BMCs: func(int) []playground.BMCSpec { return []playground.BMCSpec{{AttemptTimeout: 2 * time.Second}} }})
+	f := begin(t, c, 3)
+	must(t, c.Node(1).CutMgmt())
+	must(t, c.Node(3).Kill())
+	f.fencedAndBack(ctx, expectation{device: "bmc-3", actor: "node-2"})
+}

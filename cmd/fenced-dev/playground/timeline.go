@@ -86,40 +86,28 @@ func (t *timeline) line(at time.Duration, what, node, text, colour string) {
 // describeEvent says in one line what an event carries beside its word and its node.
 func describeEvent(e client.Event) string {
 	var parts []string
-	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	if e.Verdict != "" {
-		add("%s", e.Verdict)
+	add := func(when bool, format string, args ...any) {
+		if when {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
 	}
-	if e.Action != "" {
-		add("%s", e.Action)
+	add(e.Verdict != "", "%s", e.Verdict)
+	if e.Event == client.EventAttempt {
+		add(true, "%s asked for %s: %s", e.Device, e.Action, e.Class)
+		add(e.Result != "", "read back %s", e.Result)
+	} else {
+		add(e.Action != "", "%s", e.Action)
+		add(e.Result != "" && e.Result != e.Action, "%s", e.Result)
+		add(e.Device != "", "%s", e.Device)
 	}
-	if e.Device != "" {
-		add("%s", e.Device)
-	}
-	if e.Class != "" {
-		add("%s", e.Class)
-	}
-	if e.Result != "" && e.Result != e.Class {
-		add("%s", e.Result)
-	}
-	if e.Cause != "" {
-		add("cause %s", e.Cause)
-	}
-	if e.Actor != "" {
-		add("by %s", e.Actor)
-	}
+	add(e.Cause != "", "cause %s", e.Cause)
+	add(e.Actor != "", "by %s", e.Actor)
 	if e.Evidence != nil {
-		add("proof: %s", describeEvidence(*e.Evidence))
+		add(true, "proof: %s", describeEvidence(*e.Evidence))
 	}
-	if len(e.Members) > 0 {
-		add("members %s", strings.Join(e.Members, " "))
-	}
-	if e.Incarnation != "" {
-		add("life %.8s", e.Incarnation)
-	}
-	if e.Text != "" {
-		add("%s", e.Text)
-	}
+	add(len(e.Members) > 0, "members %s", strings.Join(e.Members, " "))
+	add(e.Incarnation != "", "life %.8s", e.Incarnation)
+	add(e.Text != "", "%s", e.Text)
 	return strings.Join(parts, ", ")
 }
 
