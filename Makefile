@@ -28,9 +28,10 @@ deps: ## install what building and testing need (root on Debian: apt; Go modules
 build: ## build/fenced, build/fenced-dev, build/plugins/fenced-plugin-*
 	@mkdir -p build/plugins
 	$(BUILD) -o build/ ./cmd/fenced ./cmd/fenced-dev
-	@for p in $$($(GO) list -f '{{if eq .Name "main"}}{{.Dir}}{{end}}' ./plugins/*/); do \
-		echo "$(BUILD) -o build/plugins/fenced-plugin-$${p##*/}"; \
-		$(BUILD) -o "build/plugins/fenced-plugin-$${p##*/}" "$$p"; \
+	@plugins=$$($(GO) list -f '{{if eq .Name "main"}}{{.Dir}}{{end}}' ./plugins/... | grep -x '$(CURDIR)/plugins/[^/]*'); \
+	for p in $$plugins; do \
+		echo "$(BUILD) -o build/plugins/fenced-plugin-$${p##*/} ./plugins/$${p##*/}"; \
+		$(BUILD) -o "build/plugins/fenced-plugin-$${p##*/}" "./plugins/$${p##*/}"; \
 	done
 
 demo: build ## three daemons on this machine, one dies, is fenced with proof and comes back
