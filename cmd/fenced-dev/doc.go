@@ -2,6 +2,7 @@
 //
 //	fenced-dev bmc    a BMC that speaks real IPMI over UDP, whose power switch runs a command (room: bmc)
 //	fenced-dev power  the power supply of a playground machine (room: machine)
+//	fenced-dev playground  whole clusters on this machine: what `fenced dev` becomes (room: playground)
 //
 // This room only turns flags into calls. Start reading at main.go.
 package main
