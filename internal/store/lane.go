@@ -21,7 +21,7 @@ func (l *lane) do(what string, limit time.Duration, fn func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		err := fn()
-		_ = 0 // before the answer: who has the answer may write again at once
+		l.busy.Store(false) // before the answer: who has the answer may write again at once
 		done <- err
 	}()
 	timer := time.NewTimer(limit)
