@@ -11,6 +11,7 @@ want=(
 	gcc:gcc                        # the race detector
 	ip:iproute2                    # network namespaces of the end-to-end tests
 	ipmitool:ipmitool              # the bmc plugin's selectable second driver
+	ipmi_sim:openipmi              # a second BMC, not ours, against which the bmc plugin is tested
 	protoc:protobuf-compiler       # `make verify` checks that the generated code is current
 )
 missing=()
@@ -24,8 +25,10 @@ if [ ${#missing[@]} -gt 0 ]; then
 	if [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ]; then
 		echo "installing: ${missing[*]}"
 		export DEBIAN_FRONTEND=noninteractive
-		timeout 240 apt-get -qq -o DPkg::Lock::Timeout=120 update
-		timeout 480 apt-get -qq -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}" >/dev/null
+		said=$({
+			timeout 240 apt-get -qq -o DPkg::Lock::Timeout=120 update
+			timeout 480 apt-get -qq -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}"
+		} 2>&1) || { echo "$said"; echo "cannot install ${missing[*]}" >&2; exit 1; }
 	elif [ "${1:-}" = --if-root ]; then
 		echo "not root on Debian, so not installed: ${missing[*]} (tests that need them say SKIP by name)"
 	else
