@@ -97,30 +97,43 @@ func clone(b []byte) []byte { return append([]byte(nil), b...) }
 
 // TestForgedOffIsNeverBelieved: an attacker answers before the BMC does, then instead of it. The machine is on, and no Status says off.
 func TestForgedOffIsNeverBelieved(t *testing.T) {
-	for _, cipher := range []string{"3", "17"} {
-		for name, forge := range forgeries {
-			t.Run("suite "+cipher+" "+name, func(t *testing.T) {
-				t.Parallel()
-				b := startBMC(t, nil)
-				r := startRelay(t, b.Addr())
-				d := open(t, r.addr(), map[string]string{"cipher": cipher})
-				r.fromBMC(func(p []byte) [][]byte {
-					if !inSession(p) {
-						return [][]byte{p}
-					}
-					return append(forge(p), p)
+	for _, driver := range []string{driverGoIPMI, driverIPMITool} {
+		for _, cipher := range []string{"3", "17"} {
+			for name, forge := range forgeries {
+				t.Run(driver+" suite "+cipher+" "+name, func(t *testing.T) {
+					t.Parallel()
+					neverBelieved(t, map[string]string{"cipher": cipher, "driver": driver}, forge)
 				})
-				mustState(t, d, sdk.On) // the truth comes through nevertheless
-				r.fromBMC(func(p []byte) [][]byte {
-					if !inSession(p) {
-						return [][]byte{p}
-					}
-					return forge(p)
-				})
-				mustFail(t, d, 0.7, sdk.ClassTimeout)
-			})
+			}
 		}
 	}
+}
+
+func neverBelieved(t *testing.T, options map[string]string, forge func([]byte) [][]byte) {
+	if _, err := exec.LookPath("ipmitool"); err != nil && options["driver"] == driverIPMITool {
+		skip(t, "ipmitool is not installed")
+	}
+	b := startBMC(t, nil)
+	r := startRelay(t, b.Addr())
+	d := open(t, r.addr(), options)
+	attack := func(then func(forged [][]byte, genuine []byte) [][]byte) {
+		r.fromBMC(func(p []byte) [][]byte {
+			if !inSession(p) {
+				return [][]byte{p}
+			}
+			out := forge(p)
+			for _, f := range out { // the attacker reads along and knows the session's id
+				if len(f) > 10 && f[4] == 6 && binary.LittleEndian.Uint32(f[6:10]) == consoleSession {
+					copy(f[6:10], p[6:10])
+				}
+			}
+			return then(out, p)
+		})
+	}
+	attack(func(forged [][]byte, genuine []byte) [][]byte { return append(forged, genuine) })
+	mustState(t, d, sdk.On) // the truth comes through nevertheless
+	attack(func(forged [][]byte, _ []byte) [][]byte { return forged })
+	mustFail(t, d, 0.7, sdk.ClassTimeout)
 }
 
 // TestReplayedOffIsNeverBelieved: an attacker recorded a true "off" and plays it again, in its own session and in a later one.
@@ -258,8 +271,16 @@ func TestIPMITool(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustState(t, d, sdk.On)
+	b.SetKnobs(bmc.Knobs{Limbo: true})
+	if err := d.Do(within(t, 5), "", sdk.ActionOff); err != nil {
+		t.Fatal(err)
+	}
+	mustFail(t, d, 5, sdk.ClassLimbo)
 	b.SetKnobs(bmc.Knobs{Hang: true})
 	mustFail(t, d, 1, sdk.ClassTimeout)
+	b.SetKnobs(bmc.Knobs{})
+	mustFail(t, open(t, b.Addr(), map[string]string{"driver": driverIPMITool, "password": "wrong"}), 5, sdk.ClassAuth)
+	mustFail(t, open(t, &net.UDPAddr{Port: 1}, map[string]string{"driver": driverIPMITool}), 5, sdk.ClassUnreachable)
 }
 
 // TestIPMIToolHidesThePassword: it is in the environment of the program, never in its arguments.

@@ -13,42 +13,72 @@ import (
 
 	"github.com/bmc-toolbox/bmclib/v2/providers/ipmitool"
 
+	"github.com/fenced-project/fenced/plugins/bmc/goipmi"
+	"github.com/fenced-project/fenced/plugins/bmc/rmcp"
 	"github.com/fenced-project/fenced/plugins/sdk"
 )
 
-// tool is bmclib's ipmitool provider, but for the commands: that provider reads the state first and commands nothing where it likes what
-// it reads, while fenced wants off commanded under its claim in any case (R16 b).
+// tool is bmclib's ipmitool provider with two differences. Its commands are its own: bmclib's provider reads the state first and commands
+// nothing where it likes what it reads, while fenced wants off commanded under its claim in any case (R16 b). And ipmitool speaks to the
+// BMC through the guard: by itself it believes an unauthenticated "power is off". Like every driver it is good for one operation.
 type tool struct {
-	*ipmitool.Conn
 	device *device
 	path   string
+	guard  *rmcp.Guard
+	relay  *rmcp.Relay
+	conn   *ipmitool.Conn
 }
+
+const loopback = "127.0.0.1"
 
 func (d *device) ipmitool() (*tool, error) {
 	path, err := exec.LookPath("ipmitool")
 	if err != nil {
 		return nil, sdk.Unsupported(fmt.Errorf("driver ipmitool needs the program: %w", err))
 	}
-	host := d.host
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	c, err := ipmitool.New(host, d.user, d.password.Reveal(), ipmitool.WithPort(strconv.Itoa(d.port)),
-		ipmitool.WithCipherSuite(strconv.Itoa(d.suite.ID)), ipmitool.WithIpmitoolPath(path))
-	if err != nil {
-		return nil, sdk.Refused(err)
-	}
-	return &tool{Conn: c, device: d, path: path}, nil
+	return &tool{device: d, path: path}, nil
 }
 
-// Open does nothing: each command of ipmitool is a session of its own. bmclib's provider would read the power state here.
-func (t *tool) Open(context.Context) error { return nil }
+// Name is what bmclib's metadata calls it.
+func (t *tool) Name() string { return driverIPMITool }
+
+// Open makes the guarded way to the BMC. It says nothing to it: each command of ipmitool is a session of its own.
+func (t *tool) Open(ctx context.Context) error {
+	d := t.device
+	g, err := rmcp.New(d.suite, d.user, d.password.Reveal())
+	if err != nil {
+		return sdk.Refused(err)
+	}
+	relay, err := rmcp.NewRelay(ctx, g, net.JoinHostPort(d.host, strconv.Itoa(d.port)))
+	if err != nil {
+		if told := goipmi.ClassifyGuarded(g); told != nil {
+			return told
+		}
+		return err
+	}
+	t.guard, t.relay = g, relay
+	t.conn, err = ipmitool.New(loopback, d.user, d.password.Reveal(), ipmitool.WithPort(strconv.Itoa(relay.Port())),
+		ipmitool.WithCipherSuite(strconv.Itoa(d.suite.ID)), ipmitool.WithIpmitoolPath(t.path))
+	if err != nil {
+		relay.Close()
+		return sdk.Refused(err)
+	}
+	return nil
+}
+
+// Close ends the way to the BMC.
+func (t *tool) Close(context.Context) error {
+	t.relay.Close()
+	return nil
+}
 
 // PowerStateGet reads the state.
 func (t *tool) PowerStateGet(ctx context.Context) (string, error) {
-	s, err := t.Conn.PowerStateGet(ctx)
+	bound, cancel := t.relay.Bind(ctx)
+	defer cancel()
+	s, err := t.conn.PowerStateGet(bound)
 	if err != nil {
-		return "", classifyText(ctx, err)
+		return "", t.classify(ctx, err)
 	}
 	return s, nil
 }
@@ -60,16 +90,13 @@ func (t *tool) PowerSet(ctx context.Context, state string) (bool, error) {
 		return false, sdk.Unsupported(fmt.Errorf("no power state %q", state))
 	}
 	out, err := t.run(ctx, "chassis", "power", state)
-	if err != nil {
-		return false, classifyText(ctx, err)
-	}
-	return strings.Contains(out, reply), nil
+	return err == nil && strings.Contains(out, reply), err
 }
 
 // SendNMI commands a diagnostic interrupt.
 func (t *tool) SendNMI(ctx context.Context) error {
 	_, err := t.run(ctx, "chassis", "power", "diag")
-	return classifyText(ctx, err)
+	return err
 }
 
 // run starts ipmitool, whose password comes by its environment and never by argv. -R 1: what is sent once arrives once or not at all.
@@ -83,44 +110,35 @@ func (t *tool) run(ctx context.Context, command ...string) (string, error) {
 	if end, ok := ctx.Deadline(); ok {
 		left = max(left, time.Until(end).Round(time.Second))
 	}
-	args := []string{"-I", "lanplus", "-H", d.host, "-p", strconv.Itoa(d.port), "-U", d.user, "-E", "-L", level,
+	args := []string{"-I", "lanplus", "-H", loopback, "-p", strconv.Itoa(t.relay.Port()), "-U", d.user, "-E", "-L", level,
 		"-C", strconv.Itoa(d.suite.ID), "-R", "1", "-N", strconv.Itoa(int(left / time.Second))}
-	cmd := exec.CommandContext(ctx, t.path, append(args, command...)...)
+	bound, cancel := t.relay.Bind(ctx)
+	defer cancel()
+	cmd := exec.CommandContext(bound, t.path, append(args, command...)...)
 	cmd.Env = []string{"IPMITOOL_PASSWORD=" + d.password.Reveal()}
 	cmd.WaitDelay = closing / 2
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%w: %.200s", err, strings.TrimSpace(out.String()))
+		return "", t.classify(ctx, fmt.Errorf("%w: %.200s", err, strings.TrimSpace(out.String())))
 	}
 	return out.String(), nil
 }
 
-// classifyText reads ipmitool's words, the only thing it gives.
-func classifyText(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
+// classify asks the guard what happened, and reads ipmitool's words only where a session was there: before, it says the same of a dead BMC
+// and of a wrong password.
+func (t *tool) classify(ctx context.Context, err error) error {
+	if told := goipmi.ClassifyGuarded(t.guard); told != nil {
+		return told
 	}
 	text := err.Error()
-	has := func(words ...string) bool {
-		for _, w := range words {
-			if strings.Contains(text, w) {
-				return true
-			}
-		}
-		return false
-	}
-	var dns *net.DNSError
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded), !t.guard.Active():
 		return sdk.Timeout(err)
-	case has("HMAC is invalid", "unauthorized name", "insufficient privilege", "integrity check value", "Invalid user name", "Unauthorized"):
-		return sdk.Auth(err)
-	case errors.As(err, &dns), has("Connection refused", "Could not open socket", "No route to host", "unreachable", "lookup failed"):
-		return sdk.Unreachable(err)
-	case has("Node busy"):
+	case strings.Contains(text, "Node busy"):
 		return sdk.Limbo(err)
+	case strings.Contains(text, "Invalid command"):
+		return sdk.Unsupported(err)
 	}
-	// "Unable to establish IPMI v2 / RMCP+ session" is what it says of a dead BMC, of a wrong password and of much else.
-	return err
+	return sdk.Refused(err)
 }

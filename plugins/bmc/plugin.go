@@ -63,7 +63,7 @@ func (plugin) Describe() sdk.Description {
 			{Name: "privilege", Type: sdk.Enum, Values: []string{"administrator", "operator"}, Default: "administrator",
 				Help: "privilege of the session; operator suffices"},
 			{Name: "driver", Type: sdk.Enum, Values: []string{driverGoIPMI, driverIPMITool}, Default: driverGoIPMI,
-				Help: "ipmitool runs that program: slower, no identity (needs a drill), and its answers are not authenticated by fenced"},
+				Help: "ipmitool runs that program: slower, and no identity (R16 then wants a drill)"},
 			{Name: "timeout", Type: sdk.Duration, Default: "5s", Help: "longest time of one operation; the caller's deadline holds as well"},
 		},
 	}

@@ -31,23 +31,31 @@ func classify(err error, g *rmcp.Guard) error {
 	if code, ok := completion(err); ok {
 		return classifyCode(code, err)
 	}
+	if told := ClassifyGuarded(g); told != nil {
+		return told
+	}
+	// The socket is well and nobody refused: the BMC did not answer in time, or what came was not proven to be its answer.
+	return sdk.Timeout(err)
+}
+
+// ClassifyGuarded gives the class that the guard's facts tell, nil where they tell nothing: for clients whose own errors are only text.
+func ClassifyGuarded(g *rmcp.Guard) error {
 	if r := g.Refusal(); r != nil {
 		if r.Credentials() {
 			return sdk.Auth(r)
 		}
 		return sdk.Refused(r)
 	}
-	if io := g.IOError(); io != nil {
-		var dns *net.DNSError
-		switch {
-		case errors.Is(io, syscall.ECONNREFUSED), errors.Is(io, syscall.EHOSTUNREACH), errors.Is(io, syscall.ENETUNREACH),
-			errors.Is(io, syscall.ENETDOWN), errors.As(io, &dns):
-			return sdk.Unreachable(io)
-		}
-		return io
+	io := g.IOError()
+	var dns *net.DNSError
+	switch {
+	case io == nil:
+		return nil
+	case errors.Is(io, syscall.ECONNREFUSED), errors.Is(io, syscall.EHOSTUNREACH), errors.Is(io, syscall.ENETUNREACH),
+		errors.Is(io, syscall.ENETDOWN), errors.As(io, &dns):
+		return sdk.Unreachable(io)
 	}
-	// The socket is well and nobody refused: the BMC did not answer in time, or what came was not proven to be its answer.
-	return sdk.Timeout(err)
+	return io
 }
 
 // classifyCode says what a completion code means to fenced (v2.0 table 5-2).

@@ -9,5 +9,6 @@
 // Refusal tells of it when nothing better came.
 //
 // It knows the wire format and no library; it decides nothing about power. Kg ("two-key" login) is not supported: the BMC key is the
-// user's password. Start reading at guard.go, then accept.go.
+// user's password. Start reading at guard.go, then accept.go; relay.go is
+// the guard for clients that are other programs.
 package rmcp

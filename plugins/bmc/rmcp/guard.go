@@ -120,13 +120,17 @@ func (g *Guard) isAborted() bool {
 }
 
 func (g *Guard) note(err error) {
-	var t net.Error
-	if err == nil || errors.Is(err, net.ErrClosed) || (errors.As(err, &t) && t.Timeout()) {
+	if err == nil || errors.Is(err, net.ErrClosed) || isTimeout(err) {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.ioErr = err
+}
+
+func isTimeout(err error) bool {
+	var t net.Error
+	return errors.As(err, &t) && t.Timeout()
 }
 
 // conn is the guarded socket that the client reads and writes.
