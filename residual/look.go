@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -49,7 +50,7 @@ func (l *look) path(p string) string { return filepath.Join(l.o.SystemRoot, p) }
 
 var errBound = fmt.Errorf("more than %d entries", MaxEntries)
 
-// list returns the entries of a directory, nil where it does not exist. The error says that it could not be read whole.
+// list returns the entries of a directory by name, nil where it does not exist. The error says that it could not be read whole.
 func (l *look) list(path string) ([]fs.DirEntry, error) {
 	d, err := l.root.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,6 +72,7 @@ func (l *look) list(path string) ([]fs.DirEntry, error) {
 			return all, errBound
 		}
 		if errors.Is(err, io.EOF) {
+			slices.SortFunc(all, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 			return all, nil
 		}
 		if err != nil {
