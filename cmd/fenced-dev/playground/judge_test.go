@@ -127,6 +127,13 @@ func TestTimelineSaysEachThingOnce(t *testing.T) {
 	if !x.first(again) {
 		t.Error("the same node saying the same later is taken for an echo")
 	}
+	told := fenceOf(1)[5]
+	told.Index = 25
+	later := told
+	later.Since += time.Hour
+	if !x.first(told) || x.first(later) {
+		t.Error("a committed entry is not told exactly once: a restarted daemon tells its log again")
+	}
 	if text := out.String(); !strings.Contains(text, "    +500 ms  verdict      node-3  reset, proof: power-off-read, life old-life\n") || strings.Contains(text, "\x1b") {
 		t.Errorf("the timeline is:\n%s", text)
 	}

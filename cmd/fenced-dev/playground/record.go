@@ -76,31 +76,34 @@ func (r *record) onEvent(f func(Event)) {
 	r.watch = append(r.watch, f)
 }
 
-func echoKey(e Event) string {
-	return fmt.Sprint(e.Event.Event, "|", e.Node, "|", e.Incarnation, "|", e.Operation, "|", e.Claim, "|", e.Action, "|", e.Device, "|", e.Attempt, "|", e.Class, "|",
-		e.Result, "|", e.Verdict, "|", e.Members)
-}
-
-// echo suppresses what another node has already said within a moment: three nodes see the same committed entry.
+// echo suppresses what was told before: three nodes see the same committed entry, and a restarted daemon tells its log again.
 type echo struct {
 	seen map[string]Event
 }
 
-// echoTime is how long the same event of another node is an echo, in the time of Event.Since.
+// echoTime is how long the same local event of another node is an echo, in the time of Event.Since.
 const echoTime = 3 * time.Second
+
+// maxEchoes bounds what an echo remembers; past it everything is new once more.
+const maxEchoes = 10_000
 
 func newEcho() *echo { return &echo{seen: map[string]Event{}} }
 
-// first reports whether an event says something new.
+// first reports whether an event says something new. A committed entry is told once; what a node sees for itself is news again later.
 func (x *echo) first(e Event) bool {
 	key := echoKey(e)
 	old, had := x.seen[key]
-	if had && old.From != e.From && e.Since-old.Since < echoTime {
+	if had && (e.Index != 0 || (old.From != e.From && e.Since-old.Since < echoTime)) {
 		return false
 	}
-	if len(x.seen) > 10_000 {
+	if len(x.seen) >= maxEchoes {
 		clear(x.seen)
 	}
 	x.seen[key] = e
 	return true
+}
+
+func echoKey(e Event) string {
+	return fmt.Sprint(e.Event.Event, "|", e.Index, "|", e.Node, "|", e.Incarnation, "|", e.Operation, "|", e.Claim, "|", e.Action, "|", e.Device, "|", e.Attempt, "|",
+		e.Class, "|", e.Result, "|", e.Verdict, "|", e.Members, "|", e.Text)
 }

@@ -108,6 +108,7 @@ func describeEvent(e client.Event) string {
 	add(len(e.Members) > 0, "members %s", strings.Join(e.Members, " "))
 	add(e.Incarnation != "", "life %.8s", e.Incarnation)
 	add(e.Text != "", "%s", e.Text)
+	add(e.Index == 0 && e.By != "" && e.Event != client.EventAttempt, "seen by %s", e.By)
 	return strings.Join(parts, ", ")
 }
 
