@@ -116,7 +116,7 @@ func (c *pureCheck) file(f *ast.File) {
 				c.refuse(n.Pos(), "receive from a channel")
 			}
 		case *ast.RangeStmt:
-			if c.overMap(n.X) && !marked[c.fset.Position(n.Pos()).Line] {
+			if c.overMap(n.X) && !marked[c.fset.Position(n.Pos()).Line] && !onlyDeletes(n) {
 				c.refuse(n.Pos(), "loop over a map without `// "+orderWord+" why it cannot matter`")
 			}
 		case *ast.CallExpr:
@@ -147,6 +147,25 @@ func (c *pureCheck) overMap(x ast.Expr) bool {
 	}
 	_, ok := t.Underlying().(*types.Map)
 	return ok
+}
+
+// onlyDeletes reports whether a loop over a map does nothing but delete from it, which comes to the same in every order.
+func onlyDeletes(loop *ast.RangeStmt) bool {
+	from, of := types.ExprString(loop.X), loop.Body.List
+	if len(of) == 1 {
+		if cond, ok := of[0].(*ast.IfStmt); ok && cond.Init == nil && cond.Else == nil {
+			of = cond.Body.List
+		}
+	}
+	if len(of) != 1 {
+		return false
+	}
+	stmt, ok := of[0].(*ast.ExprStmt)
+	if !ok {
+		return false
+	}
+	call, ok := stmt.X.(*ast.CallExpr)
+	return ok && types.ExprString(call.Fun) == "delete" && len(call.Args) == 2 && types.ExprString(call.Args[0]) == from
 }
 
 // call refuses iterators over maps unless they are sorted on the spot.

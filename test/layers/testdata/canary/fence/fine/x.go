@@ -26,3 +26,12 @@ func First(m map[int]int) int {
 	}
 	return 0
 }
+
+// Prune forgets what is old.
+func Prune(m map[int]int, now int) {
+	for k, v := range m {
+		if v < now {
+			delete(m, k)
+		}
+	}
+}
