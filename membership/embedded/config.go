@@ -52,6 +52,9 @@ type Config struct {
 	Lease time.Duration
 	// Outcome is how long a proposal is tried before its outcome is unknown; default the larger of 5 s and five failure timeouts.
 	Outcome time.Duration
+	// WriteDeadline is how long a write of the log may take until this node goes out of service (R20); default the larger of 3 s and two
+	// failure timeouts.
+	WriteDeadline time.Duration
 	// SnapshotEvery is the number of entries between two snapshots of the log; default 4096.
 	SnapshotEvery uint64
 	Logger        *slog.Logger
@@ -72,6 +75,9 @@ func (c *Config) fill() {
 	}
 	if c.Outcome == 0 {
 		c.Outcome = max(5*time.Second, 5*c.FailureTimeout)
+	}
+	if c.WriteDeadline == 0 {
+		c.WriteDeadline = max(3*time.Second, 2*c.FailureTimeout)
 	}
 	if c.SnapshotEvery == 0 {
 		c.SnapshotEvery = 4096

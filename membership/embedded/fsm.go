@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 
@@ -33,7 +34,11 @@ type logState struct {
 	ViewAt uint64                `json:"view_at"`
 	Runs   map[fence.NodeID]*run `json:"runs"`
 	Voters []raft.ServerID       `json:"voters"`
+	// Replaced are the earlier stores of each node, the newest maxReplaced: none of them ever speaks for it again (R3).
+	Replaced map[fence.NodeID][]string `json:"replaced,omitempty"`
 }
+
+const maxReplaced = 32
 
 // fsm turns committed entries into events. Raft calls it from one goroutine; others read under the lock.
 type fsm struct {
@@ -48,7 +53,11 @@ type fsm struct {
 
 var _ raft.ConfigurationStore = (*fsm)(nil)
 
-func newFSM() *fsm { return &fsm{state: logState{Runs: make(map[fence.NodeID]*run)}} }
+func emptyState() logState {
+	return logState{Runs: make(map[fence.NodeID]*run), Replaced: make(map[fence.NodeID][]string)}
+}
+
+func newFSM() *fsm { return &fsm{state: emptyState()} }
 
 // Apply takes one committed entry. It decides nothing but what every node decides alike from the log.
 func (f *fsm) Apply(l *raft.Log) any {
@@ -68,10 +77,7 @@ func (f *fsm) Apply(l *raft.Log) any {
 	case kindStarted:
 		return f.started(e)
 	case kindStore:
-		if r := f.state.Runs[e.Node]; r == nil || r.Store != e.Store {
-			f.state.Runs[e.Node] = &run{Store: e.Store}
-		}
-		return nil
+		return f.newStore(e)
 	}
 	return fmt.Errorf("unknown kind of entry %q", e.Kind)
 }
@@ -112,6 +118,24 @@ func (f *fsm) started(e entry) error {
 	return nil
 }
 
+// newStore: from now on this store speaks for the node, its earlier one never again (R3).
+func (f *fsm) newStore(e entry) error {
+	old := f.state.Runs[e.Node]
+	if old != nil && old.Store == e.Store {
+		return nil
+	}
+	gone := f.state.Replaced[e.Node]
+	if slices.Contains(gone, e.Store) {
+		return fmt.Errorf("store %s of node %d was replaced before", e.Store, e.Node)
+	}
+	if old != nil {
+		gone = append(slices.Clone(gone), old.Store)
+		f.state.Replaced[e.Node] = gone[max(0, len(gone)-maxReplaced):]
+	}
+	f.state.Runs[e.Node] = &run{Store: e.Store}
+	return nil
+}
+
 // StoreConfiguration remembers who votes in Raft: only their votes make a view quorate, because only they keep what is committed.
 func (f *fsm) StoreConfiguration(index uint64, c raft.Configuration) {
 	f.mu.Lock()
@@ -133,12 +157,16 @@ type known struct {
 	viewAt uint64
 	runs   map[fence.NodeID]run
 	voters []raft.ServerID
+	gone   map[fence.NodeID][]string // replaced stores; the slices are never written
 }
 
 func (f *fsm) known() known {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	k := known{index: f.state.Index, view: f.state.View, viewAt: f.state.ViewAt, runs: make(map[fence.NodeID]run), voters: slices.Clone(f.state.Voters)}
+	k := known{
+		index: f.state.Index, view: f.state.View, viewAt: f.state.ViewAt, runs: make(map[fence.NodeID]run),
+		voters: slices.Clone(f.state.Voters), gone: maps.Clone(f.state.Replaced),
+	}
 	for id, r := range f.state.Runs {
 		c := *r
 		c.Done = window{}
@@ -198,7 +226,7 @@ func (f *fsm) Restore(from io.ReadCloser) error {
 	if err := json.NewDecoder(from).Decode(&file); err != nil {
 		return fmt.Errorf("snapshot does not decode: %w", err)
 	}
-	state := logState{Runs: make(map[fence.NodeID]*run)}
+	state := emptyState()
 	if err := json.Unmarshal(file.State, &state); err != nil {
 		return fmt.Errorf("snapshot does not decode: %w", err)
 	}

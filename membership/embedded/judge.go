@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -61,14 +62,13 @@ const notYet = "this node has not entered a domain yet"
 type us struct {
 	hello
 	nodes []NodeConfig
-	runs  map[fence.NodeID]run
+	gone  map[fence.NodeID][]string // replaced stores
 }
 
 // judge says why the other end is refused, "" if it is not. It looks at nothing but its arguments and the floors.
 func judge(we us, h hello, cert fence.NodeID, floors *floors, now time.Time) string {
 	_, configured := nodeOf(we.nodes, h.Node)
 	joining := h.Stream == streamControl && (h.Domain == "" || we.Domain == "")
-	r, known := we.runs[h.Node]
 	switch {
 	case h.Protocol != we.Protocol:
 		return fmt.Sprintf("protocol %d (version %s), this is protocol %d (version %s)", h.Protocol, h.Version, we.Protocol, we.Version)
@@ -88,8 +88,8 @@ func judge(we us, h hello, cert fence.NodeID, floors *floors, now time.Time) str
 		return fmt.Sprintf("domain %s, this is domain %s", orNone(h.Domain), orNone(we.Domain))
 	case joining && h.Domain != "" && we.Domain != "" && h.Domain != we.Domain:
 		return fmt.Sprintf("domain %s, this is domain %s", h.Domain, we.Domain)
-	case h.Stream == streamRaft && known && r.Store != h.Store:
-		return fmt.Sprintf("store %s of node %d was replaced by store %s", h.Store, h.Node, r.Store)
+	case slices.Contains(we.gone[h.Node], h.Store):
+		return fmt.Sprintf("store %s of node %d was replaced by another; wipe it and join again", h.Store, h.Node)
 	}
 	return floors.check(h.Store, h.Starts, h.Instance, h.Position, now)
 }
@@ -114,6 +114,7 @@ type seen struct {
 	floor
 	older   position // the position as of settle ago, what the same run is measured by
 	olderAt time.Time
+	began   time.Time // when this run was first seen
 	nextPos position
 }
 
@@ -131,7 +132,7 @@ func (f *floors) check(store string, starts uint64, instance string, p position,
 	defer f.mu.Unlock()
 	s := f.known[store]
 	if s == nil {
-		f.known[store] = &seen{floor: floor{Starts: starts, Instance: instance, Position: p}, nextPos: p, olderAt: now}
+		f.known[store] = &seen{floor: floor{Starts: starts, Instance: instance, Position: p}, nextPos: p, olderAt: now, began: now}
 		f.dirty[store] = true
 		return ""
 	}
@@ -151,7 +152,7 @@ func (f *floors) check(store string, starts uint64, instance string, p position,
 		f.dirty[store] = true
 	}
 	if starts > s.Starts {
-		s.older, s.nextPos, s.olderAt = s.Position, s.Position, now
+		s.older, s.nextPos, s.olderAt, s.began = s.Position, s.Position, now, now
 	}
 	s.Starts, s.Instance = starts, instance
 	if s.Position.less(p) {
@@ -160,11 +161,12 @@ func (f *floors) check(store string, starts uint64, instance string, p position,
 	return ""
 }
 
-// has says whether a store was ever accepted.
-func (f *floors) has(store string) bool {
+// overtaken says whether a message may be one that its sender's next start has overtaken on the way.
+func (f *floors) overtaken(store string, starts uint64, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.known[store] != nil
+	s := f.known[store]
+	return s != nil && starts+1 == s.Starts && now.Sub(s.began) < f.settle
 }
 
 // take returns what is to be written.

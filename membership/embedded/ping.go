@@ -38,7 +38,7 @@ type ping struct {
 	Rows      []row `json:"rows,omitempty"`
 }
 
-// ack says which ping of a run was the highest heard.
+// ack says which ping of a run was the highest heard; 0 says that it is heard and not acknowledged.
 type ack struct {
 	Node fence.NodeID `json:"n"`
 	Tag  string       `json:"t"` // of the instance

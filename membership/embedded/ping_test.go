@@ -147,10 +147,20 @@ func TestPresence(t *testing.T) {
 			t.Errorf("set %v, the tie goes to the lowest ids", set)
 		}
 	})
+	t.Run("a recording from before our start keeps nobody alive", func(t *testing.T) {
+		m := newMatrix(t, 3)
+		p := m.ps[1]
+		p.heard(ping{Node: 3, Boot: "b", Instance: instanceOf(3), Store: "s", Starts: 1, Seq: 1e6, Healthy: true,
+			Acks: []ack{{Node: 1, Tag: tag("our earlier run"), Seq: 9}}, Rows: []row{{Node: 3, Tag: tag(instanceOf(3)), Starts: 1, Heard: []fence.NodeID{1, 2}}}}, m.now)
+		if p.hears(3, m.now) || p.mutual(1, 3, m.now) {
+			t.Error("a ping that does not know this run of ours counts as contact")
+		}
+	})
 	t.Run("an unhealthy node does not count", func(t *testing.T) {
 		m := newMatrix(t, 3)
 		p := m.ps[1]
-		p.heard(ping{Node: 3, Boot: "b", Instance: instanceOf(3), Store: "s", Starts: 1, Seq: 1e6, Healthy: true, DurableMS: 1e6}, m.now)
+		p.heard(ping{Node: 3, Boot: "b", Instance: instanceOf(3), Store: "s", Starts: 1, Seq: 1e6, Healthy: true, DurableMS: 1e6,
+			Acks: []ack{{Node: 1, Tag: tag(instanceOf(1)), Seq: 9}}}, m.now)
 		if p.hears(3, m.now) {
 			t.Error("a node without a durable write for long counts")
 		}
@@ -244,9 +254,9 @@ func FuzzHello(f *testing.F) {
 		if err := readFrame(bytes.NewReader(frame), &h, maxHello); err != nil {
 			return
 		}
-		we := us{hello: hello{Protocol: 1, Cluster: "c", Domain: "d", Node: 1}, nodes: []NodeConfig{{ID: 1}, {ID: 2}}, runs: map[fence.NodeID]run{2: {Store: "s2"}}}
+		we := us{hello: hello{Protocol: 1, Cluster: "c", Domain: "d", Node: 1}, nodes: []NodeConfig{{ID: 1}, {ID: 2}}, gone: map[fence.NodeID][]string{2: {"old"}}}
 		reason := judge(we, h, 2, newFloors(nil, 0), time.Unix(1, 0))
-		if reason == "" && (h.Node != 2 || h.Cluster != "c" || h.Protocol != 1 || h.Stream == streamRaft && (h.Domain != "d" || h.Store != "s2")) {
+		if reason == "" && (h.Node != 2 || h.Cluster != "c" || h.Protocol != 1 || h.Stream == streamRaft && (h.Domain != "d" || h.Store == "old")) {
 			t.Errorf("let in: %+v", h)
 		}
 	})

@@ -38,6 +38,7 @@ type peer struct {
 	ping    ping
 	heardAt int64
 	acked   uint64 // highest of our pings that its present run acknowledged
+	answers bool   // its last ping names this very run of ours, so it is no recording from before our start
 	refused int64  // when its port was last refused: its node is there, its daemon is not
 	suspect bool
 }
@@ -79,9 +80,10 @@ func (p *presence) heard(m ping, now int64) bool {
 		pe.acked = 0
 		delete(p.rows, m.Node)
 	}
-	pe.ping, pe.heardAt = m, now
+	pe.ping, pe.heardAt, pe.answers = m, now, false
 	for _, a := range m.Acks {
 		if a.Node == p.self && a.Tag == p.tag {
+			pe.answers = true
 			pe.acked = max(pe.acked, a.Seq)
 		}
 	}
@@ -119,15 +121,19 @@ func (p *presence) own(now int64) []fence.NodeID {
 
 func (p *presence) hears(id fence.NodeID, now int64) bool {
 	pe := p.peers[id]
-	return pe != nil && pe.heardAt != 0 && now-pe.heardAt < p.link && pe.ping.Healthy && pe.ping.DurableMS < p.durable
+	return pe != nil && pe.heardAt != 0 && pe.answers && now-pe.heardAt < p.link && pe.ping.Healthy && pe.ping.DurableMS < p.durable
 }
 
 // report is what this node's pings say about others.
 func (p *presence) report(now int64) (acks []ack, rows []row) {
 	rows = append(rows, row{Node: p.self, Tag: p.tag, Starts: p.starts, Heard: p.own(now)})
 	for _, n := range p.nodes {
-		if pe := p.peers[n.ID]; pe != nil && pe.heardAt != 0 && !p.denied[pe.ping.member().Incarnation] {
-			acks = append(acks, ack{Node: n.ID, Tag: tag(pe.ping.Instance), Seq: pe.ping.Seq})
+		if pe := p.peers[n.ID]; pe != nil && pe.heardAt != 0 {
+			a := ack{Node: n.ID, Tag: tag(pe.ping.Instance), Seq: pe.ping.Seq}
+			if p.denied[pe.ping.member().Incarnation] {
+				a.Seq = 0 // heard, not acknowledged (R14)
+			}
+			acks = append(acks, a)
 		}
 		if r, ok := p.rows[n.ID]; ok && now-r.at < p.fail {
 			rows = append(rows, row{Node: n.ID, Tag: r.tag, Starts: r.starts, AgeMS: now - r.at, Heard: r.heard})

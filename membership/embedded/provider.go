@@ -87,7 +87,7 @@ func (p *Provider) open() error {
 		return err
 	}
 	self := p.cfg.Self.Node
-	p.store, err = openStore(filepath.Join(p.cfg.StateDir, "raft"), max(p.cfg.FailureTimeout, time.Second), func() { p.cfg.Faults.write(self) },
+	p.store, err = openStore(filepath.Join(p.cfg.StateDir, "raft"), p.cfg.WriteDeadline, func() { p.cfg.Faults.write(self) },
 		func(err error) { p.fail(err.Error()) })
 	if err != nil {
 		return err
@@ -277,7 +277,9 @@ func (p *Provider) fail(why string) {
 		return
 	}
 	p.failed = why
-	p.pres.sick = true
+	if p.pres != nil {
+		p.pres.sick = true
+	}
 	p.lost = why
 	p.wg.Add(1)
 	p.mu.Unlock()

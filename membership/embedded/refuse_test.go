@@ -51,7 +51,7 @@ func TestJudge(t *testing.T) {
 	we := us{
 		hello: hello{Protocol: 1, Cluster: "c", Domain: "d", Node: 1, Store: "s1", Instance: "i1", Starts: 1},
 		nodes: []NodeConfig{{ID: 1}, {ID: 2}, {ID: 3}},
-		runs:  map[fence.NodeID]run{2: {Store: "s2"}},
+		gone:  map[fence.NodeID][]string{2: {"old"}},
 	}
 	good := hello{Protocol: 1, Cluster: "c", Domain: "d", Node: 2, Store: "s2", Instance: "i2", Starts: 5, Position: position{3, 70}, Stream: streamRaft}
 	tests := []struct {
@@ -66,6 +66,7 @@ func TestJudge(t *testing.T) {
 		{"no domain on a raft stream", func(h *hello) { h.Domain = "" }, "domain none"},
 		{"no domain, joining", func(h *hello) { h.Domain, h.Stream, h.Store = "", streamControl, "new" }, ""},
 		{"another's certificate", func(h *hello) { h.Node = 3 }, "certificate"},
+		{"a store that this node's log does not name yet, perhaps the leader's", func(h *hello) { h.Store = "new" }, ""},
 		{"replaced store", func(h *hello) { h.Store = "old" }, "replaced"},
 		{"started less often", func(h *hello) { h.Starts, h.Instance = 4, "i0" }, "restored from a copy"},
 		{"shorter log after a start", func(h *hello) { h.Starts, h.Instance, h.Position = 6, "i9", position{3, 60} }, "restored from a copy"},

@@ -133,6 +133,7 @@ func TestLeaderWithABadLinkLeaves(t *testing.T) {
 // S5.4: the leader's disk hangs while its network lives. It is replaced, and leaves the view.
 func TestLeaderWithAHungDiskLeaves(t *testing.T) {
 	p := newParty(t, 3)
+	p.tweak = func(c *Config) { c.WriteDeadline = membershiptest.Slow(2 * time.Second) }
 	p.startAll()
 	bad := p.leader()
 	resume := p.faults.StallDisk(bad)
@@ -155,9 +156,26 @@ func TestLeaderWithAHungDiskLeaves(t *testing.T) {
 	p.settle(1, 2, 3)
 }
 
-// A dead leader costs the larger of failure timeout and election, not the sum.
+// A dead leader costs the larger of failure timeout and election, not the sum. Best of three: it is the design that is measured, not the machine.
 func TestDeadLeaderCostsNoSum(t *testing.T) {
+	const timeout = 2 * time.Second
+	best := time.Hour
+	for try := 0; try < 3 && best > timeout+timeout/5; try++ {
+		took := leaderDies(t, timeout)
+		t.Logf("failure timeout %v, view without the dead leader after %v", timeout, took)
+		if took < timeout/2 {
+			t.Errorf("the leader left after %v, before it could be missed", took)
+		}
+		best = min(best, took)
+	}
+	if best > timeout+timeout/5 { // an election takes timeout/4 at least
+		t.Errorf("took %v: failure timeout and election one after the other", best)
+	}
+}
+
+func leaderDies(t *testing.T, timeout time.Duration) time.Duration {
 	p := newParty(t, 3)
+	p.timeout = timeout
 	p.startAll()
 	bad := p.leader()
 	other := fence.NodeID(1)
@@ -173,13 +191,8 @@ func TestDeadLeaderCostsNoSum(t *testing.T) {
 		return ok && slices.ContainsFunc(v.View.Left, func(d membership.Departure) bool { return d.Member == gone })
 	})
 	took := time.Since(start)
-	t.Logf("failure timeout %v, view without the dead leader after %v", p.timeout, took)
-	if took < p.timeout/2 {
-		t.Errorf("the leader left after %v, before it could be missed", took)
-	}
-	if limit := membershiptest.Slow(p.timeout + p.timeout/2); took > limit {
-		t.Errorf("took %v, failure timeout and election one after the other", took)
-	}
+	p.lab.Close()
+	return took
 }
 
 // R20: after a stop of this process timers restart and nobody leaves because of it.
@@ -222,4 +235,52 @@ func TestProcessGoneIsSeen(t *testing.T) {
 		v, ok := e.(membership.ViewInstalled)
 		return ok && slices.Contains(v.View.Left, membership.Departure{Member: gone, How: membership.HowProcessGone})
 	})
+}
+
+// A reader that is hopelessly behind takes its own node out, and only that (the queue's bound).
+func TestReaderBeyondTheBound(t *testing.T) {
+	p := newParty(t, 3)
+	p.startAll()
+	bad := fence.NodeID(3)
+	resume := p.readers[bad].Stall()
+	defer resume()
+	pr := p.node(bad)
+	for range membership.QueueLimit + 2 {
+		pr.push(membership.Suspect{})
+	}
+	p.settle(1, 2)
+	p.commits(1, 1, "goes on")
+	if w := pr.Info().Waiting; len(w) != 1 || !strings.Contains(w[0].What, "restart of the daemon") {
+		t.Errorf("waiting: %+v", w)
+	}
+}
+
+// A roster that gains a node lets it in; one that loses it takes its store's vote.
+func TestRosterGrowsAndShrinks(t *testing.T) {
+	p := newParty(t, 4)
+	four := p.nodes
+	p.nodes = four[:3]
+	p.startAll()
+	p.nodes = four
+	for _, id := range []fence.NodeID{1, 2, 3} {
+		if err := p.node(id).SetNodes(four); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.start(4, 1)
+	p.settle(1, 2, 3, 4)
+	servers := func() int { return len(p.node(p.leader()).running().GetConfiguration().Configuration().Servers) }
+	p.until("fourth voter", func() bool { return len(p.node(1).fsm.known().voters) == 4 })
+	p.kill(4)
+	p.settle(1, 2, 3)
+	for _, id := range []fence.NodeID{1, 2, 3} {
+		if err := p.node(id).SetNodes(four[:3]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.until("three servers", func() bool { return servers() == 3 })
+	p.commits(1, 1, "three again")
+	if err := p.node(1).SetNodes(four[1:]); err == nil {
+		t.Error("a roster without this node was taken")
+	}
 }

@@ -202,7 +202,6 @@ func (p *Provider) judgePing(m ping, k known) string {
 	domain, nodes := p.domain, p.nodes
 	p.mu.Unlock()
 	_, configured := nodeOf(nodes, m.Node)
-	r, knownRun := k.runs[m.Node]
 	switch {
 	case domain == "":
 		return quiet
@@ -215,10 +214,10 @@ func (p *Provider) judgePing(m ping, k known) string {
 		return fmt.Sprintf("has this node's own id %d", m.Node)
 	case !configured:
 		return fmt.Sprintf("node %d is not configured here", m.Node)
-	case knownRun && r.Store != m.Store && !p.floors.has(m.Store):
-		return quiet // a new store: the log will say
-	case knownRun && r.Store != m.Store:
-		return fmt.Sprintf("store %s of node %d was replaced by store %s", m.Store, m.Node, r.Store)
+	case slices.Contains(k.gone[m.Node], m.Store):
+		return fmt.Sprintf("store %s of node %d was replaced by another; wipe it and join again", m.Store, m.Node)
+	case p.floors.overtaken(m.Store, m.Starts, time.Now()):
+		return quiet
 	}
 	return p.floors.check(m.Store, m.Starts, m.Instance, m.Position, time.Now())
 }
