@@ -78,6 +78,9 @@ func TestCanaries(t *testing.T) {
 				t.Errorf("canary %s was not refused with %q, only with %q", p.Rel, want, got)
 			}
 		}
+		if len(got) != len(wants) {
+			t.Errorf("canary %s was refused %d times, wanted %d: %q", p.Rel, len(got), len(wants), got)
+		}
 		for _, g := range got {
 			if !containsAny(g, wants) {
 				t.Errorf("canary %s was refused with %q, which no want line asks for", p.Rel, g)

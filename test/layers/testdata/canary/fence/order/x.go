@@ -7,6 +7,7 @@ var other map[int]int
 
 // First gives whatever comes first.
 // want: loop over a map
+// want: loop over a map
 // want: map order
 func First(m map[int]int) int {
 	for k := range m {
