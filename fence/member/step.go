@@ -165,9 +165,18 @@ func (m *Member) applied(index uint64, events []domain.Event) {
 				m.answering = append(m.answering, m.now)
 			}
 		case domain.EventRelease:
+			if !m.present() {
+				continue // the log replays what was before this daemon came: its clients were told by others, or ask
+			}
 			m.releases = append(m.releases, release{index: index, at: m.now, verdict: *e.Verdict})
 		}
 	}
+}
+
+// present reports whether this very daemon is in the view.
+func (m *Member) present() bool {
+	in, ok := m.dom.InView(m.cfg.Self.Node)
+	return ok && in == m.cfg.Self
 }
 
 // denyAll makes good for the victim entries that a snapshot skipped (R14).

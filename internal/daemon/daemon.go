@@ -73,6 +73,7 @@ type Daemon struct {
 	alarms  []alarm               // loop only
 	replies map[uint64]chan member.Answer
 	reply   uint64
+	live    bool         // this daemon has been in a view; loop only
 	beat    atomic.Int64 // Now of the newest turn of the loop
 	done    chan struct{}
 	wg      sync.WaitGroup

@@ -137,9 +137,7 @@ func (d *Daemon) reads(ctx context.Context, r fence.RosterNode, machine fence.Ma
 			case !got.Identity.Empty() && !got.Identity.Matches(machine):
 				read.Class, read.Text = client.ClassMismatch, "the device identifies itself as another machine"
 			}
-			if len(got.Identity.UUIDs) > 0 {
-				read.Identity = got.Identity.UUIDs[0]
-			}
+			read.Identity = spelled(got.Identity, machine)
 			out = append(out, read)
 		}
 	}

@@ -80,7 +80,7 @@ func (r *records) open(id uint64, e domain.Event, now int64) *record {
 }
 
 // take projects one committed event.
-func (r *records) take(index uint64, e domain.Event, now int64) {
+func (r *records) take(e domain.Event, now int64) {
 	if e.Kind == domain.EventClean {
 		r.rejoined(e, now)
 	}
@@ -115,7 +115,6 @@ func (r *records) take(index uint64, e domain.Event, now int64) {
 			rec.line.Times.OnMS = now - rec.verdict
 		}
 	}
-	_ = index
 }
 
 // action copies what the operation is to leave behind.
@@ -158,7 +157,7 @@ func (r *records) resolved(rec *record, e domain.Event, now int64) {
 	l := &rec.line
 	l.Finished = client.At(time.Now())
 	l.Verdict, l.Resolution = string(e.Verdict.Kind), client.ResolutionVerdict
-	l.Evidence = evidence(e.Verdict.Evidence)
+	l.Evidence = r.d.evidence(e.Verdict)
 	l.Evidence.At = l.Finished
 	l.Times.OffMS, l.Times.VerifyMS = e.Times.OffMS, e.Times.VerifyMS
 	if rec.claimed > 0 {

@@ -8,15 +8,24 @@ import (
 	"github.com/fenced-project/fenced/client"
 )
 
-// transition tells log, history and watchers of committed events, in their order.
+// transition tells log, history and watchers of committed events, in their order. What was committed before this daemon first appeared in a
+// view is the past that the log replays at a start: history takes it, watchers and the log do not hear it a second time.
 func (d *Daemon) transition(t member.Transition) {
+	if in, ok := d.member.Domain().InView(d.cfg.Self.Node); ok && in.Instance == d.cfg.Self.Instance {
+		d.live = true
+	}
+	defer d.states()
 	for _, e := range t.Events {
-		d.records.take(t.Index, e, d.cfg.Now())
+		d.records.take(e, d.cfg.Now())
 		if e.Kind == domain.EventRelease {
 			continue // told by the Release effect, behind the lease (R13)
 		}
 		if e.Kind == domain.EventRoster {
 			d.cfg.Provider.Members(d.member.Domain().Roster)
+		}
+		if !d.live {
+			d.log.Debug("replayed "+string(e.Kind), "index", t.Index, "node", d.name(e.Node))
+			continue
 		}
 		d.note(d.line(t.Index, e))
 		if e.Kind == domain.EventVerdict {
@@ -55,7 +64,7 @@ func (d *Daemon) line(index uint64, e domain.Event) client.Event {
 	}
 	if e.Verdict != nil {
 		l.Verdict = string(e.Verdict.Kind)
-		ev := evidence(e.Verdict.Evidence)
+		ev := d.evidence(e.Verdict)
 		l.Evidence = &ev
 	}
 	return l
@@ -74,8 +83,21 @@ func (d *Daemon) attemptsOf(e domain.Event) {
 	}
 }
 
+// states notes since when each node is in its state.
+func (d *Daemon) states() {
+	dom := d.member.Domain()
+	for i := range dom.Nodes {
+		d.since(dom.Nodes[i].ID, d.state(&dom.Nodes[i]))
+	}
+}
+
 // evidence puts what a verdict rests on in words.
-func evidence(e fence.Evidence) client.Evidence {
+func (d *Daemon) evidence(v *fence.Verdict) client.Evidence {
+	e := v.Evidence
+	var machine fence.Machine
+	if n := d.member.Domain().Node(v.Node); n != nil {
+		machine = n.Machine
+	}
 	out := client.Evidence{Kind: string(e.Kind), ReadIndex: e.ReadIndex}
 	for i, p := range e.Devices {
 		if i > 0 {
@@ -85,8 +107,8 @@ func evidence(e fence.Evidence) client.Evidence {
 		step := fence.Step{Device: p.Device, Target: p.Target}
 		out.Device += step.String()
 		out.Detail += step.String() + " read off twice"
-		if len(p.Final.Identity.UUIDs) > 0 {
-			out.Detail += ", identity " + p.Final.Identity.UUIDs[0]
+		if u := spelled(p.Final.Identity, machine); u != "" {
+			out.Detail += ", identity " + u
 		}
 	}
 	switch e.Kind {
@@ -96,4 +118,17 @@ func evidence(e fence.Evidence) client.Evidence {
 		out.Detail = e.By + ": " + e.Reason
 	}
 	return out
+}
+
+// spelled is the spelling of a device's identity that is the machine's: one device gives several (byte orders).
+func spelled(id fence.Identity, m fence.Machine) string {
+	for _, u := range id.UUIDs {
+		if n := fence.NormalUUID(u); n != "" && n == fence.NormalUUID(m.UUID) {
+			return u
+		}
+	}
+	if len(id.UUIDs) > 0 {
+		return id.UUIDs[0]
+	}
+	return id.Serial
 }
