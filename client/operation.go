@@ -161,4 +161,7 @@ type Show struct {
 	Operation *Operation    `json:"operation,omitempty"`
 	History   HistoryLine   `json:"history"`
 	Requests  List[Request] `json:"requests"`
+	// Seq of Stream is the newest event's number: who has seen that one has seen everything this shows. The server fills them.
+	Seq    uint64 `json:"seq"`
+	Stream string `json:"stream"`
 }

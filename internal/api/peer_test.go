@@ -34,7 +34,7 @@ func as(t *testing.T, path string, uid, gid uint32, groups ...uint32) (net.Conn,
 	}
 	done := make(chan result, 1)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
+		runtime.LockOSThread()                              // and never unlocked: the thread ends with this goroutine
 		list := append(append([]uint32(nil), groups...), 0) // never empty, to have an address
 		for _, call := range [][4]uintptr{
 			{syscall.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(&list[0])), 0},

@@ -174,7 +174,7 @@ func (s *Server) show(ctx context.Context, r *http.Request) (any, error) {
 		return nil, client.Errorf(client.CodeUsage, "an operation's id is a number, not %.100q", r.PathValue("id"))
 	}
 	doc, err := s.node.Show(ctx, id)
-	doc.API, doc.History.API = client.API, client.API
+	doc.API, doc.History.API, doc.Seq, doc.Stream = client.API, client.API, s.feed.Last(), s.feed.Stream()
 	return doc, err
 }
 

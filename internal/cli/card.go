@@ -26,7 +26,8 @@ func (a *app) cardText(w io.Writer, s client.Status, n client.Node) {
 	if colour == "" {
 		end = ""
 	}
-	fmt.Fprintf(w, "%s%s%s %s   %s%s%s since %s (%s)\n", colour, symbol, end, n.Name, colour, n.State, end, age(now, n.Since), stamp(n.Since))
+	fmt.Fprintf(a.painted(), "%s%s%s %s   %s%s%s since %s (%s)\n", colour, symbol, end, clean(n.Name, false), colour, clean(n.State, false), end,
+		age(now, n.Since), stamp(n.Since))
 	fact := func(label, format string, args ...any) {
 		fmt.Fprintf(w, "  %-10s "+format+"\n", append([]any{label}, args...)...)
 	}

@@ -56,10 +56,11 @@ func eventLine(e client.Event) string {
 	if e.Text != "" {
 		add("%s", e.Text)
 	}
+	line := fmt.Sprintf("%s  %-13s %-10s %s", stampMS(e.At), e.Event, e.Node, strings.Join(more, ", "))
 	if e.Operation > 0 {
-		add("(op %d)", e.Operation)
+		line += fmt.Sprintf(" (op %d)", e.Operation)
 	}
-	return strings.TrimRight(fmt.Sprintf("%s  %-13s %-10s %s", stampMS(e.At), e.Event, e.Node, strings.Join(more, ", ")), " ")
+	return strings.TrimRight(line, " ")
 }
 
 func evidenceText(e client.Evidence) string {

@@ -26,43 +26,35 @@ func (c *counted) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// safe keeps control characters from a terminal: what a device or a file answered is shown, never obeyed. Of escape sequences only colours pass.
+// safe keeps control characters from a terminal: what a device or a file answered is shown, never obeyed. Colours pass it by (painted).
 type safe struct{ w io.Writer }
 
 func (s safe) Write(p []byte) (int, error) {
-	var b strings.Builder
-	text := string(p)
-	for i := 0; i < len(text); {
-		if n := colourAt(text[i:]); n > 0 {
-			b.WriteString(text[i : i+n])
-			i += n
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(text[i:])
-		switch {
-		case r == '\n' || unicode.IsPrint(r) && !(r == utf8.RuneError && n == 1):
-			b.WriteRune(r)
-		case r == '\t':
-			b.WriteByte(' ')
-		default:
-			b.WriteByte('?')
-		}
-		i += n
-	}
-	if _, err := io.WriteString(s.w, b.String()); err != nil {
+	if _, err := io.WriteString(s.w, clean(string(p), true)); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-// colourAt returns the length of one of our own colour sequences at the beginning of s.
-func colourAt(s string) int {
-	for _, c := range []string{red, green, yellow, plain} {
-		if strings.HasPrefix(s, c) {
-			return len(c)
+// clean replaces whatever is not printable; line ends may stay.
+func clean(s string, lines bool) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' && lines, r != utf8.RuneError && unicode.IsPrint(r):
+			return r
+		case r == '\t':
+			return ' '
 		}
+		return '?'
+	}, s)
+}
+
+// painted is where coloured lines go, made of clean parts: past safe, if there are to be colours at all.
+func (a *app) painted() io.Writer {
+	if a.colourful() {
+		return a.stdout
 	}
-	return 0
+	return a.out
 }
 
 // The colours.
@@ -108,13 +100,18 @@ func (a *app) say(format string, args ...any) {
 	}
 }
 
-// table aligns columns of text. Cells are padded before they are coloured.
+// table aligns columns of text. Cells are cleaned, then padded, then coloured.
 type table struct {
 	rows   [][]string
 	colour [][]string
 }
 
-func (t *table) add(cells ...string) { t.rows, t.colour = append(t.rows, cells), append(t.colour, nil) }
+func (t *table) add(cells ...string) {
+	for i, c := range cells {
+		cells[i] = clean(c, false)
+	}
+	t.rows, t.colour = append(t.rows, cells), append(t.colour, nil)
+}
 
 // paint colours one cell of the row added last.
 func (t *table) paint(column int, colour string) {
@@ -144,7 +141,11 @@ func (t *table) write(w io.Writer, colours bool, indent string) {
 				c = t.colour[r][i] + c + plain
 			}
 			b.WriteString(c + pad)
-			if i < len(row)-1 {
+			switch {
+			case i == len(row)-1:
+			case i == 0 && widths[0] == 1: // a column of symbols
+				b.WriteString(" ")
+			default:
 				b.WriteString("  ")
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +78,7 @@ func (a *app) root() *cobra.Command {
 			return nil
 		},
 	}
-	root.SetOut(a.out)
+	root.SetOut(a.stdout) // help and completions are our own, and completions need their tabs
 	root.SetErr(a.err)
 	root.SetIn(a.in)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -164,7 +165,9 @@ func (a *app) nodeNames(cmd *cobra.Command, args []string, _ string) ([]string, 
 	}
 	var names []string
 	for _, n := range s.Nodes {
-		names = append(names, n.Name+"\t"+n.State)
+		if !strings.ContainsFunc(n.Name+n.State, unicode.IsControl) {
+			names = append(names, n.Name+"\t"+n.State)
+		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

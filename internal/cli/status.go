@@ -139,7 +139,7 @@ func (a *app) statusText(w io.Writer, s client.Status) {
 		fmt.Fprintf(w, "FROZEN       no release, no grant, no duty: %s\n", orDash(s.FrozenWhy))
 	}
 	fmt.Fprintln(w)
-	a.nodesTable(s, now).write(w, a.colourful(), "")
+	a.nodesTable(s, now).write(a.painted(), a.colourful(), "")
 	lines := statusLines(s, now, wide)
 	if len(lines) > 0 {
 		fmt.Fprintln(w)
@@ -162,7 +162,7 @@ func headline(s client.Status) string {
 	if len(s.Brake.Held) > 0 {
 		brake = "HOLDS " + strings.Join(s.Brake.Held, ",")
 	}
-	head := fmt.Sprintf("cluster %s   epoch %d   %s %d/%d votes   %s   brake %s (%d/%d)", orDash(s.Cluster), s.Epoch, quorum, s.Votes.Have,
+	head := fmt.Sprintf("cluster %s   epoch %d   %s %d votes, needs %d   %s   brake %s (%d/%d)", orDash(s.Cluster), s.Epoch, quorum, s.Votes.Have,
 		s.Votes.Need, duty, brake, s.Brake.Count, s.Brake.Limit)
 	if s.Domain == "" {
 		head += "   NO DOMAIN"

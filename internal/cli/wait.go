@@ -37,9 +37,10 @@ func (a *app) waitFor(ctx context.Context, c *client.Client, w wait) (client.Sho
 	events := make(chan client.Event)
 	problems := make(chan error)
 	ended := make(chan struct{})
+	from := w.place
 	go func() {
 		defer close(ended)
-		for e, err := range c.Watch(inner, w.place) {
+		for e, err := range c.Watch(inner, from) {
 			if err != nil {
 				select {
 				case problems <- err:
@@ -59,6 +60,7 @@ func (a *app) waitFor(ctx context.Context, c *client.Client, w wait) (client.Sho
 	defer again.Stop()
 	look := looker{client: c, id: w.id}
 	if done, err := look.at(ctx, w.until); done {
+		a.drain(events, w, look.last)
 		return look.last, err
 	}
 	for {
@@ -66,6 +68,7 @@ func (a *app) waitFor(ctx context.Context, c *client.Client, w wait) (client.Sho
 		select {
 		case e := <-events:
 			a.lost = false
+			w.place = client.WatchFrom{Seq: e.Seq, Stream: e.Stream}
 			if e.Operation == w.id {
 				check = decisive[e.Event]
 				if !w.quiet {
@@ -85,19 +88,20 @@ func (a *app) waitFor(ctx context.Context, c *client.Client, w wait) (client.Sho
 			continue
 		}
 		if done, err := look.at(ctx, w.until); done {
-			a.drain(events, w)
+			a.drain(events, w, look.last)
 			return look.last, err
 		}
 	}
 }
 
-// drain shows the events that are there already, so that the last progress line is not lost to the answer that overtook it.
-func (a *app) drain(events <-chan client.Event, w wait) {
-	limit := time.NewTimer(100 * time.Millisecond)
+// drain shows what led to the end and is still on its way, for at most a second: the answer must not overtake the last step.
+func (a *app) drain(events <-chan client.Event, w wait, s client.Show) {
+	limit := time.NewTimer(time.Second)
 	defer limit.Stop()
-	for {
+	for w.place.Seq < s.Seq && !w.place.New {
 		select {
 		case e := <-events:
+			w.place.Seq = e.Seq
 			if e.Operation == w.id && !w.quiet {
 				a.progress(e)
 			}

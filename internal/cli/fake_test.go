@@ -1,0 +1,134 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/fenced-project/fenced/client"
+	"github.com/fenced-project/fenced/internal/api"
+)
+
+// fakeNode is a scripted daemon: its answers are documents of testdata/docs, or of the script that runs.
+type fakeNode struct {
+	feed *api.Feed
+
+	mu      sync.Mutex
+	answers map[string][]byte // by method
+	refuse  map[string]*client.Error
+	after   map[string][]client.Event // published in a method
+	pending int                       // so many times Show says that it is not done
+	asked   []string
+	calls   map[string]chan struct{} // closed when the method is called for the first time
+}
+
+func newFakeNode() *fakeNode {
+	f := &fakeNode{feed: api.NewFeed("node-1", "run-1", 64), answers: map[string][]byte{}, refuse: map[string]*client.Error{}, after: map[string][]client.Event{}, calls: map[string]chan struct{}{}}
+	for method, doc := range map[string]string{
+		"status": "healthy.json", "plan": "plan.json", "show": "show.json", "history": "history.json", "plugins": "plugins.json", "apply": "applied.json",
+	} {
+		b, err := os.ReadFile(filepath.Join("testdata", "docs", doc))
+		if err != nil {
+			panic(err)
+		}
+		f.answers[method] = b
+	}
+	f.answers["request"] = []byte(`{"operation":17,"victim":"node-3"}`)
+	f.answers["ack"] = []byte(`{"index":90}`)
+	f.answers["arm"] = []byte(`{"index":91}`)
+	f.answers["bootstrap"] = []byte(`{"cluster":"prod1","domain":"8f1d2c3b"}`)
+	return f
+}
+
+// called is closed once the method has been called.
+func (f *fakeNode) called(method string) chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.call(method)
+}
+
+func (f *fakeNode) call(method string) chan struct{} {
+	if f.calls[method] == nil {
+		f.calls[method] = make(chan struct{})
+	}
+	return f.calls[method]
+}
+
+// answer writes down what was asked and gives the scripted answer.
+func answer[T any](f *fakeNode, method string, args string) (T, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	select {
+	case <-f.call(method):
+	default:
+		close(f.call(method))
+	}
+	f.asked = append(f.asked, strings.TrimSpace(method+" "+args))
+	var doc T
+	if e := f.refuse[method]; e != nil {
+		return doc, e
+	}
+	err := json.Unmarshal(f.answers[method], &doc)
+	for _, e := range f.after[method] {
+		f.feed.Publish(e)
+	}
+	return doc, err
+}
+
+func (f *fakeNode) Status(context.Context) (client.Status, error) {
+	return answer[client.Status](f, "status", "")
+}
+
+func (f *fakeNode) Plan(_ context.Context, q api.PlanQuery) (client.Plan, error) {
+	p, err := answer[client.Plan](f, "plan", fmt.Sprintf("%+v", q))
+	p.Action = q.Action
+	if !q.Read {
+		p.Reads = nil
+	}
+	return p, err
+}
+
+func (f *fakeNode) Plugins(context.Context) (client.Plugins, error) {
+	return answer[client.Plugins](f, "plugins", "")
+}
+
+func (f *fakeNode) History(_ context.Context, q api.HistoryQuery) (client.History, error) {
+	return answer[client.History](f, "history", fmt.Sprintf("%+v", q))
+}
+
+func (f *fakeNode) Show(_ context.Context, id uint64) (client.Show, error) {
+	s, err := answer[client.Show](f, "show", fmt.Sprint(id))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.pending > 0 {
+		f.pending--
+		s.Done, s.History.Resolution, s.History.Evidence = false, "", client.Evidence{}
+	}
+	return s, err
+}
+
+func (f *fakeNode) Request(_ context.Context, a api.RequestArgs) (client.Accepted, error) {
+	return answer[client.Accepted](f, "request", fmt.Sprintf("id=%t node=%s boot=%s action=%s reason=%q force=%t", a.ID != "", a.Node, a.Boot, a.Action, a.Reason, a.Force))
+}
+
+func (f *fakeNode) Ack(_ context.Context, a api.AckArgs) (client.Committed, error) {
+	return answer[client.Committed](f, "ack", fmt.Sprintf("node=%s boot=%s reason=%q", a.Node, a.Boot, a.Reason))
+}
+
+func (f *fakeNode) Arm(_ context.Context, a api.ArmArgs) (client.Committed, error) {
+	return answer[client.Committed](f, "arm", fmt.Sprintf("armed=%t reason=%q", a.Armed, a.Reason))
+}
+
+func (f *fakeNode) Apply(_ context.Context, a api.ApplyArgs) (client.Applied, error) {
+	d, err := answer[client.Applied](f, "apply", fmt.Sprintf("dry=%t reason=%q", a.DryRun, a.Reason))
+	d.DryRun = a.DryRun
+	return d, err
+}
+
+func (f *fakeNode) Bootstrap(_ context.Context, a api.BootstrapArgs) (client.Bootstrapped, error) {
+	return answer[client.Bootstrapped](f, "bootstrap", "cluster="+a.Cluster)
+}
