@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,6 +99,9 @@ func New(cfg Config) (*Daemon, error) {
 		cfg.Notify = func(string) {}
 	}
 	keep := max(cfg.Config.Roster.Policy.HistoryKeep, 1)
+	if err := os.MkdirAll(filepath.Dir(SessionPath(cfg.Config.StateDir, cfg.Self.Boot)), 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the directory of session records: %w", err)
+	}
 	history, recovery, err := store.OpenHistory(cfg.Config.StateDir+"/history.db", keep, diskDeadline)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open history: %w", err)
