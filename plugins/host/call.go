@@ -177,6 +177,9 @@ func perform[T any](ctx context.Context, h *Host, d *device, acts bool, f send[T
 	}
 }
 
+// errOverran says that a plugin did not return from a call within its grace.
+var errOverran = errors.New("the call overran")
+
 // exchange makes one RPC in process p, with the grace beyond ctx's deadline that tells a late answer from an overrun.
 func exchange[T any](ctx context.Context, p *process, d *device, acts bool, f func(context.Context, proto.FencePluginClient, int64) (T, *proto.Failure, error)) (T, error) {
 	var none T
@@ -193,13 +196,16 @@ func exchange[T any](ctx context.Context, p *process, d *device, acts bool, f fu
 	if err != nil {
 		return none, fail(ClassUnknown, err.Error())
 	}
-	over, cancel := context.WithDeadline(p.ctx, deadline.Add(p.host.config.Grace))
-	defer cancel()
+	// No deadline of gRPC's: its server answers at that by itself, whether the plugin has returned or not, and an overrun would be missed.
+	over, cancel := context.WithCancelCause(p.ctx)
+	defer cancel(nil)
+	grace := time.AfterFunc(time.Until(deadline)+p.host.config.Grace, func() { cancel(errOverran) })
+	defer grace.Stop()
 	v, failure, err := f(over, p.rpc, at)
 	if err == nil {
 		return v, failed(failure)
 	}
-	if p.ctx.Err() == nil && errors.Is(over.Err(), context.DeadlineExceeded) {
+	if p.ctx.Err() == nil && errors.Is(context.Cause(over), errOverran) {
 		d.sick.Store(true)
 		p.overran("a call to device "+d.config.Name+" overran its deadline", acts)
 		return none, fail(ClassTimeout, "the plugin did not return at the deadline")

@@ -14,7 +14,10 @@ func TestConfigureRefuses(t *testing.T) {
 	b := newBench(t, Config{})
 	b.configure(DeviceConfig{Name: "d", Plugin: "dummy"})
 	err := b.Configure([]DeviceConfig{
-		{Name: "", Plugin: "dummy"}, {Name: "a", Plugin: "../x"}, {Name: "e", Plugin: "dummy"}, {Name: "e", Plugin: "dummy"},
+		{Name: "", Plugin: "dummy"},
+		{Name: "a", Plugin: "../x"},
+		{Name: "e", Plugin: "dummy"},
+		{Name: "e", Plugin: "dummy"},
 		{Name: "s", Plugin: "dummy", Options: map[string]string{"p": "1"}, Secrets: map[string]Secret{"p": NewSecret("2")}},
 	})
 	for _, want := range []string{"no name", "no plugin's name", "device e is there twice", "option p twice"} {
@@ -70,6 +73,22 @@ func (b *bench) closed() string {
 		return ""
 	}
 	return b.get("closed")
+}
+
+// Each configuration of a device has an id of its own in the plugin: a call made for old options cannot reach a device with new ones (V6).
+func TestIdsAreNotReused(t *testing.T) {
+	b := newBench(t, Config{})
+	seen := map[string]bool{}
+	for _, do := range []string{"none", "panic", "none"} {
+		b.configure(knob("a", "do", do))
+		b.mu.Lock()
+		id := b.devices["a"].id
+		b.mu.Unlock()
+		if seen[id] {
+			t.Fatalf("the id %s is used again", id)
+		}
+		seen[id] = true
+	}
 }
 
 // An isolated device has a process to itself.

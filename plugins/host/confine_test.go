@@ -164,11 +164,27 @@ func TestForkerKeepsItsThread(t *testing.T) {
 	f := newForker()
 	ended := make(chan struct{})
 	go func() { f.run(); close(ended) }()
-	seen := map[int]bool{}
-	for range 50 {
-		must(t, f.do(context.Background(), func() error { seen[syscall.Gettid()] = true; return nil }))
-		runtime.Gosched()
+	stop := make(chan struct{})
+	for range 4 * runtime.GOMAXPROCS(0) { // without its lock the goroutine would wander over threads
+		go func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_ = syscall.Nanosleep(&syscall.Timespec{Nsec: 50_000}, nil)
+				}
+			}
+		}()
 	}
+	seen := map[int]bool{}
+	for range 300 {
+		must(t, f.do(context.Background(), func() error {
+			seen[syscall.Gettid()] = true
+			return syscall.Nanosleep(&syscall.Timespec{Nsec: 100_000}, nil)
+		}))
+	}
+	close(stop)
 	if len(seen) != 1 {
 		t.Errorf("forks come from %d threads", len(seen))
 	}

@@ -49,14 +49,18 @@ func described(r *proto.DescribeResponse) (Description, error) {
 	case r.EffectMs < 0 || r.SettleMs < 0 || r.HoldUpMs < 0:
 		return Description{}, errors.New("it gives a negative duration")
 	}
-	d := Description{Name: r.Name, Version: line(r.Version), Summary: line(r.Summary), Kind: r.Kind, GivesIdentity: r.GivesIdentity,
-		Effect: ms(r.EffectMs), Settle: ms(r.SettleMs), HoldUp: ms(r.HoldUpMs), Limit: int(max(1, r.Limit)), Sample: r.Sample}
+	d := Description{
+		Name: r.Name, Version: line(r.Version), Summary: line(r.Summary), Kind: r.Kind, GivesIdentity: r.GivesIdentity,
+		Effect: ms(r.EffectMs), Settle: ms(r.SettleMs), HoldUp: ms(r.HoldUpMs), Limit: int(max(1, r.Limit)), Sample: r.Sample,
+	}
 	for _, a := range r.Actions {
 		d.Actions = append(d.Actions, line(a))
 	}
 	for _, o := range r.Options {
-		d.Options = append(d.Options, Option{Name: line(o.GetName()), Type: line(o.GetType()), Required: o.GetRequired(), Secret: o.GetSecret(),
-			Default: line(o.GetDefault()), Values: o.GetValues(), Help: line(o.GetHelp()), Mapping: o.GetMapping()})
+		d.Options = append(d.Options, Option{
+			Name: line(o.GetName()), Type: line(o.GetType()), Required: o.GetRequired(), Secret: o.GetSecret(),
+			Default: line(o.GetDefault()), Values: o.GetValues(), Help: line(o.GetHelp()), Mapping: o.GetMapping(),
+		})
 	}
 	return d, nil
 }

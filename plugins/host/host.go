@@ -63,8 +63,10 @@ func New(c Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a plugin host: %w", err)
 	}
-	h := &Host{config: c, log: c.Logger, dir: dir, forker: newForker(),
-		devices: map[string]*device{}, lanes: map[laneKey]*lane{}, live: map[*process]bool{}}
+	h := &Host{
+		config: c, log: c.Logger, dir: dir, forker: newForker(),
+		devices: map[string]*device{}, lanes: map[laneKey]*lane{}, live: map[*process]bool{},
+	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	go h.forker.run()
 	return h, nil
@@ -148,8 +150,10 @@ func (h *Host) laneLocked(key laneKey) *lane {
 	if l := h.lanes[key]; l != nil {
 		return l
 	}
-	l := &lane{host: h, plugin: key.plugin, label: key.label, log: h.log.With("plugin", key.plugin, "lane", key.label),
-		ended: make(chan struct{}), changed: make(chan struct{})}
+	l := &lane{
+		host: h, plugin: key.plugin, label: key.label, log: h.log.With("plugin", key.plugin, "lane", key.label),
+		ended: make(chan struct{}), changed: make(chan struct{}),
+	}
 	var ctx context.Context
 	ctx, l.cancel = context.WithCancel(h.ctx)
 	h.lanes[key] = l

@@ -53,8 +53,10 @@ func (b *bucket) fill(now time.Time) {
 }
 
 func newOutput(log *slog.Logger, stream string, secrets func() []string, done <-chan struct{}) *output {
-	return &output{log: log, stream: stream, secrets: secrets, done: done,
-		lines: bucket{rate: linesPerSec, burst: lineBurst}, bytes: bucket{rate: bytesPerSec, burst: byteBurst}}
+	return &output{
+		log: log, stream: stream, secrets: secrets, done: done,
+		lines: bucket{rate: linesPerSec, burst: lineBurst}, bytes: bucket{rate: bytesPerSec, burst: byteBurst},
+	}
 }
 
 // Write takes everything and never fails; it waits while the plugin is over its bytes, at the longest until the plugin is dead.

@@ -30,15 +30,17 @@ func (h *Host) start(ctx context.Context, plugin, lane string) (*process, error)
 		return nil, fmt.Errorf("cannot start plugin %s: %w", plugin, err)
 	}
 	run := h.newRunner(path, dir, log, func() []string { return h.secrets(plugin) })
-	p := &process{host: h, plugin: plugin, lane: lane, log: log, started: time.Now(), run: run, gone: make(chan struct{}), dead: make(chan struct{}), openings: map[string]*opening{},
-		flights: map[*flight]bool{}, changed: make(chan struct{})}
+	p := &process{
+		host: h, plugin: plugin, lane: lane, log: log, started: time.Now(), run: run, gone: make(chan struct{}), dead: make(chan struct{}), openings: map[string]*opening{},
+		flights: map[*flight]bool{}, changed: make(chan struct{}),
+	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.client = goplugin.NewClient(h.clientConfig(run))
 
 	ctx, cancel := context.WithTimeout(ctx, h.config.StartTimeout)
 	defer cancel()
 	stop := context.AfterFunc(ctx, run.kill) // go-plugin's own waits end when the process dies
-	err = p.connect(ctx, plugin)
+	err = p.connect(plugin)
 	if stop() && err == nil && h.adopt(p) {
 		log.Info("plugin process started", "pid", run.ID(), "version", p.about.Version)
 		return p, nil
@@ -88,8 +90,8 @@ func (h *Host) clientConfig(run *runner) *goplugin.ClientConfig {
 	}
 }
 
-// connect makes the handshake and asks the plugin what it is.
-func (p *process) connect(ctx context.Context, plugin string) error {
+// connect makes the handshake and asks the plugin what it is. It ends when the process is killed.
+func (p *process) connect(plugin string) error {
 	c, err := p.client.Client()
 	if err != nil {
 		return err
@@ -103,7 +105,7 @@ func (p *process) connect(ctx context.Context, plugin string) error {
 		return errors.New("it serves something else")
 	}
 	p.rpc = rpc
-	r, err := rpc.Describe(ctx, &proto.DescribeRequest{})
+	r, err := rpc.Describe(p.ctx, &proto.DescribeRequest{}) // ends by its death, which ctx brings
 	if err != nil {
 		return fmt.Errorf("cannot describe itself: %w", err)
 	}

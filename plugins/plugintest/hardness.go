@@ -41,7 +41,7 @@ func deadline(ctx context.Context, s *subject) error {
 			_, err := h.Status(short, "d", s.Target)
 			cancel()
 			if c := host.ClassOf(err); c != host.ClassTimeout && c != host.ClassOK {
-				return fmt.Errorf("with %v it answers %v", d, err)
+				return fmt.Errorf("with %v it answers: %w", d, err)
 			}
 			if took := time.Since(begin); took > d+time.Second {
 				return fmt.Errorf("with a deadline of %v it took %v", d, took)

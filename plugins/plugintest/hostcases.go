@@ -65,7 +65,7 @@ func (c hostCase) run(ctx context.Context, bad string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(s.dir)
+	defer s.remove()
 	if c.plugin != s.name {
 		if err := s.copy(c.plugin); err != nil {
 			return err

@@ -67,8 +67,11 @@ func identity(ctx context.Context, s *subject) error {
 		ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 		defer cancel()
 		p, err := h.Probe(ctx, "d", s.Target)
-		if err != nil || !p.Reachable || !same(p.Identity, a.Identity) {
-			return fmt.Errorf("probe says reachable %t, %v, %v; status says %v", p.Reachable, p.Identity, err, a.Identity)
+		if err != nil {
+			return fmt.Errorf("cannot probe: %w", err)
+		}
+		if !p.Reachable || !same(p.Identity, a.Identity) {
+			return fmt.Errorf("probe says reachable %t, %v; status says %v", p.Reachable, p.Identity, a.Identity)
 		}
 		return nil
 	})
@@ -147,7 +150,7 @@ func (s *subject) until(ctx context.Context, h *host.Host, state fence.PowerStat
 			return nil
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("after %v it is %s, %v; want %s", s.about.Effect+s.Timeout, r.State, err, state)
+			return fmt.Errorf("after %v it is %s (%s), want %s", s.about.Effect+s.Timeout, r.State, orOK(err), state)
 		}
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return err
@@ -221,7 +224,7 @@ func (s *subject) misbehaves(ctx context.Context, name string) error {
 			return fmt.Errorf("off gives %v, the state after it is %s, %v; a device that did nothing is on", orOK(err), r.State, readErr)
 		}
 	case readErr == nil || host.ClassOf(readErr) != host.Class(name) || r.State != fence.PowerUnknown:
-		return fmt.Errorf("Status says %s, %v", r.State, orOK(readErr))
+		return fmt.Errorf("status says %s, %v", r.State, orOK(readErr))
 	case s.AllowPower && host.ClassOf(err) != host.Class(name):
 		return fmt.Errorf("off gives %v", orOK(err))
 	}

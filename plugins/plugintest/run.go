@@ -83,7 +83,7 @@ func Run(ctx context.Context, o Options, report func(Case)) error {
 	if err != nil {
 		return fmt.Errorf("cannot test %s: %w", o.Path, err)
 	}
-	defer os.RemoveAll(s.dir)
+	defer s.remove()
 	for _, c := range append(append(shape(), power()...), hardness()...) {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -128,6 +128,9 @@ func newSubject(o Options) (*subject, error) {
 	}
 	return s, nil
 }
+
+// remove takes the private directory away; what stays of it is in the temporary directory and hurts nobody.
+func (s *subject) remove() { _ = os.RemoveAll(s.dir) }
 
 // copy puts the plugin into the private directory under a name.
 func (s *subject) copy(name string) error {

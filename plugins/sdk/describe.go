@@ -57,8 +57,10 @@ func (d Description) wire() *proto.DescribeResponse {
 		if t == "" {
 			t = String
 		}
-		r.Options = append(r.Options, &proto.Option{Name: o.Name, Type: string(t), Required: o.Required, Secret: o.Secret,
-			Default: o.Default, Values: o.Values, Help: o.Help, Mapping: o.Mapping})
+		r.Options = append(r.Options, &proto.Option{
+			Name: o.Name, Type: string(t), Required: o.Required, Secret: o.Secret,
+			Default: o.Default, Values: o.Values, Help: o.Help, Mapping: o.Mapping,
+		})
 	}
 	return r
 }
@@ -91,8 +93,12 @@ func (d Description) json() string {
 		Limit     uint32   `json:"limit"`
 		Options   []option `json:"options"`
 		Sample    string   `json:"sample,omitempty"`
-	}{"fenced/v1", w.Name, w.Version, w.ProtocolVersions, w.Summary, w.Kind, w.GivesIdentity, w.Actions, w.EffectMs, w.SettleMs,
-		w.HoldUpMs, w.Limit, []option{}, w.Sample}
+	}{
+		"fenced/v1", w.Name, w.Version, w.ProtocolVersions, w.Summary, w.Kind, w.GivesIdentity, w.Actions, w.EffectMs, w.SettleMs,
+		w.HoldUpMs, w.Limit,
+		[]option{},
+		w.Sample,
+	}
 	for _, o := range w.Options {
 		out.Options = append(out.Options, option{o.Name, o.Type, o.Required, o.Secret, o.Default, o.Values, o.Help, o.Mapping})
 	}
@@ -122,8 +128,13 @@ func (d Description) text() string {
 		for _, n := range []struct {
 			on   bool
 			text string
-		}{{o.Required, "required"}, {o.Secret, "secret"}, {o.Mapping, "mapping"}, {o.Default != "", "default " + o.Default},
-			{len(o.Values) > 0, "one of " + strings.Join(o.Values, ", ")}} {
+		}{
+			{o.Required, "required"},
+			{o.Secret, "secret"},
+			{o.Mapping, "mapping"},
+			{o.Default != "", "default " + o.Default},
+			{len(o.Values) > 0, "one of " + strings.Join(o.Values, ", ")},
+		} {
 			if n.on {
 				notes = append(notes, n.text)
 			}

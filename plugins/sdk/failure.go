@@ -90,8 +90,7 @@ func wire(ctx context.Context, err error) *proto.Failure {
 		class = ClassTimeout
 	}
 	text := err.Error()
-	var f *Failure
-	if errors.As(err, &f) && error(f) == err {
+	if f, ok := err.(*Failure); ok { //nolint:errorlint // only where nothing is wrapped around it
 		text = f.Err.Error() // the class is a field of its own
 	}
 	return &proto.Failure{Class: string(class), Text: clip(text)}

@@ -10,15 +10,17 @@ import (
 
 func TestClasses(t *testing.T) {
 	cause := errors.New("cause")
-	for class, f := range map[Class]func(error) error{ClassRefused: Refused, ClassTimeout: Timeout, ClassAuth: Auth, ClassUnreachable: Unreachable,
-		ClassLimbo: Limbo, ClassUnsupported: Unsupported} {
+	for class, f := range map[Class]func(error) error{
+		ClassRefused: Refused, ClassTimeout: Timeout, ClassAuth: Auth, ClassUnreachable: Unreachable,
+		ClassLimbo: Limbo, ClassUnsupported: Unsupported,
+	} {
 		err := fmt.Errorf("cannot x: %w", f(cause))
 		var failure *Failure
 		if !errors.Is(err, class) || !errors.Is(err, cause) || !errors.As(err, &failure) || ClassOf(err) != class {
 			t.Errorf("%v is not of class %s", err, class)
 		}
-		if f(nil) == nil {
-			t.Errorf("a %s without a cause is a success", class)
+		if err := f(nil); err == nil || wire(context.Background(), err).Text != "no further detail" {
+			t.Errorf("a %s without a cause is %v", class, err)
 		}
 		if w := wire(context.Background(), f(cause)); w.Class != string(class) || w.Text != "cause" {
 			t.Errorf("on the wire it is %v", w)

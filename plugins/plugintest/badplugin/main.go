@@ -46,8 +46,10 @@ func main() {
 }
 
 func serve(sets map[int]plugin.PluginSet) {
-	plugin.Serve(&plugin.ServeConfig{HandshakeConfig: proto.Handshake, VersionedPlugins: sets, GRPCServer: plugin.DefaultGRPCServer,
-		Logger: hclog.NewNullLogger()})
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig: proto.Handshake, VersionedPlugins: sets, GRPCServer: plugin.DefaultGRPCServer,
+		Logger: hclog.NewNullLogger(),
+	})
 }
 
 type mute struct {
