@@ -112,7 +112,8 @@ func (l *look) unreadable(probe, path string, err error) Finding {
 	reason := err.Error()
 	if errors.As(err, &pe) {
 		reason = pe.Err.Error()
-		if _, errno := pe.Err.(syscall.Errno); !errno {
+		var errno syscall.Errno
+		if !errors.As(pe.Err, &errno) {
 			standing = true // os.Root's own refusal: the path leaves the system root
 		}
 	}

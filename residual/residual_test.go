@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 )
@@ -326,7 +327,7 @@ func TestNamesAreFitToPrint(t *testing.T) {
 		t.Fatal(lines(r, root))
 	}
 	for _, f := range r.Findings {
-		if strings.ContainsAny(f.Path+f.What+f.Why, "\n\r\x1b\xff") {
+		if s := f.Path + f.What + f.Why; strings.ContainsAny(s, "\n\r\x1b") || !utf8.ValidString(s) {
 			t.Errorf("%+v", f)
 		}
 	}

@@ -56,8 +56,10 @@ func Read(root string) (fence.Machine, error) {
 }
 
 // placeholders are what board makers leave where a serial number belongs: equal on thousands of machines.
-var placeholders = []string{"", "none", "n/a", "na", "not specified", "not applicable", "not available", "unknown", "default string", "system serial number",
-	"to be filled by o.e.m.", "to be filled by oem", "empty", "invalid", "oem", "0123456789", "123456789", "1234567890", "base board serial number", "serial number"}
+var placeholders = []string{
+	"", "none", "n/a", "na", "not specified", "not applicable", "not available", "unknown", "default string", "system serial number",
+	"to be filled by o.e.m.", "to be filled by oem", "empty", "invalid", "oem", "0123456789", "123456789", "1234567890", "base board serial number", "serial number",
+}
 
 func placeholder(s string) bool {
 	s = strings.ToLower(strings.TrimSpace(s))
@@ -70,8 +72,10 @@ func placeholder(s string) bool {
 }
 
 // vendors are beginnings of SMBIOS's vendor or product name that only hypervisors write.
-var vendors = []string{"qemu", "kvm", "vmware", "xen", "innotek", "virtualbox", "bochs", "bhyve", "parallels", "openstack", "red hat", "ovirt", "rhev", "nutanix",
-	"amazon ec2", "google compute engine", "digitalocean", "hetzner", "alibaba cloud", "apple virtualization", "cloud hypervisor", "firecracker", "microsoft virtual", "virtual machine"}
+var vendors = []string{
+	"qemu", "kvm", "vmware", "xen", "innotek", "virtualbox", "bochs", "bhyve", "parallels", "openstack", "red hat", "ovirt", "rhev", "nutanix",
+	"amazon ec2", "google compute engine", "digitalocean", "hetzner", "alibaba cloud", "apple virtualization", "cloud hypervisor", "firecracker", "microsoft virtual", "virtual machine",
+}
 
 // guest reports whether a hypervisor is under this machine. It errs towards true: a guest's elapsed watchdog and its new boot id alone prove
 // nothing (R2, R15), so taking a machine for a guest only asks for more proof.

@@ -38,8 +38,10 @@ func TestRead(t *testing.T) {
 		want  fence.Machine
 	}{
 		{"nothing", nil, fence.Machine{}},
-		{"server", map[string]string{dmi + "product_uuid": strings.ToUpper(uuid) + "\n", dmi + "board_serial": "CN7475155\n", dmi + "sys_vendor": "Dell Inc.\n", "proc/cpuinfo": metal},
-			fence.Machine{UUID: uuid, Serial: "CN7475155"}},
+		{
+			"server", map[string]string{dmi + "product_uuid": strings.ToUpper(uuid) + "\n", dmi + "board_serial": "CN7475155\n", dmi + "sys_vendor": "Dell Inc.\n", "proc/cpuinfo": metal},
+			fence.Machine{UUID: uuid, Serial: "CN7475155"},
+		},
 		{"placeholders", map[string]string{dmi + "product_uuid": "ffffffff-ffff-ffff-ffff-ffffffffffff\n", dmi + "board_serial": "To Be Filled By O.E.M.\n"}, fence.Machine{}},
 		{"zero serial", map[string]string{dmi + "product_uuid": uuid, dmi + "board_serial": "00000000\n"}, fence.Machine{UUID: uuid}},
 		{"malformed uuid", map[string]string{dmi + "product_uuid": "unknown\n"}, fence.Machine{}},

@@ -25,7 +25,7 @@ func fakeSysrq(dir string) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	if err := plain(f); err != nil {
+	if err := inspect(f); err != nil {
 		return err
 	}
 	if _, err := f.WriteAt([]byte("b"), 0); err != nil {
@@ -33,6 +33,9 @@ func fakeSysrq(dir string) error {
 	}
 	return f.Sync()
 }
+
+// inspect is plain; a test replaces it to prove that it is asked before anything is written.
+var inspect = plain
 
 // plain refuses everything but a plain file outside procfs and sysfs.
 func plain(f *os.File) error {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,10 +56,18 @@ func with(t *testing.T, m *machine, sysrq, reboot func() error) {
 	}
 }
 
+// slow multiplies a test's deadline by FENCED_TEST_SLOW.
+func slow(d time.Duration) time.Duration {
+	if f, err := strconv.ParseFloat(os.Getenv("FENCED_TEST_SLOW"), 64); err == nil && f > 0 {
+		return time.Duration(float64(d) * f)
+	}
+	return d
+}
+
 func ok() error { return nil }
 
 func quick() Options {
-	return Options{Stop: 500 * time.Millisecond, Call: 500 * time.Millisecond, Death: time.Millisecond, Watchdog: time.Millisecond, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	return Options{Stop: slow(500 * time.Millisecond), Call: slow(500 * time.Millisecond), Death: time.Millisecond, Watchdog: time.Millisecond, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 }
 
 // The guard: the real means are handed out for system root "/" with Allowed, and in no other case.
@@ -66,7 +75,10 @@ func TestGuard(t *testing.T) {
 	m := &machine{}
 	with(t, m, ok, ok)
 	for _, g := range []Guard{
-		{}, {Allowed: true}, {SystemRoot: "/"}, {SystemRoot: ".", Allowed: true}, {SystemRoot: "//", Allowed: true}, {SystemRoot: "/.", Allowed: true},
+		{},
+		{Allowed: true},
+		{SystemRoot: "/"},
+		{SystemRoot: ".", Allowed: true}, {SystemRoot: "//", Allowed: true}, {SystemRoot: "/.", Allowed: true},
 		{SystemRoot: "/tmp/..", Allowed: true}, {SystemRoot: "tmp", Allowed: true}, {SystemRoot: "/tmp/", Allowed: true}, {SystemRoot: "/x/../", Allowed: false},
 	} {
 		if r, err := New(g, quick()); !errors.Is(err, ErrForbidden) || r != nil {
@@ -179,6 +191,19 @@ func TestFakeStaysInside(t *testing.T) {
 	}
 }
 
+// What plain refuses is not written: it is asked first.
+func TestFakeAsksBeforeItWrites(t *testing.T) {
+	defer func() { inspect = plain }()
+	inspect = func(*os.File) error { return ErrForbidden }
+	dir := t.TempDir()
+	if err := fakeSysrq(dir); !errors.Is(err, ErrForbidden) {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "proc/sysrq-trigger")); err != nil || len(b) != 0 {
+		t.Errorf("%q %v", b, err)
+	}
+}
+
 // S2.15: a step that fails, hangs, panics, or returns success while nothing happens is followed by the next within its deadline, and it is told.
 func TestEveryStepFailsOver(t *testing.T) {
 	gate := make(chan struct{})
@@ -205,7 +230,7 @@ func TestEveryStepFailsOver(t *testing.T) {
 		}
 		begin := time.Now()
 		err = r.Now("residue", c.stop)
-		if took := time.Since(begin); took > 10*time.Second {
+		if took := time.Since(begin); took > slow(10*time.Second) {
 			t.Errorf("%s: took %s", c.name, took)
 		}
 		if !errors.Is(err, ErrStillHere) || m.list() != "sysrq reboot" {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -135,10 +136,18 @@ func (s *stuck) hang() (release func()) {
 	}
 }
 
+// slow multiplies a test's deadline by FENCED_TEST_SLOW.
+func slow(d time.Duration) time.Duration {
+	if f, err := strconv.ParseFloat(os.Getenv("FENCED_TEST_SLOW"), 64); err == nil && f > 0 {
+		return time.Duration(float64(d) * f)
+	}
+	return d
+}
+
 // waitFor polls a condition that only another goroutine's end brings about.
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(slow(10 * time.Second))
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
@@ -151,7 +160,7 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 func TestSlowDiskPoisonsTheFile(t *testing.T) {
 	s := &stuck{disk: osDisk{}}
 	f := &File{path: tempPath(t, "x"), mode: 0o600, deadline: 50 * time.Millisecond, disk: s}
-	f.deadline = 5 * time.Second
+	f.deadline = slow(5 * time.Second)
 	if err := f.Write([]byte("old")); err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +177,7 @@ func TestSlowDiskPoisonsTheFile(t *testing.T) {
 			t.Fatalf("poisoned: %v", err)
 		}
 	}
-	if d := time.Since(begin); d > 2*time.Second {
+	if d := time.Since(begin); d > slow(2*time.Second) {
 		t.Errorf("a poisoned writer took %s to refuse", d)
 	}
 	if got, err := f.Read(); err != nil || string(got) != "old" {
@@ -179,7 +188,7 @@ func TestSlowDiskPoisonsTheFile(t *testing.T) {
 	if got, err := f.Read(); err != nil || string(got) != "late" {
 		t.Errorf("the late write: %q %v", got, err)
 	}
-	f.deadline = 5 * time.Second
+	f.deadline = slow(5 * time.Second)
 	if err := f.Write([]byte("next")); err != nil {
 		t.Errorf("after the disk answered: %v", err)
 	}
@@ -187,7 +196,7 @@ func TestSlowDiskPoisonsTheFile(t *testing.T) {
 
 func TestSlowDiskAndHistory(t *testing.T) {
 	s := &stuck{disk: osDisk{}}
-	h, _, err := openHistory(s, tempPath(t, "h"), 100, 5*time.Second)
+	h, _, err := openHistory(s, tempPath(t, "h"), 100, slow(5*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +216,7 @@ func TestSlowDiskAndHistory(t *testing.T) {
 	}
 	release()
 	waitFor(t, "the writer is free again", func() bool { return !h.lane.poisoned() })
-	h.deadline = 5 * time.Second
+	h.deadline = slow(5 * time.Second)
 	if err := h.Append([]byte("4")); err != nil {
 		t.Fatal(err)
 	}
