@@ -198,6 +198,26 @@ func TestHangInSession(t *testing.T) {
 	mustFail(t, open(t, r.addr(), nil), 1, sdk.ClassTimeout)
 }
 
+// TestSilenceIsNoIdentity: a BMC that tells its state and is silent when asked who it is gives no Status. Otherwise an attacker that loses
+// datagrams could make any BMC one "without identity", for which a drill stands in (R16 a).
+func TestSilenceIsNoIdentity(t *testing.T) {
+	b := startBMC(t, nil)
+	r := startRelay(t, b.Addr())
+	answers := 0
+	r.fromBMC(func(p []byte) [][]byte {
+		if inSession(p) {
+			if answers++; answers > 2 { // privilege level and chassis status come through
+				return nil
+			}
+		}
+		return [][]byte{p}
+	})
+	mustFail(t, open(t, r.addr(), nil), 1, sdk.ClassTimeout)
+	if b.Counts().Status != 1 {
+		t.Fatalf("the state was read %d times", b.Counts().Status)
+	}
+}
+
 // TestLostDatagrams: what is lost is sent again, and a power off that is asked for twice because its answer was lost is done once.
 func TestLostDatagrams(t *testing.T) {
 	b := startBMC(t, nil)

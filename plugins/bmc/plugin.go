@@ -25,15 +25,14 @@ const (
 // maxEffect is how long after accepting "off" or "on" a BMC may still carry it out (R9).
 const maxEffect = 90 * time.Second
 
-const sample = `# The BMC of node-1. The password may stand in a file or a credential.
+const sample = `# The BMC of node-1; its one system is what the device switches.
 devices:
   bmc-1:
     plugin: bmc
-    options:
-      address: 10.0.0.1
-      username: fenced
-      password: {file: /etc/fenced/secrets/bmc-1}
-      # cipher: 17      # where the BMC can (HMAC-SHA256); 3 is what nearly all can
+    address: 10.0.9.1
+    username: fenced
+    password_file: /etc/fenced/secrets/bmc-1
+    # cipher: 17      # where the BMC can (HMAC-SHA256); 3 is what nearly all can
 `
 
 // plugin is the bmc plugin.

@@ -156,6 +156,7 @@ func TestDropped(t *testing.T) {
 			"plaintext":                         plus(0, consoleID, 5, message),
 			"plaintext without session":         plus(0, 0, 0, message),
 			"authenticated, not encrypted":      p.sign(plus(flagAuthenticated, consoleID, 5, message), p.k1),
+			"encrypted, but not flagged so":     p.sign(plus(flagAuthenticated, consoleID, 5, must(crypto.EncryptAESPayload(message, p.k2, make([]byte, 16)))), p.k1),
 			"encrypted, not authenticated":      plus(flagEncrypted, consoleID, 5, must(crypto.EncryptAESPayload(message, p.k2, make([]byte, 16)))),
 			"other key":                         p.seal(consoleID, 5, message, otherKey),
 			"our own session id":                p.seal(bmcID, 5, message, p.k1),
