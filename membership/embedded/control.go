@@ -25,6 +25,12 @@ type response struct {
 	Leader fence.NodeID `json:"leader,omitempty"`
 }
 
+// Answers that say nothing is wrong.
+const (
+	noDomain  = "this node has no domain yet"
+	notLeader = "not the leader"
+)
+
 // controlIdle is how long a control stream may be silent.
 const controlIdle = 30 * time.Second
 
@@ -50,12 +56,12 @@ func (p *Provider) answer(q request, h hello) response {
 	a := response{Domain: p.domain}
 	p.mu.Unlock()
 	if r == nil {
-		a.Reason = "this node has no domain yet"
+		a.Reason = noDomain
 		return a
 	}
 	a.Leader = leaderOf(r)
 	if r.State() != raft.Leader {
-		a.Reason = "not the leader"
+		a.Reason = notLeader
 		return a
 	}
 	var err error
@@ -165,6 +171,9 @@ func (p *Provider) join(node fence.NodeID) {
 	a, err := p.ask(node, request{Op: "join"})
 	if err == nil && !a.OK && a.Leader != 0 && a.Leader != node && a.Leader != p.cfg.Self.Node {
 		a, err = p.ask(a.Leader, request{Op: "join"})
+	}
+	if err == nil && !a.OK && a.Reason != notLeader && a.Reason != noDomain {
+		p.lines.say(fmt.Sprintf("node %d", node), "does not let this node join: "+a.Reason)
 	}
 	if err != nil || !a.OK || a.Domain == "" {
 		p.log.Debug("not joined yet", "asked", node, "reason", a.Reason, "error", err)

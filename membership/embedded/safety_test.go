@@ -284,3 +284,26 @@ func TestRosterGrowsAndShrinks(t *testing.T) {
 		t.Error("a roster without this node was taken")
 	}
 }
+
+// R2, R3: a second machine with a node's configuration does not take its store's place while the node is there.
+func TestSecondStoreOfALivingNodeIsRefused(t *testing.T) {
+	p := newParty(t, 3)
+	p.startAll()
+	c := p.config(membership.Self{Node: 3, Boot: "another-boot", Instance: "spare"})
+	c.StateDir, c.Listen = t.TempDir(), freePort(t)
+	spare, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = spare.Close() }()
+	rd := membershiptest.NewReader(t, c.Self, spare)
+	mark := p.readers[1].Mark()
+	refusedOf(rd)(func(s string) bool { return strings.Contains(s, "still heard") })
+	if d := spare.Info().Domain; d != "" {
+		t.Errorf("the spare is in domain %s", d)
+	}
+	p.commits(3, 1, "goes on")
+	if p.readers[1].Any(mark, func(e membership.Event) bool { _, ok := e.(membership.ViewInstalled); return ok }) {
+		t.Error("the view changed")
+	}
+}
