@@ -155,8 +155,10 @@ func (r *Report) add(found []Finding) {
 		case len(r.Findings) < MaxFindings:
 			r.Findings = append(r.Findings, f)
 		case len(r.Findings) == MaxFindings:
-			r.Findings = append(r.Findings, Finding{Probe: f.Probe, Path: filepath.Dir(f.Path), Class: ClassState, What: "more of the same",
-				Why: fmt.Sprintf("there are more than %d findings", MaxFindings), Holders: []Holder{}, Reset: f.Reset})
+			r.Findings = append(r.Findings, Finding{
+				Probe: f.Probe, Path: filepath.Dir(f.Path), Class: ClassState, What: "more of the same",
+				Why: fmt.Sprintf("there are more than %d findings", MaxFindings), Holders: []Holder{}, Reset: f.Reset,
+			})
 		default:
 			last := &r.Findings[MaxFindings]
 			last.Reset = last.Reset && f.Reset

@@ -39,7 +39,8 @@ func TestRead(t *testing.T) {
 	}{
 		{"nothing", nil, fence.Machine{}},
 		{
-			"server", map[string]string{dmi + "product_uuid": strings.ToUpper(uuid) + "\n", dmi + "board_serial": "CN7475155\n", dmi + "sys_vendor": "Dell Inc.\n", "proc/cpuinfo": metal},
+			"server",
+			map[string]string{dmi + "product_uuid": strings.ToUpper(uuid) + "\n", dmi + "board_serial": "CN7475155\n", dmi + "sys_vendor": "Dell Inc.\n", "proc/cpuinfo": metal},
 			fence.Machine{UUID: uuid, Serial: "CN7475155"},
 		},
 		{"placeholders", map[string]string{dmi + "product_uuid": "ffffffff-ffff-ffff-ffff-ffffffffffff\n", dmi + "board_serial": "To Be Filled By O.E.M.\n"}, fence.Machine{}},

@@ -78,8 +78,13 @@ func TestGuard(t *testing.T) {
 		{},
 		{Allowed: true},
 		{SystemRoot: "/"},
-		{SystemRoot: ".", Allowed: true}, {SystemRoot: "//", Allowed: true}, {SystemRoot: "/.", Allowed: true},
-		{SystemRoot: "/tmp/..", Allowed: true}, {SystemRoot: "tmp", Allowed: true}, {SystemRoot: "/tmp/", Allowed: true}, {SystemRoot: "/x/../", Allowed: false},
+		{SystemRoot: ".", Allowed: true},
+		{SystemRoot: "//", Allowed: true},
+		{SystemRoot: "/.", Allowed: true},
+		{SystemRoot: "/tmp/..", Allowed: true},
+		{SystemRoot: "tmp", Allowed: true},
+		{SystemRoot: "/tmp/", Allowed: true},
+		{SystemRoot: "/x/../", Allowed: false},
 	} {
 		if r, err := New(g, quick()); !errors.Is(err, ErrForbidden) || r != nil {
 			t.Errorf("%+v: %v", g, err)

@@ -1,0 +1,49 @@
+package config
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The unit is the one place that allows a real reset (R24), and what it promises systemd the daemon must keep.
+func TestUnit(t *testing.T) {
+	path := filepath.Join("..", "..", "configs", "systemd", "fenced.service")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string][]string{}
+	for line := range strings.Lines(string(b)) {
+		if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(k, "#") {
+			have[k] = append(have[k], v)
+		}
+	}
+	for k, v := range map[string]string{
+		"Type": "notify", "NotifyAccess": "main", "Environment": "FENCED_ALLOW_RESET=1", "Restart": "on-failure", "KillMode": "mixed", "WatchdogSec": "10s",
+		"RuntimeDirectory": "fenced", "RuntimeDirectoryMode": "0750", "StateDirectory": "fenced", "StateDirectoryMode": "0700", "RestartPreventExitStatus": "64 77 78",
+		"ExecStart": "/usr/sbin/fenced run --config " + DefaultPath + " --system-root /",
+	} {
+		if strings.Join(have[k], "|") != v {
+			t.Errorf("%s=%v, want %s", k, have[k], v)
+		}
+	}
+	// Each of these would take something away that a reset, a watchdog or a plugin needs.
+	for _, k := range []string{"PrivateDevices", "DevicePolicy", "DeviceAllow", "ProtectClock", "ProtectKernelTunables", "ProtectProc", "PrivateNetwork", "MemoryDenyWriteExecute", "SystemCallFilter", "User", "DynamicUser"} {
+		if have[k] != nil {
+			t.Errorf("%s=%v is set", k, have[k])
+		}
+	}
+	tool, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		return // the rest is systemd's own opinion, where there is one
+	}
+	out, _ := exec.Command(tool, "verify", path).CombinedOutput() // fails for the missing executable alone
+	for line := range strings.Lines(string(out)) {
+		if !strings.Contains(line, "is not executable") && !strings.Contains(line, "'man fenced(8)'") {
+			t.Errorf("systemd-analyze: %s", line)
+		}
+	}
+}
