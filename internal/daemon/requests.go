@@ -214,9 +214,12 @@ func (d *Daemon) Bootstrap(ctx context.Context, a api.BootstrapArgs) (client.Boo
 	if a.Cluster != cluster {
 		return client.Bootstrapped{}, client.Errorf(client.CodeUsage, "this node's configuration names the cluster %q, not %q", cluster, a.Cluster)
 	}
-	id, err := d.cfg.Provider.Bootstrap()
-	if err != nil {
-		return client.Bootstrapped{}, client.Errorf(client.CodeError, "%v", err)
+	id := d.cfg.Provider.Info().Domain
+	var err error
+	if id == "" || d.hasRoster(ctx) { // a bootstrap that died between the domain and its first roster goes on where it stopped
+		if id, err = d.cfg.Provider.Bootstrap(); err != nil {
+			return client.Bootstrapped{}, client.Errorf(client.CodeError, "%v", err)
+		}
 	}
 	roster.Version = 1
 	for {
