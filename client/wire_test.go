@@ -11,8 +11,21 @@ import (
 
 // documents are all the documents of fenced/v1 that stand by themselves.
 var documents = []any{
-	Status{}, Plan{}, History{}, HistoryLine{}, Show{}, Event{}, Accepted{}, Applied{}, Bootstrapped{}, Committed{}, Plugins{}, PluginReport{},
-	Residual{}, DevSummary{}, Error{},
+	Status{},
+	Plan{},
+	History{},
+	HistoryLine{},
+	Show{},
+	Event{},
+	Accepted{},
+	Applied{},
+	Bootstrapped{},
+	Committed{},
+	Plugins{},
+	PluginReport{},
+	Residual{},
+	DevSummary{},
+	Error{},
 }
 
 func TestDocumentsBeginWithTheirVersionAndHaveNoNull(t *testing.T) {

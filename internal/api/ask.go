@@ -32,7 +32,6 @@ func body(w http.ResponseWriter, r *http.Request, into any) error {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return client.Errorf(client.CodeUsage, "cannot read the request: something follows its end")
 	}
-	patient(w)
 	return nil
 }
 

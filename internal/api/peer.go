@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -49,7 +50,8 @@ func lookupGroup(name string) (int64, error) {
 		return -1, nil
 	}
 	g, err := user.LookupGroup(name)
-	if _, unknown := err.(user.UnknownGroupError); unknown {
+	var unknown user.UnknownGroupError
+	if errors.As(err, &unknown) {
 		return -1, nil
 	}
 	if err != nil {

@@ -33,7 +33,7 @@ func (s *Server) routes() *http.ServeMux {
 // ServeHTTP refuses whoever may not even read, before anything of the question is looked at.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
-		if p := recover(); p != nil && p != http.ErrAbortHandler {
+		if p := recover(); p != nil {
 			s.log.Error("api call panicked", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 			s.fail(w, client.Errorf(client.CodeError, "the daemon failed on this question, its log says more"))
 		}
@@ -47,15 +47,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, client.Errorf(client.CodeUsage, "a question by %s has no body", r.Method))
 		return
 	}
-	if r.Method != http.MethodPost {
-		patient(w)
-	}
 	s.mux.ServeHTTP(w, r)
 }
-
-// patient lifts the deadline for receiving the question, once all of it is there: else it would end the answer too (net/http goes on
-// reading to see whether the caller leaves, and takes a passed deadline for that).
-func patient(w http.ResponseWriter) { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) }
 
 func refused(c Caller, what string) error {
 	return client.Errorf(client.CodeNotPermitted, "uid %d may not %s: it is neither root nor in the group that may", c.UID, what)

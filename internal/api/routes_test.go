@@ -59,11 +59,13 @@ func TestEveryQuestionReachesTheNodeAsItWasMeant(t *testing.T) {
 			d, err := c.Request(ctx, client.Request{ID: "i", Node: "a", Boot: "b", Action: "off", Reason: "r", Force: true})
 			return d.API, err
 		}, RequestArgs{ID: "i", Node: "a", Boot: "b", Action: "off", Reason: "r", Force: true, By: me}},
-		{func() (string, error) {
-			d, err := c.Ack(ctx, client.Ack{Node: "a", Boot: "b", Reason: "r"})
-			return d.API, err
+		{
+			func() (string, error) {
+				d, err := c.Ack(ctx, client.Ack{Node: "a", Boot: "b", Reason: "r"})
+				return d.API, err
+			},
+			AckArgs{Node: "a", Boot: "b", Reason: "r", By: me},
 		},
-			AckArgs{Node: "a", Boot: "b", Reason: "r", By: me}},
 		{func() (string, error) { d, err := c.Arm(ctx, client.Arm{Armed: true}); return d.API, err }, ArmArgs{Armed: true, By: me}},
 		{func() (string, error) { d, err := c.Apply(ctx, client.Apply{DryRun: true}); return d.API, err }, ApplyArgs{DryRun: true, By: me}},
 		{func() (string, error) { d, err := c.Bootstrap(ctx, client.Bootstrap{Cluster: "p"}); return d.API, err }, BootstrapArgs{Cluster: "p", By: me}},

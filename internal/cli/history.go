@@ -127,8 +127,14 @@ func timesLine(t client.Times) string {
 		name string
 		ms   int64
 	}{
-		{"detect", t.DetectMS}, {"claim", t.ClaimMS}, {"off", t.OffMS}, {"verify", t.VerifyMS}, {"verdict", t.VerdictMS},
-		{"release", t.ReleaseMS}, {"on", t.OnMS}, {"rejoin", t.RejoinMS},
+		{"detect", t.DetectMS},
+		{"claim", t.ClaimMS},
+		{"off", t.OffMS},
+		{"verify", t.VerifyMS},
+		{"verdict", t.VerdictMS},
+		{"release", t.ReleaseMS},
+		{"on", t.OnMS},
+		{"rejoin", t.RejoinMS},
 	} {
 		if p.ms > 0 {
 			parts = append(parts, p.name+" "+took(p.ms))
