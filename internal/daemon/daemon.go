@@ -29,7 +29,7 @@ type Cluster interface {
 	// Bootstrap makes the domain and returns its id; an error if there is one already (R3, R4).
 	Bootstrap() (string, error)
 	// Members tells the provider who is in the committed roster.
-	Members(fence.Roster)
+	Members(fence.Roster) error
 }
 
 // Devices is the plugin host as the daemon uses it.

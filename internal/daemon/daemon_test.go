@@ -106,7 +106,7 @@ func members(s client.Status) int {
 type provider struct{ *memory.Provider }
 
 func (provider) Bootstrap() (string, error) { return "domain", nil }
-func (provider) Members(fence.Roster)       {}
+func (provider) Members(fence.Roster) error { return nil }
 
 // devices is the device side: Do off ends the daemon of that node, as power does.
 type devices struct{ l *lab }

@@ -26,10 +26,11 @@ func (e Embedded) Bootstrap() (string, error) {
 }
 
 // Members tells the provider who is in the committed roster.
-func (e Embedded) Members(r fence.Roster) {
-	if r.Version > 0 {
-		e.SetNodes(EmbeddedNodes(r))
+func (e Embedded) Members(r fence.Roster) error {
+	if r.Version == 0 {
+		return nil
 	}
+	return e.SetNodes(EmbeddedNodes(r))
 }
 
 // EmbeddedNodes is the provider's part of a roster.

@@ -121,7 +121,7 @@ func (d *Daemon) restore(ev membership.SnapshotInstalled) {
 	}
 	state.Index = max(state.Index, ev.Index)
 	d.step(member.SnapshotInstalled{State: state})
-	d.cfg.Provider.Members(state.Roster)
+	d.members()
 	d.records.snapshot(state)
 }
 

@@ -21,7 +21,7 @@ func (d *Daemon) transition(t member.Transition) {
 			continue // told by the Release effect, behind the lease (R13)
 		}
 		if e.Kind == domain.EventRoster {
-			d.cfg.Provider.Members(d.member.Domain().Roster)
+			d.members()
 		}
 		if !d.live {
 			d.log.Debug("replayed "+string(e.Kind), "index", t.Index, "node", d.name(e.Node))
@@ -80,6 +80,13 @@ func (d *Daemon) attemptsOf(e domain.Event) {
 			Event: client.EventAttempt, Node: d.name(e.Node), Incarnation: e.Life.Boot, Operation: e.Operation, Claim: e.Claim, Actor: d.name(e.Actor),
 			Level: a.Level + 1, Device: a.Device, Action: a.Action, Class: a.Class, Result: a.Result, MS: a.MS, Text: a.Text,
 		})
+	}
+}
+
+// members tells the provider who is in the committed roster. What it refuses it refuses alike on every node, and says so there.
+func (d *Daemon) members() {
+	if err := d.cfg.Provider.Members(d.member.Domain().Roster); err != nil {
+		d.log.Error("membership does not take the committed roster; it goes on with the one before", "error", err)
 	}
 }
 
