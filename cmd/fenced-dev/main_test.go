@@ -118,8 +118,10 @@ func startDevice(t *testing.T, args ...string) device {
 	if err := os.WriteFile(secret, []byte("secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := device{cmd: exec.Command(os.Args[0], append([]string{"bmc", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
-		"--guid", "4c4c4544-0042-3510-8054-b7c04f595931", "--password-file", secret}, args...)...)}
+	d := device{cmd: exec.Command(os.Args[0], append([]string{
+		"bmc", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
+		"--guid", "4c4c4544-0042-3510-8054-b7c04f595931", "--password-file", secret,
+	}, args...)...)}
 	d.cmd.Env = append(os.Environ(), "BE_FENCED_DEV=1")
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	d.cmd.Stderr = os.Stderr

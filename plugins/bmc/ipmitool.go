@@ -110,8 +110,10 @@ func (t *tool) run(ctx context.Context, command ...string) (string, error) {
 	if end, ok := ctx.Deadline(); ok {
 		left = max(left, time.Until(end).Round(time.Second))
 	}
-	args := []string{"-I", "lanplus", "-H", loopback, "-p", strconv.Itoa(t.relay.Port()), "-U", d.user, "-E", "-L", level,
-		"-C", strconv.Itoa(d.suite.ID), "-R", "1", "-N", strconv.Itoa(int(left / time.Second))}
+	args := []string{
+		"-I", "lanplus", "-H", loopback, "-p", strconv.Itoa(t.relay.Port()), "-U", d.user, "-E", "-L", level,
+		"-C", strconv.Itoa(d.suite.ID), "-R", "1", "-N", strconv.Itoa(int(left / time.Second)),
+	}
 	bound, cancel := t.relay.Bind(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(bound, t.path, append(args, command...)...)

@@ -57,12 +57,18 @@ func (plugin) Describe() sdk.Description {
 			{Name: "port", Type: sdk.Int, Default: "623", Mapping: true, Help: "its UDP port"},
 			{Name: "username", Required: true, Help: "an account with the privilege below, at most 16 bytes"},
 			{Name: "password", Required: true, Secret: true, Help: "its password, at most 20 bytes"},
-			{Name: "cipher", Type: sdk.Enum, Values: []string{"3", "17"}, Default: "3",
-				Help: "cipher suite: 3 (HMAC-SHA1, AES) or 17 (HMAC-SHA256, AES); never negotiated down"},
-			{Name: "privilege", Type: sdk.Enum, Values: []string{"administrator", "operator"}, Default: "administrator",
-				Help: "privilege of the session; operator suffices"},
-			{Name: "driver", Type: sdk.Enum, Values: []string{driverGoIPMI, driverIPMITool}, Default: driverGoIPMI,
-				Help: "ipmitool runs that program: slower, and no identity (R16 then wants a drill)"},
+			{
+				Name: "cipher", Type: sdk.Enum, Values: []string{"3", "17"}, Default: "3",
+				Help: "cipher suite: 3 (HMAC-SHA1, AES) or 17 (HMAC-SHA256, AES); never negotiated down",
+			},
+			{
+				Name: "privilege", Type: sdk.Enum, Values: []string{"administrator", "operator"}, Default: "administrator",
+				Help: "privilege of the session; operator suffices",
+			},
+			{
+				Name: "driver", Type: sdk.Enum, Values: []string{driverGoIPMI, driverIPMITool}, Default: driverGoIPMI,
+				Help: "ipmitool runs that program: slower, and no identity (R16 then wants a drill)",
+			},
 			{Name: "timeout", Type: sdk.Duration, Default: "5s", Help: "longest time of one operation; the caller's deadline holds as well"},
 		},
 	}

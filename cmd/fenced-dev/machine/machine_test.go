@@ -188,11 +188,20 @@ func TestCrashIsNotPowerOff(t *testing.T) {
 func TestOffEndsAll(t *testing.T) {
 	m := newMachine(t, "")
 	m.describe(t, Start{Dir: m.dir, Env: []string{"PATH=" + defaultPath, "TMPDIR=" + m.path("run")}, Argv: []string{"/bin/sh", "-mc",
-		"sleep 300 & env -i TMPDIR=" + m.path("run") + " sleep 300 & setsid sleep 300 & echo $! >run/pids; kill -STOP %1; wait"}})
+		"sleep 300 & env -i TMPDIR=" + m.path("run") + " sleep 300 & setsid sh -c 'echo $$ >run/far; exec sleep 300' & kill -STOP %1; wait"}})
 	if err := m.On(bounded(t)); err != nil {
 		t.Fatal(err)
 	}
-	await(t, m.path("run/pids"))
+	far, err := strconv.Atoi(await(t, m.path("run/far"))) // a session of its own: only the marker tells whose it is
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if !gone(far) {
+			t.Errorf("process %d in a session of its own survived power off", far)
+			_ = syscall.Kill(far, syscall.SIGKILL)
+		}
+	}()
 	r := m.report(t)
 	rec, err := m.record()
 	if err != nil {

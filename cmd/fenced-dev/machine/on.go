@@ -104,7 +104,7 @@ func (m *Machine) launch(s Start) error {
 	if err != nil {
 		return fmt.Errorf("cannot record what runs on machine %s: %w", m.dir, err)
 	}
-	go cmd.Wait() // ends with the child or with this short-lived process; a caller that lives on gets no zombie
+	go func() { _ = cmd.Wait() }() // ends with the child or with this short-lived process; a caller that lives on gets no zombie
 	return m.write("pid", append(b, '\n'))
 }
 

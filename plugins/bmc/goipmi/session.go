@@ -100,7 +100,7 @@ func (d *Driver) end(wait time.Duration) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
-	c.WithTimeout(max(wait, time.Millisecond)).WithRetry(0)
+	// The deadline alone bounds it: a read that was given up may still be looking at the client's other settings.
 	_ = c.Close(ctx) // the slot is freed or times out; there is nothing else to do about it
 }
 
