@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 )
 
@@ -51,6 +52,8 @@ func guardMain(args []string, stdin io.Reader, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "fenced-dev: %q names no cluster\n", args[0])
 		return 64
 	}
+	// It ends with its owner and with nothing else: whoever tells every fenced-dev to go still wants the rest to be cleaned up.
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	_, _ = io.Copy(io.Discard, stdin)
 	if err := sweep(o); err != nil {
 		fmt.Fprintf(stderr, "fenced-dev: cannot sweep %s: %v\n", o, err)
