@@ -79,15 +79,23 @@ func (b *bench) closed() string {
 func TestIdsAreNotReused(t *testing.T) {
 	b := newBench(t, Config{})
 	seen := map[string]bool{}
+	var old, d *device
 	for _, do := range []string{"none", "panic", "none"} {
 		b.configure(knob("a", "do", do))
 		b.mu.Lock()
-		id := b.devices["a"].id
+		old = d
+		d = b.devices["a"]
+		id := d.id
 		b.mu.Unlock()
 		if seen[id] {
 			t.Fatalf("the id %s is used again", id)
 		}
 		seen[id] = true
+	}
+	_, err := b.laneOf(old) // a call that still waits for its process
+	wantClass(t, err, ClassRefused)
+	if _, err := b.laneOf(d); err != nil {
+		t.Error(err)
 	}
 }
 

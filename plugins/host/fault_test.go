@@ -146,6 +146,27 @@ func TestSignalsInACall(t *testing.T) {
 	}
 }
 
+// When a read overruns and the process does not answer at all, the other calls in it are not left to hang until their own deadlines.
+func TestOverrunOfAStoppedProcess(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Config{Grace: 100 * time.Millisecond, Drain: time.Hour, HealthTimeout: slow(500 * time.Millisecond)})
+	b.put("n1", "on")
+	b.configure(knob("d", "status", "none"), knob("other", "status", "hang"))
+	b.warm()
+	pid := b.pids()["bad/main"]
+	other := make(chan error, 1)
+	go func() {
+		_, err := b.Status(b.within(50*time.Second), "other", "n1")
+		other <- err
+	}()
+	eventually(t, "the other call is in the plugin", func() bool { return exists(b.files + "/hanging") })
+	must(t, syscall.Kill(pid, syscall.SIGSTOP))
+	_, err := b.Status(b.within(300*time.Millisecond), "d", "n1")
+	wantClass(t, err, ClassTimeout)
+	wantClass(t, <-other, ClassPluginDied)
+	b.wantState("d", "n1", fence.PowerOn)
+}
+
 // A stopped plugin is found and replaced before anybody needs it.
 func TestHealthFindsAStoppedPlugin(t *testing.T) {
 	t.Parallel()
