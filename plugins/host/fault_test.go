@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -161,6 +162,10 @@ func TestOverrunOfAStoppedProcess(t *testing.T) {
 	}()
 	eventually(t, "the other call is in the plugin", func() bool { return exists(b.files + "/hanging") })
 	must(t, syscall.Kill(pid, syscall.SIGSTOP))
+	eventually(t, "the signal is felt", func() bool {
+		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+		return err == nil && strings.Contains(string(stat), ") T ")
+	})
 	_, err := b.Status(b.within(300*time.Millisecond), "d", "n1")
 	wantClass(t, err, ClassTimeout)
 	wantClass(t, <-other, ClassPluginDied)
