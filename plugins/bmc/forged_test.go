@@ -223,17 +223,22 @@ func TestForgedHandshake(t *testing.T) {
 	mustFail(t, d, 3, sdk.ClassRefused)
 }
 
+// bare is a go-ipmi client without the guard, behind the relay.
+func bare(t *testing.T, r *relay) *client.Client {
+	t.Helper()
+	c, err := client.NewClient("127.0.0.1", r.addr().(*net.UDPAddr).Port, testUser, testPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.WithInterface(client.InterfaceLanplus).WithCipherSuiteID(types.CipherSuiteID3).WithTimeout(250 * time.Millisecond).WithRetry(0)
+}
+
 // TestBareLibraryBelieves shows that the forgeries are worth their name: without the guard go-ipmi takes the plaintext for the truth. When
 // it fails, go-ipmi has learned to check, and the guard is a second check.
 func TestBareLibraryBelieves(t *testing.T) {
 	b := startBMC(t, nil)
 	r := startRelay(t, b.Addr())
-	addr := r.addr().(*net.UDPAddr)
-	c, err := client.NewClient("127.0.0.1", addr.Port, testUser, testPassword)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.WithInterface(client.InterfaceLanplus).WithCipherSuiteID(types.CipherSuiteID3).WithTimeout(250 * time.Millisecond)
+	c := bare(t, r)
 	if err := c.Connect(within(t, 5)); err != nil {
 		t.Fatal(err)
 	}
@@ -245,6 +250,29 @@ func TestBareLibraryBelieves(t *testing.T) {
 	}
 	if st.PowerIsOn {
 		t.Fatal("go-ipmi without the guard no longer believes a forged answer")
+	}
+}
+
+// TestBareLibraryChecksHandshake: go-ipmi itself checks the codes of RAKP messages 2 and 4; the guard does it again, because its keys
+// depend on them.
+func TestBareLibraryChecksHandshake(t *testing.T) {
+	b := startBMC(t, nil)
+	for _, kind := range []byte{0x13, 0x15} {
+		r := startRelay(t, b.Addr())
+		r.fromBMC(func(p []byte) [][]byte {
+			if p[4] == 6 && p[5] == kind {
+				p[len(p)-1] ^= 1
+			}
+			return [][]byte{p}
+		})
+		c := bare(t, r)
+		err := c.Connect(within(t, 5))
+		over, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = c.Close(over) // a failed Connect needs it
+		if err == nil || !strings.Contains(err.Error(), client.ErrRAKPAuthentication.Error()) {
+			t.Errorf("a wrong code in message %#02x gives %v", kind, err)
+		}
 	}
 }
 

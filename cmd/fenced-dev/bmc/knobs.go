@@ -79,9 +79,15 @@ func (k Knobs) String() string {
 		on   bool
 		text string
 	}{
-		{k.Hang, "hang"}, {k.Ignore, "ignore"}, {k.Lie, "lie"}, {k.Refuse, "refuse"},
-		{k.Limbo && k.LimboFor == 0, "limbo"}, {k.Limbo && k.LimboFor > 0, "limbo=" + ms(k.LimboFor)},
-		{k.Late > 0, "late=" + ms(k.Late)}, {k.WrongIdentity, "wrong-identity"}, {k.Slow > 0, "slow=" + ms(k.Slow)},
+		{k.Hang, "hang"},
+		{k.Ignore, "ignore"},
+		{k.Lie, "lie"},
+		{k.Refuse, "refuse"},
+		{k.Limbo && k.LimboFor == 0, "limbo"},
+		{k.Limbo && k.LimboFor > 0, "limbo=" + ms(k.LimboFor)},
+		{k.Late > 0, "late=" + ms(k.Late)},
+		{k.WrongIdentity, "wrong-identity"},
+		{k.Slow > 0, "slow=" + ms(k.Slow)},
 	} {
 		if w.on {
 			words = append(words, w.text)

@@ -187,8 +187,10 @@ func TestCrashIsNotPowerOff(t *testing.T) {
 // TestOffEndsAll: stopped processes, children in process groups of their own, children whose parent died.
 func TestOffEndsAll(t *testing.T) {
 	m := newMachine(t, "")
-	m.describe(t, Start{Dir: m.dir, Env: []string{"PATH=" + defaultPath, "TMPDIR=" + m.path("run")}, Argv: []string{"/bin/sh", "-mc",
-		"sleep 300 & env -i TMPDIR=" + m.path("run") + " sleep 300 & setsid sh -c 'echo $$ >run/far; exec sleep 300' & kill -STOP %1; wait"}})
+	m.describe(t, Start{Dir: m.dir, Env: []string{"PATH=" + defaultPath, "TMPDIR=" + m.path("run")}, Argv: []string{
+		"/bin/sh", "-mc",
+		"sleep 300 & env -i TMPDIR=" + m.path("run") + " sleep 300 & setsid sh -c 'echo $$ >run/far; exec sleep 300' & kill -STOP %1; wait",
+	}})
 	if err := m.On(bounded(t)); err != nil {
 		t.Fatal(err)
 	}
