@@ -70,6 +70,7 @@ type Daemon struct {
 	inputs  chan any
 	disk    chan func()
 	records *records
+	session *sessionFiles
 	seen    map[fence.NodeID]seen // since when the loop sees a node in a state; loop only
 	suspect map[fence.NodeID]bool // loop only
 	alarms  []alarm               // loop only
@@ -115,6 +116,7 @@ func New(cfg Config) (*Daemon, error) {
 		d.log.Warn("history is damaged", "error", err)
 	}
 	d.records = newRecords(history, keep, d)
+	d.session = newSessionFiles(cfg.Config.StateDir, cfg.Self.Boot)
 	d.member = member.New(member.Config{
 		Self:    domain.Origin{Incarnation: fence.Incarnation{Node: cfg.Self.Node, Boot: cfg.Self.Boot}, Instance: cfg.Self.Instance},
 		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Version: cfg.Version,

@@ -71,10 +71,9 @@ func (d *Daemon) scan() {
 }
 
 func (d *Daemon) writeSession(s member.Session) {
-	stateDir := d.cfg.Config.StateDir
 	write := func() {
 		answer := member.SessionWritten{}
-		if err := saveSession(stateDir, s); err != nil {
+		if err := d.session.save(s); err != nil {
 			answer.Err = err.Error()
 			d.log.Error("cannot write the session record: this node cannot announce itself", "error", err)
 		} else {

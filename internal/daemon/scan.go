@@ -65,10 +65,24 @@ func everArmed(stateDir string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// saveSession writes the record of this boot, and the marker before it.
-func saveSession(stateDir string, s member.Session) error {
-	if s.EverArmed && !everArmed(stateDir) {
-		if err := store.NewFile(armedPath(stateDir), 0o600, diskDeadline).Write([]byte("armed")); err != nil {
+// sessionFiles are this boot's record and the marker for all boots; one store.File each, because a late write poisons its File.
+type sessionFiles struct {
+	dir           string
+	record, armed *store.File
+}
+
+func newSessionFiles(stateDir, boot string) *sessionFiles {
+	return &sessionFiles{
+		dir:    stateDir,
+		record: store.NewFile(SessionPath(stateDir, boot), 0o600, diskDeadline),
+		armed:  store.NewFile(armedPath(stateDir), 0o600, diskDeadline),
+	}
+}
+
+// save writes the record of this boot, and the marker before it.
+func (f *sessionFiles) save(s member.Session) error {
+	if s.EverArmed && !everArmed(f.dir) {
+		if err := f.armed.Write([]byte("armed")); err != nil {
 			return err
 		}
 	}
@@ -78,5 +92,5 @@ func saveSession(stateDir string, s member.Session) error {
 	if err != nil {
 		return err
 	}
-	return store.NewFile(SessionPath(stateDir, s.Boot), 0o600, diskDeadline).Write(b)
+	return f.record.Write(b)
 }
