@@ -83,8 +83,10 @@ func (n *Node) start() machine.Start {
 	o := n.cluster.opt
 	s := machine.Start{
 		// `power` marks what it starts with FENCED_DEV_MACHINE, and `fenced run` refuses every FENCED_* that it does not know.
-		Argv: []string{"env", "-u", "FENCED_DEV_MACHINE", o.fenced(), "run", "--config", n.path("fenced.yaml"), "--system-root", n.path("root"), "--state-dir", n.path("state"),
-			"--run-dir", n.runDir(), "--plugin-dir", o.plugins(), "--node", n.Name},
+		Argv: []string{
+			"env", "-u", "FENCED_DEV_MACHINE", o.fenced(), "run", "--config", n.path("fenced.yaml"), "--system-root", n.path("root"),
+			"--state-dir", n.path("state"), "--run-dir", n.runDir(), "--plugin-dir", o.plugins(), "--node", n.Name,
+		},
 		Env: append([]string{tagEnv + "=" + n.cluster.owner.String(), "HOME=" + n.runDir(), "TMPDIR=" + n.runDir()}, o.Env...),
 		Log: n.path("log"),
 	}

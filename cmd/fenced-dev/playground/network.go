@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -43,6 +44,12 @@ func loopback(n, bmcs int) (*network, error) {
 // freePorts returns loopback ports that are free for TCP and UDP both, all held open until the last is found so that none comes twice.
 func freePorts(n int) ([]int, error) {
 	var ports []int
+	var held []io.Closer
+	defer func() {
+		for _, h := range held {
+			_ = h.Close()
+		}
+	}()
 	for tries := 0; len(ports) < n; tries++ {
 		if tries > 10*n+100 {
 			return nil, fmt.Errorf("cannot find %d free ports on the loopback", n)
@@ -51,13 +58,13 @@ func freePorts(n int) ([]int, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot find a free port: %w", err)
 		}
-		defer l.Close()
+		held = append(held, l)
 		port := l.Addr().(*net.TCPAddr).Port
 		u, err := net.ListenPacket("udp4", "127.0.0.1:"+strconv.Itoa(port))
 		if err != nil {
 			continue
 		}
-		defer u.Close()
+		held = append(held, u)
 		ports = append(ports, port)
 	}
 	return ports, nil
@@ -86,14 +93,7 @@ func (w *network) controlAddress(k int) string {
 	return bmcHost(k) + ":" + strconv.Itoa(controlPort)
 }
 
-// onNode and onMgmt are what goes before a command line so that it runs on node i, or where the BMCs are.
-func (w *network) onNode(i int) []string {
-	if w.spaces == nil {
-		return nil
-	}
-	return []string{"ip", "netns", "exec", w.spaces.node(i)}
-}
-
+// onMgmt is what goes before a command line so that it runs where the BMCs are.
 func (w *network) onMgmt() []string {
 	if w.spaces == nil {
 		return nil

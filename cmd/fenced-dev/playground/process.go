@@ -42,8 +42,10 @@ func processes() []process {
 		ppid, _ := strconv.Atoi(f[1])
 		cmd, _ := os.ReadFile(d + "/cmdline")
 		env, _ := os.ReadFile(d + "/environ")
-		out = append(out, process{pid: pid, ppid: ppid, dead: f[0] == "Z" || f[0] == "X", stopped: f[0] == "T", tag: valueOf(env, tagEnv),
-			cmdline: strings.TrimSpace(strings.ReplaceAll(string(cmd), "\x00", " "))})
+		out = append(out, process{
+			pid: pid, ppid: ppid, dead: f[0] == "Z" || f[0] == "X", stopped: f[0] == "T", tag: valueOf(env, tagEnv),
+			cmdline: strings.TrimSpace(strings.ReplaceAll(string(cmd), "\x00", " ")),
+		})
 	}
 	return out
 }
