@@ -22,7 +22,7 @@ func defaultsOf(plugin string) defaults {
 	}
 	switch plugin {
 	case "bmc": // BMCs have few sessions (LIBRARIES.md): one for fencing, one for the probe beside it
-		d.limit, d.settle, d.holdUp = 2, 100*time.Millisecond, 0
+		d.limit, d.settle, d.holdUp = 1, 100*time.Millisecond, 0
 	case "qmp", "dummy":
 		d.settle, d.holdUp = 100*time.Millisecond, 0
 	}

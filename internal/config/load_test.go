@@ -53,7 +53,7 @@ func TestDeviceDefaults(t *testing.T) {
 		t.Fatal(ps)
 	}
 	want := map[string]fence.Device{
-		"bmc@n1": {SettleMS: 100, HoldUpMS: 0, AttemptMS: 20000, Attempts: 2, PollMS: 100, EffectMS: 90000, Limit: 2},
+		"bmc@n1": {SettleMS: 100, HoldUpMS: 0, AttemptMS: 20000, Attempts: 2, PollMS: 100, EffectMS: 90000, Limit: 1},
 		"pdu":    {SettleMS: 1000, HoldUpMS: 5000, AttemptMS: 20000, Attempts: 2, PollMS: 100, EffectMS: 90000, Limit: 4},
 		"other":  {SettleMS: 3000, HoldUpMS: 5000, AttemptMS: 20000, Attempts: 5, PollMS: 100, EffectMS: 90000, Limit: 4},
 	}
