@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -42,7 +43,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	h.Set(client.HeaderStream, s.feed.Stream())
 	h.Set(client.HeaderSeq, strconv.FormatUint(place, 10))
 	caller, _ := callerOf(r)
-	if err := s.pour(r.Context(), w, place); err != nil && r.Context().Err() == nil {
+	err = s.pour(r.Context(), w, place)
+	// Only these two: a reader that left, or the end of the server, is nothing to tell. (A failed write also cancels the request's context.)
+	if errors.Is(err, ErrSlow) || errors.Is(err, os.ErrDeadlineExceeded) {
 		s.log.Info("event reader dropped", "by", caller.String(), "error", err)
 	}
 }

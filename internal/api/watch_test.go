@@ -116,9 +116,14 @@ func TestAnIdleStreamShowsThatTheDaemonLives(t *testing.T) {
 
 // A reader who takes nothing costs the deciding loop nothing and is dropped at a bound, while another one sees everything to the end.
 func TestASlowReaderIsDroppedAndDelaysNobody(t *testing.T) {
-	dropped := make(chan string, 100)
+	t.Run("overtaken", func(t *testing.T) { slowReader(t, 64, ErrSlow.Error()) })
+	t.Run("takes nothing", func(t *testing.T) { slowReader(t, 8192, "timeout") })
+}
+
+func slowReader(t *testing.T, keep int, why string) {
+	dropped := make(chan string, 10_000)
 	log := slog.New(slog.NewTextHandler(lines(dropped), nil))
-	r := start(t, Config{Log: log}, 64, func(s *Server) { s.times.write = slow(200 * time.Millisecond) })
+	r := start(t, Config{Log: log}, keep, func(s *Server) { s.times.write = slow(200 * time.Millisecond) })
 	conn, err := net.Dial("unix", r.path)
 	if err != nil {
 		t.Fatal(err)
@@ -152,6 +157,9 @@ func TestASlowReaderIsDroppedAndDelaysNobody(t *testing.T) {
 		case line := <-dropped:
 			if !strings.Contains(line, "event reader dropped") || !strings.Contains(line, "sleeper") {
 				continue // the other one may be overtaken too; it comes back
+			}
+			if keep > 2000 && !strings.Contains(line, why) { // with little kept, whichever bound is met first
+				t.Errorf("dropped for another reason than %q: %s", why, line)
 			}
 		case <-limit:
 			t.Fatal("the sleeping reader was not dropped")
