@@ -13,8 +13,19 @@ import (
 // shake does a handshake between two keyrings; the errors are those of the dialer and of the acceptor.
 func shake(t *testing.T, dialer, acceptor *keyring, want fence.NodeID) (d, a error) {
 	t.Helper()
-	x, y := net.Pipe()
-	defer func() { _, _ = x.Close(), y.Close() }()
+	l, err := net.Listen("tcp", "127.0.0.1:0") // not a pipe: an alert must not wait for a reader
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _, _ = x.Close(), y.Close(), l.Close() }()
 	deadline := time.Now().Add(10 * time.Second)
 	_, _ = x.SetDeadline(deadline), y.SetDeadline(deadline)
 	done := make(chan error, 1)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership"
 	"github.com/fenced-project/fenced/membership/membershiptest"
@@ -214,5 +216,23 @@ func TestConfigRefused(t *testing.T) {
 	}
 	if s := fmt.Sprintf("%v %+v %#v", good, good, good.Authkey); strings.Contains(s, "0123456789abcdef") {
 		t.Error("the key prints")
+	}
+}
+
+// A raft stream reaches the very store that it is for, or nobody: who has an empty log votes for anybody (R3).
+func TestStreamIsForOneStore(t *testing.T) {
+	p := newParty(t, 3)
+	p.startAll()
+	m := p.node(1).mux
+	if c, err := m.Dial(raft.ServerAddress(p.node(2).mux.server), time.Second); err != nil {
+		t.Errorf("the right store: %v", err)
+	} else {
+		_ = c.Close()
+	}
+	if _, err := m.Dial("2/another", time.Second); err == nil || !strings.Contains(err.Error(), "stream is for store 2/another") {
+		t.Errorf("another store of that node: %v", err)
+	}
+	if _, err := m.Dial(raft.ServerAddress("3/"+p.node(2).id.Store), time.Second); err == nil {
+		t.Error("another node with that store's name was reached")
 	}
 }
