@@ -25,6 +25,8 @@ func main() {
 		Dev:            dev,
 		ListPlugins:    listPlugins,
 		DescribePlugin: describePlugin,
+		TestPlugin:     testPlugin,
+		CheckLog:       checkLog,
 	}, os.Stdin, os.Stdout, os.Stderr))
 }
 

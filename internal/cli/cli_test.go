@@ -73,8 +73,8 @@ func testDeps() cli.Deps {
 				},
 			}, nil
 		},
-		TestPlugin: func(_ context.Context, path string, options map[string]string) (client.PluginReport, error) {
-			r := client.PluginReport{Path: path, Passed: options["knob"] != "lie", Cases: []client.PluginCase{{Name: "describe", Result: client.CasePass, MS: 3}}}
+		TestPlugin: func(_ context.Context, path string, o cli.PluginTest) (client.PluginReport, error) {
+			r := client.PluginReport{Path: path, Passed: o.Options["knob"] != "lie", Cases: []client.PluginCase{{Name: "describe", Result: client.CasePass, MS: 3}}}
 			if !r.Passed {
 				r.Cases = append(r.Cases, client.PluginCase{Name: "already-off", Result: client.CaseFail, MS: 1200, Text: "says on"})
 			}

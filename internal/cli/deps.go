@@ -23,7 +23,34 @@ type Deps struct {
 	// DescribePlugin describes one executable.
 	DescribePlugin func(ctx context.Context, path string) (client.Plugin, error)
 	// TestPlugin runs the conformance test on one executable. Only what could not be tested at all is an error.
-	TestPlugin func(ctx context.Context, path string, options map[string]string) (client.PluginReport, error)
+	TestPlugin func(ctx context.Context, path string, o PluginTest) (client.PluginReport, error)
+	// CheckLog checks event lines of any number of nodes offline, file by file.
+	CheckLog func(files []string, o LogCheck) (LogReport, error)
 	// Now is the clock for ages in tables; nil means time.Now.
 	Now func() time.Time
+}
+
+// PluginTest says what `fenced plugin test` may use.
+type PluginTest struct {
+	// Options of a device that works, and the target at it.
+	Options map[string]string
+	Target  string
+	// Power lets the test switch the target off and on.
+	Power bool
+	// SetState is a command that is run with on or off as its last word and puts the target into that state behind the plugin's back; only so
+	// can it be proven that Status is never answered from a cache.
+	SetState string
+}
+
+// LogCheck says how `fenced check-log` judges.
+type LogCheck struct {
+	Bound       time.Duration
+	OpenAllowed bool
+}
+
+// LogReport is what a check came to, for people (Text) and programs (Document).
+type LogReport struct {
+	Holds    bool
+	Text     string
+	Document any
 }

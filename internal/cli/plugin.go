@@ -156,25 +156,27 @@ func pluginText(w io.Writer, p client.Plugin) {
 func (a *app) pluginTestCommand() *cobra.Command {
 	var options []string
 	var limit time.Duration
+	var o PluginTest
 	cmd := &cobra.Command{
 		Use:   "test PATH",
 		Short: "prove a plugin: what it must do, and how it behaves when everything goes wrong",
-		Long:  "Runs the conformance test. With options of a device it uses that device: give it a test device, it will be switched off and on.",
-		Args:  words(1, 1, "one PATH"),
+		Long: "Runs the conformance test. With options of a device it uses that device, and reads it. Nothing is switched without --power: then the\n" +
+			"target goes off and on, and ends in the state it was found in.",
+		Args: words(1, 1, "one PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			pairs := map[string]string{}
-			for _, o := range options {
-				k, v, ok := strings.Cut(o, "=")
+			o.Options = map[string]string{}
+			for _, pair := range options {
+				k, v, ok := strings.Cut(pair, "=")
 				if !ok || k == "" {
-					return usage("--option wants NAME=VALUE, not %q", o)
+					return usage("--option wants NAME=VALUE, not %q", pair)
 				}
-				pairs[k] = v
+				o.Options[k] = v
 			}
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
 			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
-			r, err := a.deps.TestPlugin(ctx, args[0], pairs)
+			r, err := a.deps.TestPlugin(ctx, args[0], o)
 			if err != nil {
 				return err
 			}
@@ -187,6 +189,9 @@ func (a *app) pluginTestCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringArrayVar(&options, "option", nil, "NAME=VALUE of the device to test with")
+	cmd.Flags().StringVar(&o.Target, "target", "", "the outlet, slot or system at the device")
+	cmd.Flags().BoolVar(&o.Power, "power", false, "switch the target off and on (a test device!)")
+	cmd.Flags().StringVar(&o.SetState, "set-state", "", "command that puts the target on or off behind the plugin's back: proves that status is fresh")
 	cmd.Flags().DurationVar(&limit, "timeout", 5*time.Minute, "give up after this time")
 	return cmd
 }
