@@ -1,12 +1,15 @@
 package embedded
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/raft"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership"
@@ -147,6 +150,14 @@ func TestLeaderWithAHungDiskLeaves(t *testing.T) {
 	p.readers[bad].Event("QuorumLost on the node itself", 0, func(e membership.Event) bool {
 		l, ok := e.(membership.QuorumLost)
 		return ok && strings.Contains(l.Why, "write")
+	})
+	p.until("closed port", func() bool {
+		n, _ := nodeOf(p.nodes, bad)
+		c, err := net.DialTimeout("tcp", n.Address, time.Second)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
 	})
 	p.settle(rest...)
 	p.commits(rest[0], 1, "without the hung disk")
@@ -305,5 +316,35 @@ func TestSecondStoreOfALivingNodeIsRefused(t *testing.T) {
 	p.commits(3, 1, "goes on")
 	if p.readers[1].Any(mark, func(e membership.Event) bool { _, ok := e.(membership.ViewInstalled); return ok }) {
 		t.Error("the view changed")
+	}
+}
+
+// R3: a new store comes in without a vote, and the node's older store is gone before.
+func TestNewStoreStartsNonvoter(t *testing.T) {
+	p := newParty(t, 3)
+	p.startAll()
+	l := p.leader()
+	gone := l%3 + 1
+	p.kill(gone)
+	var rest []fence.NodeID
+	for _, n := range p.nodes {
+		if n.ID != gone {
+			rest = append(rest, n.ID)
+		}
+	}
+	p.settle(rest...)
+	l = p.leader()
+	pr := p.node(l)
+	if err := pr.admit(pr.running(), hello{Node: gone, Store: "new"}); err != nil {
+		t.Fatal(err)
+	}
+	c := pr.running().GetConfiguration().Configuration()
+	for _, s := range c.Servers {
+		if node, store, _ := parseServerID(string(s.ID)); node == gone && (store != "new" || s.Suffrage != raft.Nonvoter) {
+			t.Errorf("server %s is %v", s.ID, s.Suffrage)
+		}
+	}
+	if len(c.Servers) != 3 {
+		t.Errorf("servers: %v", c.Servers)
 	}
 }
