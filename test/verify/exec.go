@@ -17,6 +17,8 @@ const (
 	outputGrace = 2 * time.Second
 	// testGrace is how long before the end of a stage go test ends by itself, naming the test that hangs.
 	testGrace = 10 * time.Second
+	// longestLine is how much of a command line is shown when it fails.
+	longestLine = 100
 )
 
 // sh runs one program in the checkout, its output in the log. The whole process group dies at ctx's deadline.
@@ -42,7 +44,11 @@ func (b *Bench) exec(ctx context.Context, stdout io.Writer, name string, args ..
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = outputGrace
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w", strings.Join(append([]string{name}, args...), " "), err)
+		line := strings.Join(append([]string{name}, args...), " ")
+		if len(line) > longestLine {
+			line = line[:longestLine] + "…"
+		}
+		return fmt.Errorf("%s: %w", line, err)
 	}
 	return nil
 }
