@@ -18,28 +18,39 @@ func (t *turn) announce(a Announce) error {
 		return err
 	}
 	life := t.by.Incarnation
-	if t.s.IsOver(life) {
+	switch {
+	case a.Since != n.Arrived:
+		return fmt.Errorf("it belongs to the arrival at index %d, this one is of index %d (I4)", a.Since, n.Arrived)
+	case t.s.IsOver(life):
 		return t.refuse(n, life, "this life has a verdict and is never admitted (R16)")
+	case a.Clean && n.Phase != PhaseJoining && n.Phase != PhaseMember:
+		return fmt.Errorf("%s is %s: only a reset makes it clean (V11)", t.name(n.ID), n.Phase)
+	case n.Phase == PhaseLeft:
+		return fmt.Errorf("%s has left", t.name(n.ID))
 	}
 	if n.Machine.Known() && !n.Machine.Same(a.Machine) {
-		return t.refuse(n, life, fmt.Sprintf("machine %s is not the machine %s of this node (R2, S5.6)", a.Machine.UUID, n.Machine.UUID))
+		return t.foreign(n, a, fmt.Sprintf("machine %s is not the machine %s of this node (R2, S5.6)", a.Machine.UUID, n.Machine.UUID))
 	}
 	for i := range t.s.Nodes {
 		if o := &t.s.Nodes[i]; o.ID != n.ID && o.Machine.Known() && o.Machine.Same(a.Machine) {
-			return t.refuse(n, life, fmt.Sprintf("machine %s is already the machine of %s (R16)", a.Machine.UUID, t.name(o.ID)))
+			return t.foreign(n, a, fmt.Sprintf("machine %s is already the machine of %s (R16)", a.Machine.UUID, t.name(o.ID)))
 		}
 	}
+	n.Foreign = nil
 	n.Roster, n.Feature, n.Version, n.Watchdog, n.Why = a.Roster, a.Feature, a.Version, a.Watchdog, a.Why
 	if n.Victim != nil && n.Victim.Incarnation == life {
 		return t.refuse(n, life, "this life is a victim: only a verdict or its reset ends that")
 	}
 	if !a.Clean {
-		n.Phase, n.Pending = PhaseDirty, nil
-		if a.Unguarded && n.Victim == nil {
-			n.Phase, n.Unknown = PhaseUnguarded, false
-		}
-		t.emit(Event{Kind: EventDirty, Node: n.ID, Life: life, Text: a.Why})
+		t.dirty(n, a)
 		return nil
+	}
+	if n.Phase == PhaseMember { // it only tells of its file or its version again; nothing about its state changes
+		n.Machine.Virtual = n.Machine.Virtual || a.Machine.Virtual
+		return nil
+	}
+	if n.Stateful {
+		return t.refuse(n, life, "the log says that this life is stateful, and its daemon did not stay (R12, R26)")
 	}
 	if n.Victim != nil && n.Victim.Unknown() && !n.Machine.Known() {
 		return t.refuse(n, life, "the machine of the unknown victim was never announced nor declared, so this life proves nothing about it (R2)")
@@ -49,12 +60,41 @@ func (t *turn) announce(a Announce) error {
 	return nil
 }
 
-// refuse rejects an announcement loudly: an alarm for the administrator, an error for the proposer.
-func (t *turn) refuse(n *Node, life fence.Incarnation, why string) error {
-	n.Phase, n.Pending, n.Why = PhaseDirty, nil, why
-	if n.Victim != nil || !t.s.Armed {
+// dirty keeps a life out, whatever it was before; what it held as an actor goes to another (R22).
+func (t *turn) dirty(n *Node, a Announce) {
+	unguarded := a.Unguarded && n.Victim == nil && !n.Stateful && n.Phase == PhaseJoining
+	n.Phase, n.Pending = PhaseDirty, nil
+	if unguarded {
+		n.Phase = PhaseUnguarded // what was unknown about earlier lives stays unknown
+	}
+	t.emit(Event{Kind: EventDirty, Node: n.ID, Life: n.Life, Text: a.Why})
+	t.orphans()
+}
+
+// foreign refuses a life that runs on another machine than this node's (R2, S5.6). A clean one is nobody's victim: the devices of this node
+// reach another machine. One that holds state is dirty, and must be proven over where it runs.
+func (t *turn) foreign(n *Node, a Announce, why string) error {
+	clean := a.Clean && n.Phase == PhaseJoining && !n.Stateful
+	if err := t.refuse(n, t.by.Incarnation, why); err != nil {
+		return err
+	}
+	m := a.Machine
+	n.Foreign = &m
+	n.Phase = PhaseDirty
+	if clean {
 		n.Phase = PhaseJoining
 	}
+	return nil
+}
+
+// refuse rejects an announcement loudly: an alarm for the administrator, an error for the proposer.
+func (t *turn) refuse(n *Node, life fence.Incarnation, why string) error {
+	stays := n.Phase == PhaseJoining && (n.Victim != nil || !t.s.Armed) // who was more than that may hold state
+	n.Phase, n.Pending, n.Why = PhaseDirty, nil, why
+	if stays {
+		n.Phase = PhaseJoining
+	}
+	t.orphans()
 	t.emit(Event{Kind: EventRefused, Node: n.ID, Life: life, Text: why})
 	return nil
 }
@@ -62,10 +102,10 @@ func (t *turn) refuse(n *Node, life fence.Incarnation, why string) error {
 // settle ends a victim that a clean later life of the same machine proves over, and admits a pending life, as soon as nothing of an
 // earlier claim can take effect any more (R2, R9). It is called after every change that may allow it.
 func (t *turn) settle(n *Node) {
-	if n.Pending == nil || n.Instance == "" || !t.s.View.Quorate {
+	if n.Pending == nil || n.Instance == "" || !t.s.View.Quorate || n.Suspect != "" || !n.Lapsed.Zero() {
 		return
 	}
-	if n.Victim != nil && !t.rebirth(n) {
+	if n.Victim != nil && !n.Reborn() {
 		return
 	}
 	if n.Victim != nil && n.Victim.Claim != nil {
@@ -84,11 +124,11 @@ func (t *turn) settle(n *Node) {
 	t.admit(n)
 }
 
-// rebirth reports whether the pending life proves that the victim's life is over: a new boot id of the same physical machine (R2). For a
+// Reborn reports whether the pending life proves that the victim's life is over: a new boot id of the same physical machine (R2). For a
 // victim nobody ever saw, the clean scan of the same machine is the proof. A virtual machine proves nothing by its boot id alone.
-func (t *turn) rebirth(n *Node) bool {
+func (n *Node) Reborn() bool {
 	v, a := n.Victim, n.Pending
-	if v.Boot == n.Life.Boot || !v.Machine.Same(a.Machine) {
+	if v == nil || a == nil || v.Boot == n.Life.Boot || !v.Machine.Same(a.Machine) {
 		return false
 	}
 	return !a.Machine.Virtual && !v.Machine.Virtual
@@ -98,7 +138,7 @@ func (t *turn) rebirth(n *Node) bool {
 func (t *turn) admit(n *Node) {
 	a := n.Pending
 	n.Pending = nil
-	n.Phase, n.Unknown, n.Suspect, n.OffHeld, n.Why = PhaseMember, false, "", false, ""
+	n.Phase, n.Unknown, n.OffHeld, n.Why = PhaseMember, false, false, ""
 	n.Stateful = t.s.Armed
 	if !n.Machine.Known() {
 		n.Machine = a.Machine
@@ -127,17 +167,15 @@ func (t *turn) leave(e Leave) error {
 	if err != nil {
 		return err
 	}
-	if n.Victim != nil {
-		return errors.New("a victim does not leave cleanly")
-	}
-	if n.Phase == PhaseDirty {
-		return errors.New("a dirty node does not leave cleanly (S2.11)")
+	if !t.s.Clean(n.ID) {
+		return fmt.Errorf("%s is no clean member, so it does not leave cleanly (S2.11)", t.name(n.ID))
 	}
 	if err := checkTexts(e.Why); err != nil {
 		return err
 	}
 	n.Phase, n.Stateful, n.Pending = PhaseLeft, false, nil
 	t.emit(Event{Kind: EventLeft, Node: n.ID, Life: n.Life, Text: e.Why})
+	t.orphans()
 	return nil
 }
 
@@ -175,11 +213,13 @@ func (t *turn) overdue(o Overdue) error {
 }
 
 // OverdueLife names the life that is to be fenced if this node does not announce itself clean in time; zero if there is none: a node that
-// is unknown since a cold start, or a daemon in the view that is not clean (S2.8). Witnesses hold no state.
+// is unknown since a cold start, or a daemon in the view that is not clean (S2.8). Witnesses hold no state; who announced itself and waits
+// only for quiescence (R9) is not late; a clean life on a foreign machine is beyond our devices (R2).
 func (s *State) OverdueLife(n *Node) fence.Incarnation {
 	r, ok := s.Roster.Node(n.ID)
 	present := n.Instance != "" && (n.Phase == PhaseJoining || n.Phase == PhaseDirty)
-	if !ok || r.Witness || n.Victim != nil || n.Phase == PhaseMember || n.Phase == PhaseLeft || !(n.Unknown || present) {
+	if !ok || r.Witness || n.Victim != nil || n.Phase == PhaseMember || n.Phase == PhaseLeft || n.Phase == PhaseUnguarded || n.Pending != nil || !(n.Unknown || present) ||
+		(n.Foreign != nil && n.Phase == PhaseJoining) {
 		return fence.Incarnation{}
 	}
 	if n.Life.Boot == "" || s.IsOver(n.Life) {

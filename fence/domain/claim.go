@@ -52,7 +52,7 @@ func (t *turn) claimOff(n *Node, e ClaimEntry) error {
 		return fmt.Errorf("%s has no victim of boot %s", t.name(n.ID), fence.ShortBoot(e.Boot))
 	case v.Claim != nil:
 		return fmt.Errorf("claim %d by %s is active (V4)", v.Claim.Number, t.name(v.Claim.Actor.Node))
-	case n.Pending != nil && t.rebirth(n):
+	case n.Reborn():
 		return errors.New("a clean later life of the same machine waits for admission (R2)")
 	case OnInFlight(n):
 		return errors.New("a power-on of an earlier claim may still be in flight (I5)")
@@ -60,10 +60,13 @@ func (t *turn) claimOff(n *Node, e ClaimEntry) error {
 		return fence.ErrNotArmed
 	case v.Cause != fence.CauseOperator && t.s.activeClaims() >= t.s.Roster.Policy.MaxConcurrent:
 		return fmt.Errorf("%d operations are active (R21)", t.s.activeClaims())
-	case e.Answers && !v.Force && t.s.Votes(n.ID) < t.s.Roster.Quorum():
-		return errors.New("it still answers and the others would not be quorate without it (R21)")
+	case len(n.Unquiet) >= maxUnquiet:
+		return fmt.Errorf("%d claims may still have something in flight (R9)", len(n.Unquiet))
 	}
-	if err := t.turnOf(v.Tried); err != nil {
+	if err := t.voter(n, e); err != nil {
+		return err
+	}
+	if err := t.turnOf(v.Tried, e.Again); err != nil {
 		return err
 	}
 	v.Claim = t.grant(n, e)
@@ -71,6 +74,32 @@ func (t *turn) claimOff(n *Node, e ClaimEntry) error {
 		v.First = e.Number
 	}
 	t.emit(Event{Kind: EventClaim, Node: n.ID, Life: v.Incarnation, Claim: e.Number, Actor: t.by.Node, Cause: v.Cause})
+	return nil
+}
+
+// voter protects quorum (R21): a member that was asked to go and still answers is fenced only if the others are quorate without it; a dirty
+// voter that gives quorum is fenced too, but last, after each other victim's first full round, and one at a time.
+func (t *turn) voter(n *Node, e ClaimEntry) error {
+	v := n.Victim
+	if v.Force || t.s.Votes(n.ID) >= t.s.Roster.Quorum() {
+		return nil
+	}
+	if v.Cause == fence.CauseOperator || v.Cause == fence.CauseReported {
+		if e.Answers {
+			return errors.New("it still answers and the others would not be quorate without it (R21)")
+		}
+		return nil
+	}
+	for i := range t.s.Nodes {
+		o := &t.s.Nodes[i]
+		if o.ID == n.ID || o.Victim == nil {
+			continue
+		}
+		needed := o.Instance != "" && t.s.Votes(o.ID) < t.s.Roster.Quorum()
+		if (needed && o.Victim.Claim != nil) || (!needed && o.Victim.Round == 0) {
+			return fmt.Errorf("it gives quorum and is fenced last and alone, %s comes first (R21)", t.name(o.ID))
+		}
+	}
 	return nil
 }
 
@@ -84,10 +113,12 @@ func (t *turn) claimOn(n *Node, e ClaimEntry) error {
 		return fmt.Errorf("claim %d by %s is active (V4)", p.Claim.Number, t.name(p.Claim.Actor.Node))
 	case n.Victim != nil:
 		return errors.New("the node has an open victim (V5)")
+	case !t.s.Armed && !p.Force:
+		return fence.ErrNotArmed
 	case len(n.Unquiet) > 0:
 		return fmt.Errorf("claim %d may still have something in flight (R9)", n.Unquiet[0].Number)
 	}
-	if err := t.turnOf(p.Tried); err != nil {
+	if err := t.turnOf(p.Tried, e.Again); err != nil {
 		return err
 	}
 	p.Claim = t.grant(n, e)
@@ -95,9 +126,10 @@ func (t *turn) claimOn(n *Node, e ClaimEntry) error {
 	return nil
 }
 
-// turnOf puts an actor whose walk failed behind everyone eligible who has not tried in this round (R8).
-func (t *turn) turnOf(tried []fence.NodeID) error {
-	if !slices.Contains(tried, t.by.Node) {
+// turnOf puts an actor whose walk failed behind everyone eligible who has not tried in this round (R8), unless it waited for them in vain:
+// a member whose loop hangs must not block the others for ever.
+func (t *turn) turnOf(tried []fence.NodeID, again bool) error {
+	if again || !slices.Contains(tried, t.by.Node) {
 		return nil
 	}
 	for _, id := range t.s.Eligibles() {

@@ -70,6 +70,11 @@ func (w *world) view(ids ...fence.NodeID) []Event {
 
 func (w *world) apply(by fence.NodeID, e Entry) ([]Event, error) {
 	w.index++
+	if n := w.s.Node(by); e.Announce != nil && e.Announce.Since == 0 && n != nil {
+		a := *e.Announce
+		a.Since = n.Arrived
+		e.Announce = &a
+	}
 	return w.s.Apply(w.index, w.origin(by), e)
 }
 
@@ -121,7 +126,7 @@ func (w *world) proof(node fence.NodeID) *Proof {
 	n := w.s.Node(node)
 	id := fence.Identity{UUIDs: []string{machine(node).UUID}}
 	d := fmt.Sprintf("bmc-%d", node)
-	return &Proof{Node: node, Boot: n.Victim.Boot, Evidence: fence.Evidence{
+	return &Proof{Node: node, Boot: n.Victim.Boot, Quiet: true, Evidence: fence.Evidence{
 		Kind: fence.EvidencePowerOff, Claim: n.Victim.Claim.Number, ReadIndex: n.Victim.Claim.Index,
 		Devices: []fence.DeviceEvidence{{
 			Device: d, Mapping: "map-" + d, Before: fence.PowerOn, CommandedMS: 10,

@@ -67,13 +67,15 @@ type Arm struct {
 type Announce struct {
 	Clean bool `json:"clean"`
 	// Unguarded: state was found on a node that was never armed here; it stays out and nobody fences it until it is adopted or rebooted (start table).
-	Unguarded bool           `json:"unguarded,omitempty"`
-	Why       string         `json:"why,omitempty"`
-	Machine   fence.Machine  `json:"machine"`
-	Roster    string         `json:"roster"` // hash of its own file's roster (R5)
-	Feature   int            `json:"feature"`
-	Watchdog  fence.Watchdog `json:"watchdog,omitzero"`
-	Version   string         `json:"version,omitempty"`
+	Unguarded bool          `json:"unguarded,omitempty"`
+	Why       string        `json:"why,omitempty"`
+	Machine   fence.Machine `json:"machine"`
+	// Since is the index of the arrival that this word belongs to (Node.Arrived): a word from before an absence is void (I4, S2.16).
+	Since    uint64         `json:"since"`
+	Roster   string         `json:"roster"` // hash of its own file's roster (R5)
+	Feature  int            `json:"feature"`
+	Watchdog fence.Watchdog `json:"watchdog,omitzero"`
+	Version  string         `json:"version,omitempty"`
 }
 
 // Stateful commits that the proposer's life may use shared state, or, after a scan with the grant gate closed, that it does not (R12).
@@ -112,6 +114,8 @@ type ClaimEntry struct {
 	DurationMS int64        `json:"duration_ms"`
 	// Answers says that the actor still hears the victim on some channel: a possible false detection (R21).
 	Answers bool `json:"answers,omitempty"`
+	// Again says that the actor tried in this round and that, by its own timer, none of the others took its turn (R8).
+	Again bool `json:"again,omitempty"`
 }
 
 // ClaimEnd ends an active claim without a verdict.
@@ -156,8 +160,10 @@ type Proof struct {
 	Node     fence.NodeID   `json:"node"`
 	Boot     string         `json:"boot"`
 	Evidence fence.Evidence `json:"evidence"`
-	Attempts []Attempt      `json:"attempts,omitempty"`
-	Times    Times          `json:"times"`
+	// Quiet: no call of this claim is in flight any more. One level may have proven what another's late command still repeats (R9).
+	Quiet    bool      `json:"quiet"`
+	Attempts []Attempt `json:"attempts,omitempty"`
+	Times    Times     `json:"times"`
 }
 
 // Times are durations of one operation in milliseconds, measured by the actor, for history only.

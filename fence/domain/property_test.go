@@ -14,6 +14,10 @@ import (
 func TestAnyOrderOfEntriesKeepsTheInvariants(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t, 5)
+		w.s.Node(5).Machine.Virtual = rapid.Bool().Draw(rt, "virtual")
+		w.s.Node(4).Stateful = rapid.Bool().Draw(rt, "stateful")
+		held := lives{}
+		held.follow(w.s, nil)
 		var twin *State
 		for range rapid.IntRange(5, 60).Draw(rt, "steps") {
 			node := fence.NodeID(rapid.IntRange(1, 5).Draw(rt, "node"))
@@ -33,7 +37,7 @@ func TestAnyOrderOfEntriesKeepsTheInvariants(t *testing.T) {
 					twin.ApplyView(w.index, w.s.View.Members, w.s.View.Quorate)
 				}
 			} else {
-				e := w.draw(rt, kind, node)
+				e := w.draw(rt, kind, node, by)
 				events, err = w.apply(by, e)
 				if twin != nil {
 					_, _ = twin.Apply(w.index, w.origin(by), e)
@@ -43,6 +47,10 @@ func TestAnyOrderOfEntriesKeepsTheInvariants(t *testing.T) {
 				}
 			}
 			w.invariants(rt, events, open)
+			held.follow(w.s, events)
+			if life, ok := held.lost(w.s); ok {
+				rt.Fatalf("life %s may hold state and nobody minds: %+v", life, w.s.Node(life.Node))
+			}
 			if twin != nil && twin.Hash() != w.s.Hash() {
 				rt.Fatal("two members with the same log have different states (I3)")
 			}
@@ -57,6 +65,47 @@ func TestAnyOrderOfEntriesKeepsTheInvariants(t *testing.T) {
 			}
 		}
 	})
+}
+
+// lives are those that were admitted and may hold state: it is kept from events alone, so it knows nothing of the rules that it checks.
+type lives map[fence.Incarnation]bool
+
+func (l lives) follow(s *State, events []Event) {
+	for _, n := range s.Nodes {
+		if n.Phase == PhaseMember && n.Instance != "" {
+			l[n.Life] = true
+		}
+	}
+	for _, e := range events {
+		switch e.Kind {
+		case EventLeft, EventGone:
+			delete(l, e.Life)
+		case EventVerdict, EventClean: // a new life of this machine, or a verdict about it, answers for all earlier ones; not for a spare
+			delete(l, e.Life)
+			if s.Node(e.Node).Foreign != nil {
+				continue
+			}
+			// a new boot of this machine was admitted: whatever was unknown about it is answered
+			for life := range l {
+				if life.Node == e.Node && life != e.Life {
+					delete(l, life)
+				}
+			}
+		}
+	}
+}
+
+// lost finds a life that may hold state, and that is neither a member in the view nor anything that keeps grants closed (I1, R12).
+func (l lives) lost(s *State) (fence.Incarnation, bool) {
+	waiting := s.Unresolved()
+	for life := range l {
+		n := s.Node(life.Node)
+		member := n.Life == life && n.Phase == PhaseMember && n.Instance != ""
+		if !member && !slices.Contains(waiting, life.Node) {
+			return life, true
+		}
+	}
+	return fence.Incarnation{}, false
 }
 
 func nodeIDs(ids []int) []fence.NodeID {
@@ -75,7 +124,7 @@ func openVictims(s *State) []fence.Incarnation {
 	return out
 }
 
-func (w *world) draw(rt *rapid.T, kind int, node fence.NodeID) Entry {
+func (w *world) draw(rt *rapid.T, kind int, node, by fence.NodeID) Entry {
 	n := w.s.Node(node)
 	number := uint64(rapid.IntRange(1, int(n.NextClaim)).Draw(rt, "number"))
 	flag := rapid.Bool().Draw(rt, "flag")
@@ -85,7 +134,14 @@ func (w *world) draw(rt *rapid.T, kind int, node fence.NodeID) Entry {
 	}
 	switch kind {
 	case 2, 3:
-		return Entry{Announce: &Announce{Clean: flag, Machine: machine(node), Roster: w.s.RosterHash, Feature: 1}}
+		m := machine(by)
+		if rapid.IntRange(0, 9).Draw(rt, "spare") == 0 {
+			m = machine(9)
+		}
+		return Entry{Announce: &Announce{
+			Clean: flag, Unguarded: !flag && rapid.Bool().Draw(rt, "unguarded"), Machine: m, Roster: w.s.RosterHash, Feature: 1,
+			Since: w.s.Node(by).Arrived - uint64(rapid.IntRange(0, 5).Draw(rt, "stale")/5),
+		}}
 	case 4:
 		return Entry{Stateful: &Stateful{On: flag}}
 	case 5:
@@ -95,7 +151,7 @@ func (w *world) draw(rt *rapid.T, kind int, node fence.NodeID) Entry {
 	case 7:
 		return Entry{Overdue: &Overdue{Lives: []fence.Incarnation{n.Life, w.s.OverdueLife(n)}}}
 	case 8:
-		return Entry{Claim: &ClaimEntry{Node: node, Boot: boot, Number: n.NextClaim, On: flag && n.Victim == nil, DurationMS: 1000}}
+		return Entry{Claim: &ClaimEntry{Node: node, Boot: boot, Number: n.NextClaim, On: flag && n.Victim == nil, DurationMS: 1000, Answers: flag, Again: rapid.Bool().Draw(rt, "again")}}
 	case 9:
 		return Entry{ClaimEnd: &ClaimEnd{Node: node, Number: number, Expired: flag, Quiet: rapid.Bool().Draw(rt, "quiet")}}
 	case 10:
@@ -103,6 +159,7 @@ func (w *world) draw(rt *rapid.T, kind int, node fence.NodeID) Entry {
 	case 11:
 		if n.Victim != nil && n.Victim.Claim != nil {
 			p := w.proof(node)
+			p.Quiet = flag
 			if rapid.IntRange(0, 3).Draw(rt, "spoil") == 0 {
 				p.Evidence.Devices[0].Final.State = fence.PowerOn
 			}
@@ -118,6 +175,20 @@ func (w *world) draw(rt *rapid.T, kind int, node fence.NodeID) Entry {
 	return Entry{Arm: &Arm{Armed: flag, By: "op"}}
 }
 
+func claimOf(n Node) *Claim {
+	if n.Victim == nil {
+		return nil
+	}
+	return n.Victim.Claim
+}
+
+func onClaimOf(n Node) *Claim {
+	if n.PowerOn == nil {
+		return nil
+	}
+	return n.PowerOn.Claim
+}
+
 // invariants checks what no order of entries may break.
 func (w *world) invariants(rt *rapid.T, events []Event, open []fence.Incarnation) {
 	for _, n := range w.s.Nodes {
@@ -126,6 +197,17 @@ func (w *world) invariants(rt *rapid.T, events []Event, open []fence.Incarnation
 		}
 		if n.Phase == PhaseMember && slices.Contains(n.Ended, n.Life.Boot) {
 			rt.Fatalf("node %d: a life that is over was admitted (R16)", n.ID)
+		}
+		if len(n.Unquiet) > maxUnquiet+1 {
+			rt.Fatalf("node %d: %d claims are waited for", n.ID, len(n.Unquiet))
+		}
+		if n.Pending != nil && (n.Life.Boot == "" || n.Instance == "" || w.s.OverdueLife(&n).Boot != "") {
+			rt.Fatalf("node %d: pending, and absent or overdue: %+v", n.ID, n)
+		}
+		for _, c := range []*Claim{claimOf(n), onClaimOf(n)} {
+			if c != nil && !w.s.Clean(c.Actor.Node) {
+				rt.Fatalf("claim %d on node %d is active and its actor is no clean member (R7)", c.Number, n.ID)
+			}
 		}
 		if n.Victim != nil && n.PowerOn != nil && n.PowerOn.Claim != nil {
 			rt.Fatalf("node %d: power-on is claimed while a victim is open (V5)", n.ID)
@@ -147,7 +229,8 @@ func (w *world) invariants(rt *rapid.T, events []Event, open []fence.Incarnation
 				rt.Fatalf("node %d was admitted while claim %d may still take effect (R9, I5)", e.Node, n.Unquiet[0].Number)
 			}
 		case EventVerdict:
-			if !slices.Contains(open, e.Life) {
+			named := slices.ContainsFunc(events, func(v Event) bool { return v.Kind == EventVictim && v.Life == e.Life })
+			if !named && !slices.Contains(open, e.Life) {
 				rt.Fatalf("a verdict on %s, which was no victim", e.Life)
 			}
 			if e.Verdict.Evidence.Kind == "" {

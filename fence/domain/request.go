@@ -36,17 +36,14 @@ func (t *turn) request(r Request) error {
 	}
 	if t.satisfied(n, r) {
 		t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.Last.Incarnation, Verdict: n.Last, Operation: n.LastOperation, Request: r.ID, Text: "a fresh verdict satisfies it"})
-		if r.Action == fence.ActionReboot && n.OffHeld {
-			n.PowerOn = &PowerOn{ID: n.LastOperation, For: n.Last.Incarnation, Level: n.Last.Evidence.Level}
-		}
-		n.OffHeld = r.Action == fence.ActionOff
+		t.leaveBehind(n, r)
 		return nil
 	}
 	life := n.Life
 	if life.Boot == "" || t.s.IsOver(life) {
 		life = fence.UnknownLife(n.ID, t.s.Generation)
 	}
-	if r.Boot != "" && r.Boot != life.Boot {
+	if r.Boot != "" && r.Boot != life.Boot && r.Boot != n.Life.Boot {
 		return fmt.Errorf("the life of %s is boot %s, the request names %s", t.name(n.ID), fence.ShortBoot(life.Boot), fence.ShortBoot(r.Boot))
 	}
 	if n.Instance != "" && !r.Force && t.s.Votes(n.ID) < t.s.Roster.Quorum() {
@@ -57,6 +54,18 @@ func (t *turn) request(r Request) error {
 	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: life, Request: r.ID, Text: r.By + ": " + r.Reason})
 	t.orphans()
 	return nil
+}
+
+// leaveBehind makes what a verdict left behind what the newest request wants: held off, or powered on again. A later life is not touched.
+func (t *turn) leaveBehind(n *Node, r Request) {
+	switch {
+	case n.Life != n.Last.Incarnation && !t.s.IsOver(n.Life):
+	case r.Action == fence.ActionOff:
+		n.PowerOn, n.OffHeld = nil, true
+	case n.OffHeld:
+		n.PowerOn = &PowerOn{ID: n.LastOperation, For: n.Last.Incarnation, Level: n.Last.Evidence.Level, Force: r.Force}
+		n.OffHeld = false
+	}
 }
 
 func (t *turn) checkRequest(r Request) error {
@@ -100,6 +109,9 @@ func (t *turn) satisfied(n *Node, r Request) bool {
 	if n.Last == nil || n.Last.Evidence.Kind != fence.EvidencePowerOff || n.Instance != "" {
 		return false
 	}
+	if n.PowerOn != nil && n.PowerOn.Claim != nil && r.Action == fence.ActionOff {
+		return false // it is being powered on: off must be commanded again
+	}
 	if r.Boot != "" {
 		return r.Boot == n.Last.Boot
 	}
@@ -114,13 +126,14 @@ func (t *turn) requestOn(n *Node, r Request) error {
 	case n.Instance != "":
 		return errors.New("the node is in the view: it runs")
 	case n.PowerOn == nil:
-		p := &PowerOn{ID: t.number(), For: n.Life}
+		p := &PowerOn{ID: t.number(), For: n.Life, Force: r.Force}
 		if n.Last != nil {
 			p.For, p.Level = n.Last.Incarnation, n.Last.Evidence.Level
 		}
 		n.PowerOn = p
 	}
 	n.OffHeld = false
+	n.PowerOn.Force = n.PowerOn.Force || r.Force
 	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.PowerOn.For, Request: r.ID, On: true, Text: r.By + ": " + r.Reason})
 	return nil
 }

@@ -34,6 +34,9 @@ func (t *turn) roster(e Roster) error {
 	nodes := make([]Node, 0, len(r.Nodes))
 	for _, rn := range r.Nodes {
 		n := Node{ID: rn.ID, Phase: PhaseAbsent, NextClaim: 1, Unknown: t.s.Roster.Version == 0}
+		if t.s.Roster.Version > 0 {
+			n.NextClaim = t.index // it may have been here before: each claim took an index, so numbers never repeat (R7)
+		}
 		if old := t.s.Node(rn.ID); old != nil {
 			n = *old
 		}
@@ -44,6 +47,9 @@ func (t *turn) roster(e Roster) error {
 			virtual := n.Machine.Virtual
 			n.Machine = *rn.Machine
 			n.Machine.Virtual = n.Machine.Virtual || virtual
+		}
+		if n.Foreign != nil && n.Instance != "" && n.Victim == nil && n.Phase == PhaseJoining {
+			n.again(t.index) // the machine that was refused may be the right one now
 		}
 		n.Proven = slices.DeleteFunc(slices.Clone(n.Proven), func(m string) bool {
 			return !slices.ContainsFunc(r.Devices, func(d fence.Device) bool { return d.Mapping == m })
@@ -66,7 +72,8 @@ const MaxNodes = 5000
 func (t *turn) adopt() {
 	for _, m := range t.s.View.Members {
 		if n := t.s.Node(m.Node); n != nil && n.Instance == "" && n.Suspect == "" {
-			n.Life, n.LifeIndex, n.Instance, n.Phase = m.Incarnation, t.index, m.Instance, PhaseJoining
+			n.Life, n.LifeIndex, n.Instance = m.Incarnation, t.index, m.Instance
+			n.again(t.index)
 		}
 	}
 }
@@ -76,7 +83,10 @@ func (t *turn) removable(r fence.Roster) error {
 		if _, kept := r.Node(n.ID); kept {
 			continue
 		}
-		proven := n.Last != nil && n.Life == n.Last.Incarnation
+		proven := n.Last != nil && (n.Life == n.Last.Incarnation || n.Life.Zero() || t.s.IsOver(n.Life))
+		if len(n.Unquiet) > 0 || (n.PowerOn != nil && n.PowerOn.Claim != nil) {
+			return fmt.Errorf("%s cannot be removed: something may still be in flight to its devices (R9)", t.name(n.ID))
+		}
 		if n.Victim != nil || n.Instance != "" || !(n.Phase == PhaseLeft || proven) {
 			return fmt.Errorf("%s cannot be removed: it needs a verdict, a clean leave or an acknowledgement first (R5)", t.name(n.ID))
 		}
@@ -102,6 +112,7 @@ func (t *turn) arm(a Arm) error {
 		}
 	}
 	t.emit(Event{Kind: kind, Text: a.By + ": " + a.Reason})
+	t.orphans()
 	return nil
 }
 

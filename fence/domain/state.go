@@ -55,6 +55,10 @@ type Node struct {
 	// Life is the newest life that a view or an announcement showed; LifeIndex the index at which it was first seen.
 	Life      fence.Incarnation `json:"life"`
 	LifeIndex uint64            `json:"life_index,omitempty"`
+	// Arrived is the index from which Life's daemon owes its announcement: its arrival in the view, or when it may announce itself anew.
+	Arrived uint64 `json:"arrived,omitempty"`
+	// Foreign is the machine that Life announced where it is not this node's (R2): our devices prove nothing about that life.
+	Foreign *fence.Machine `json:"foreign,omitempty"`
 	// Instance is the daemon of Life that is in the view, "" when it is not.
 	Instance string `json:"instance,omitempty"`
 	// Machine is declared by the roster or learned from the first admitted announcement; evidence must match it (R16).
@@ -69,6 +73,8 @@ type Node struct {
 	Unknown bool `json:"unknown,omitempty"`
 	// Suspect is the instance that departed in a view without quorum, "" when none did (R30).
 	Suspect string `json:"suspect,omitempty"`
+	// Lapsed is the life of a suspect that another daemon replaced before there was quorum: it cannot show continuity any more (R30).
+	Lapsed fence.Incarnation `json:"lapsed,omitzero"`
 	// Pending is a clean announcement that waits until the old life is over and nothing is in flight (R9).
 	Pending *Announce `json:"pending,omitempty"`
 	Why     string    `json:"why,omitempty"`
@@ -111,14 +117,19 @@ type Ask struct {
 
 const maxAsks = 16
 
+// maxUnquiet bounds Node.Unquiet: no claim is given while so many are waited for; each of them ends by its actor's word or by time (R9).
+const maxUnquiet = 64
+
 // PowerOn is the obligation to power a machine on again after its verdict (R9).
 type PowerOn struct {
 	ID    uint64            `json:"id"`
 	For   fence.Incarnation `json:"for"`
 	Level int               `json:"level"`
-	Claim *Claim            `json:"claim,omitempty"`
-	Tried []fence.NodeID    `json:"tried,omitempty"`
-	Round int               `json:"round"`
+	// Force: an operator's command, carried out also while disarmed.
+	Force bool           `json:"force,omitempty"`
+	Claim *Claim         `json:"claim,omitempty"`
+	Tried []fence.NodeID `json:"tried,omitempty"`
+	Round int            `json:"round"`
 }
 
 // Claim is a committed claim (R7).
@@ -204,7 +215,7 @@ func (s *State) Unresolved() []fence.NodeID {
 	var ids []fence.NodeID
 	for _, n := range s.Nodes {
 		r, _ := s.Roster.Node(n.ID)
-		if n.Victim != nil || n.Suspect != "" || (n.Unknown && !r.Witness) || n.Phase == PhaseDirty || n.Phase == PhaseUnguarded {
+		if n.Victim != nil || n.Suspect != "" || !n.Lapsed.Zero() || (n.Unknown && !r.Witness) || n.Phase == PhaseDirty || n.Phase == PhaseUnguarded {
 			ids = append(ids, n.ID)
 		}
 	}

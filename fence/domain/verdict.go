@@ -44,9 +44,12 @@ func (t *turn) verdict(p Proof) error {
 		kind = fence.VerdictOff
 	}
 	verdict := fence.Verdict{Incarnation: v.Incarnation, Kind: kind, Claim: v.Claim.Number, Actor: t.by.Node, Index: t.index, Evidence: p.Evidence}
-	claim, cause, action, first := *v.Claim, v.Cause, v.Action, v.First
+	claim, cause, action, first, force := *v.Claim, v.Cause, v.Action, v.First, v.Force
 	t.resolve(n, verdict, p.Attempts, p.Times)
-	if n.LifeIndex != 0 && n.LifeIndex < claim.Index {
+	if !p.Quiet {
+		n.Unquiet = append(n.Unquiet, claim)
+	}
+	if n.Foreign == nil && n.LifeIndex != 0 && n.LifeIndex < claim.Index {
 		t.end(n, n.Life.Boot) // a life seen before the claim ran on the machine that was read off
 	}
 	switch {
@@ -56,8 +59,9 @@ func (t *turn) verdict(p Proof) error {
 	case cause == fence.CauseStartup && claim.Number == first && p.Evidence.FirstReadOff():
 		// it was off already: a node that nobody knew is not powered on (R10)
 	default:
-		n.PowerOn = &PowerOn{ID: n.LastOperation, For: v.Incarnation, Level: p.Evidence.Level}
+		n.PowerOn = &PowerOn{ID: n.LastOperation, For: v.Incarnation, Level: p.Evidence.Level, Force: force}
 	}
+	t.settle(n) // a life that proves nothing by itself (a virtual machine's) waited for this
 	return nil
 }
 
@@ -67,13 +71,12 @@ func (t *turn) resolve(n *Node, v fence.Verdict, as []Attempt, times Times) {
 	n.Victim = nil
 	n.Last, n.LastOperation = &v, victim.ID
 	t.end(n, v.Boot)
-	n.Unknown = false
 	if n.Life == v.Incarnation {
 		n.Stateful = false
 		n.Phase = PhaseAbsent
 	}
 	if n.Instance != "" && !t.s.IsOver(n.Life) && n.Pending == nil {
-		n.Phase, n.Roster, n.Why = PhaseJoining, "", "" // the life that is here now may announce itself again
+		n.again(t.index) // the life that is here now may announce itself again
 	}
 	var request string
 	if len(victim.Requests) > 0 {
@@ -83,6 +86,11 @@ func (t *turn) resolve(n *Node, v fence.Verdict, as []Attempt, times Times) {
 	t.emit(e)
 	e.Kind, e.Attempts = EventRelease, nil
 	t.emit(e)
+}
+
+// again lets the daemon that is in the view announce itself anew, after a new scan.
+func (n *Node) again(index uint64) {
+	n.Phase, n.Roster, n.Why, n.Pending, n.Foreign, n.Arrived = PhaseJoining, "", "", nil, nil, index
 }
 
 // end remembers that a boot of this node is over.

@@ -47,7 +47,7 @@ func (t *turn) coldStart() {
 	t.s.Generation++
 	for i := range t.s.Nodes {
 		n := &t.s.Nodes[i]
-		n.Instance, n.Pending, n.Suspect = "", nil, ""
+		n.Instance, n.Pending, n.Suspect, n.Lapsed = "", nil, "", fence.Incarnation{}
 		n.Phase, n.Unknown = PhaseAbsent, n.Victim == nil
 	}
 	t.emit(Event{Kind: EventCold, Text: itoa(t.s.Generation)})
@@ -105,15 +105,17 @@ func (t *turn) arrivals(old []Origin) {
 			n.Suspect, n.Instance = "", m.Instance
 			continue
 		}
-		if n.Suspect != "" && t.s.View.Quorate { // another daemon or another life: its memory does not continue what was agreed
+		if n.Suspect != "" { // another daemon or another life: its memory does not continue what was agreed
+			n.Suspect, n.Lapsed = "", n.Life
+		}
+		if !n.Lapsed.Zero() && t.s.View.Quorate {
 			t.condemn(n)
 		}
 		if n.Life != m.Incarnation {
 			n.Life, n.LifeIndex, n.Stateful = m.Incarnation, t.index, false
 		}
-		n.Instance, n.Pending = m.Instance, nil
-		n.Roster, n.Feature, n.Why = "", 0, ""
-		n.Phase = PhaseJoining
+		n.Instance, n.Feature = m.Instance, 0
+		n.again(t.index)
 		if n.PowerOn != nil && !t.s.IsOver(m.Incarnation) {
 			t.discharge(n)
 		}
@@ -125,8 +127,16 @@ func (t *turn) arrivals(old []Origin) {
 
 // condemn makes a suspect a victim, once a quorate view has shown that it did not continue (R30).
 func (t *turn) condemn(n *Node) {
-	n.Suspect, n.Phase = "", PhaseAbsent
-	t.makeVictim(n, n.Life, fence.CauseFailed)
+	life := n.Life
+	if n.Lapsed.Zero() {
+		n.Phase = PhaseAbsent
+	} else {
+		life = n.Lapsed
+	}
+	n.Suspect, n.Lapsed = "", fence.Incarnation{}
+	if n.Victim == nil {
+		t.makeVictim(n, life, fence.CauseFailed)
+	}
 }
 
 // suspects turns those that departed without quorum into victims once a quorate view shows that they are still away (R30).
@@ -135,33 +145,50 @@ func (t *turn) suspects() {
 		return
 	}
 	for i := range t.s.Nodes {
-		if n := &t.s.Nodes[i]; n.Suspect != "" && n.Instance == "" {
+		if n := &t.s.Nodes[i]; (n.Suspect != "" && n.Instance == "") || !n.Lapsed.Zero() {
 			t.condemn(n)
 		}
 	}
 }
 
-// orphans ends claims whose actor is not in the view any more; what they sent may still be in flight (R9).
+// orphans ends claims whose actor is no clean member of the view any more, and those of a cluster that was disarmed meanwhile; what they
+// sent may still be in flight (R9).
 func (t *turn) orphans() {
 	for i := range t.s.Nodes {
 		n := &t.s.Nodes[i]
-		if v := n.Victim; v != nil && v.Claim != nil && !t.actorPresent(v.Claim) {
-			t.emit(Event{Kind: EventHandover, Node: n.ID, Life: v.Incarnation, Claim: v.Claim.Number, Actor: v.Claim.Actor.Node, Text: "actor left the view"})
+		if v := n.Victim; v != nil && v.Claim != nil {
+			kind, why := t.lost(v.Claim, v.Force)
+			if why == "" {
+				continue
+			}
+			t.emit(Event{Kind: kind, Node: n.ID, Life: v.Incarnation, Claim: v.Claim.Number, Actor: v.Claim.Actor.Node, Text: why})
 			n.Unquiet = append(n.Unquiet, *v.Claim)
 			v.Claim = nil
 		}
-		if p := n.PowerOn; p != nil && p.Claim != nil && !t.actorPresent(p.Claim) {
-			t.emit(Event{Kind: EventHandover, Node: n.ID, Life: p.For, Claim: p.Claim.Number, Actor: p.Claim.Actor.Node, On: true, Text: "actor left the view"})
+		if p := n.PowerOn; p != nil && p.Claim != nil {
+			kind, why := t.lost(p.Claim, p.Force)
+			if why == "" {
+				continue
+			}
+			t.emit(Event{Kind: kind, Node: n.ID, Life: p.For, Claim: p.Claim.Number, Actor: p.Claim.Actor.Node, On: true, Text: why})
 			n.Unquiet = append(n.Unquiet, *p.Claim)
 			p.Claim = nil
 		}
 	}
 }
 
-func (t *turn) actorPresent(c *Claim) bool {
+// lost says why a claim is not in force any more, "" if it is.
+func (t *turn) lost(c *Claim, force bool) (EventKind, string) {
 	m, ok := t.s.InView(c.Actor.Node)
-	n := t.s.Node(c.Actor.Node)
-	return ok && m == c.Actor && n != nil && n.Victim == nil
+	switch {
+	case !ok || m != c.Actor:
+		return EventHandover, "actor left the view"
+	case !t.s.Clean(c.Actor.Node):
+		return EventHandover, "actor is no clean member any more"
+	case !t.s.Armed && !force:
+		return EventCanceled, "disarmed"
+	}
+	return "", ""
 }
 
 // makeVictim names a life a victim at this index. A disarmed cluster only says what it would have done; the node is unknown from then on.
@@ -175,9 +202,16 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 	if r, ok := t.s.Roster.Node(n.ID); ok && r.Action != "" {
 		action = r.Action
 	}
-	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: n.Machine, Cause: cause, Index: t.index, Action: action}}
-	n.Unknown, n.Suspect = false, ""
-	if p := n.PowerOn; p != nil { // off comes first (V5); what the new operation is to leave behind decides about on
+	machine := n.Machine
+	if life == n.Life && n.Foreign != nil {
+		machine = *n.Foreign // it runs elsewhere: only evidence about that machine ends it (R2)
+	}
+	if life == n.Life {
+		n.Pending = nil
+	}
+	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: machine, Cause: cause, Index: t.index, Action: action}}
+	n.Unknown = n.Unknown && life == n.Life && n.Foreign != nil // a life elsewhere answers nothing about this node's own machine
+	if p := n.PowerOn; p != nil {                               // off comes first (V5); what the new operation is to leave behind decides about on
 		n.PowerOn = nil
 		if p.Claim != nil {
 			n.Unquiet = append(n.Unquiet, *p.Claim)

@@ -12,58 +12,95 @@ import (
 // claims proposes claims on victims and power-on obligations whose turn it is for this node (R8): rank order times the stagger, after the
 // delays that apply, and under the brake (R21).
 func (m *Member) claims() {
+	free := m.slots()
 	for i := range m.dom.Nodes {
 		n := &m.dom.Nodes[i]
 		if n.ID == m.cfg.Self.Node {
 			continue
 		}
 		if n.Victim != nil {
-			m.claimVictim(n)
+			if m.claimVictim(n, free > 0) {
+				free--
+			}
 		} else if n.PowerOn != nil {
 			m.claimPowerOn(n)
 		}
 	}
 }
 
-func (m *Member) claimVictim(n *domain.Node) {
+// slots is how many automatic operations may begin (R21, max_concurrent); asking for more would only be refused, again and again.
+func (m *Member) slots() int {
+	free := m.dom.Roster.Policy.MaxConcurrent
+	for i := range m.dom.Nodes {
+		if v := m.dom.Nodes[i].Victim; v != nil && v.Claim != nil {
+			free--
+		}
+	}
+	return free
+}
+
+// claimVictim reports whether it asks for a claim.
+func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 	v := n.Victim
 	began := m.since.begin(victimMark(v.Incarnation), m.now)
 	mark := fmt.Sprintf("free/%d/%d/%d", n.ID, n.NextClaim, v.Round)
-	if v.Claim != nil || n.Pending != nil || domain.OnInFlight(n) || (!m.dom.Armed && !v.Force) {
+	if v.Claim != nil || n.Reborn() || domain.OnInFlight(n) || (!m.dom.Armed && !v.Force) {
 		m.since.drop(mark)
-		return
+		return false
 	}
-	ready := m.since.begin(mark, m.now) + m.myTurn(v.Tried) + pause(v.Round)
+	ready := m.since.begin(mark, m.now) + m.myTurn(v.Tried) + m.patience(v.Tried) + pause(v.Round)
 	if v.Cause == fence.CauseFailed {
 		ready = max(ready, began+m.dom.Roster.Timing.PostFailDelayMS)
 	}
-	if m.now < ready {
-		return
+	if m.now < ready || !(slot || v.Cause == fence.CauseOperator) {
+		return false
 	}
 	answers := m.answers(v)
-	if answers && v.Cause != fence.CauseOperator && len(m.answering) >= m.brakeLimit() {
+	if answers && v.Cause != fence.CauseOperator && !m.braked(v.Incarnation) && len(m.answering) >= m.brakeLimit() {
 		m.held = append(m.held, n.ID)
-		return
+		return false
 	}
 	s := m.spec(n, &domain.Claim{Number: n.NextClaim})
 	m.propose(fmt.Sprintf("claim/%d/%d", n.ID, n.NextClaim), domain.Entry{Claim: &domain.ClaimEntry{
-		Node: n.ID, Boot: v.Boot, Number: n.NextClaim, DurationMS: operation.Duration(s), Answers: answers,
+		Node: n.ID, Boot: v.Boot, Number: n.NextClaim, DurationMS: operation.Duration(s), Answers: answers, Again: m.patience(v.Tried) > 0,
 	}})
+	return true
+}
+
+// patienceMS is how long a member that tried waits for the others of its round; one whose loop hangs must not block them for ever (R8).
+const patienceMS = 15_000
+
+// patience is 0 for who has not tried, and for all when everybody has.
+func (m *Member) patience(tried []fence.NodeID) int64 {
+	if !slices.Contains(tried, m.cfg.Self.Node) {
+		return 0
+	}
+	for _, id := range m.dom.Eligibles() {
+		if !slices.Contains(tried, id) {
+			return patienceMS
+		}
+	}
+	return 0
+}
+
+// braked reports whether this victim is already counted by the brake: it counts victims, not attempts (R21).
+func (m *Member) braked(life fence.Incarnation) bool {
+	return slices.ContainsFunc(m.answering, func(a answered) bool { return a.life == life })
 }
 
 func (m *Member) claimPowerOn(n *domain.Node) {
 	p := n.PowerOn
 	mark := fmt.Sprintf("on/%d/%d/%d", n.ID, n.NextClaim, p.Round)
-	if p.Claim != nil || len(n.Unquiet) > 0 {
+	if p.Claim != nil || len(n.Unquiet) > 0 || (!m.dom.Armed && !p.Force) {
 		m.since.drop(mark)
 		return
 	}
-	if m.now < m.since.begin(mark, m.now)+m.myTurn(p.Tried)+pause(p.Round) {
+	if m.now < m.since.begin(mark, m.now)+m.myTurn(p.Tried)+m.patience(p.Tried)+pause(p.Round) {
 		return
 	}
 	s := m.spec(n, &domain.Claim{Number: n.NextClaim, On: true})
 	m.propose(fmt.Sprintf("claim/%d/%d", n.ID, n.NextClaim), domain.Entry{Claim: &domain.ClaimEntry{
-		Node: n.ID, Boot: p.For.Boot, Number: n.NextClaim, On: true, DurationMS: operation.Duration(s),
+		Node: n.ID, Boot: p.For.Boot, Number: n.NextClaim, On: true, DurationMS: operation.Duration(s), Again: m.patience(p.Tried) > 0,
 	}})
 }
 
@@ -102,7 +139,7 @@ func (m *Member) brakeLimit() int {
 
 // overdue proposes lives that had post_join_delay to announce themselves clean, by this node's own clock (R10, S2.8).
 func (m *Member) overdue() {
-	var lives []fence.Incarnation
+	var lives []fence.Incarnation // at most maxOverdue, so that the entry always fits; the rest follows
 	for i := range m.dom.Nodes {
 		n := &m.dom.Nodes[i]
 		life := m.dom.OverdueLife(n)
@@ -110,7 +147,7 @@ func (m *Member) overdue() {
 			m.dropOverdue(n.ID)
 			continue
 		}
-		if m.now-m.overdueSince(n.ID, life) >= m.dom.Roster.Timing.PostJoinDelayMS+m.myTurn(nil) {
+		if m.now-m.overdueSince(n.ID, life) >= m.dom.Roster.Timing.PostJoinDelayMS+m.myTurn(nil) && len(lives) < maxOverdue {
 			lives = append(lives, life)
 		}
 	}
@@ -118,6 +155,13 @@ func (m *Member) overdue() {
 		m.propose(fmt.Sprintf("overdue/%v", lives), domain.Entry{Overdue: &domain.Overdue{Lives: lives}})
 	}
 }
+
+// maxOverdue bounds one entry.
+const maxOverdue = 256
+
+// late is how long after it was asked for a claim may still be acted upon (R9): the others count its duration from their own apply, which may
+// come before ours if this node was stopped or lagged.
+func (m *Member) late() int64 { return m.dom.Roster.Timing.FailureTimeoutMS }
 
 // quiesce says when nothing of an earlier claim can take effect any more: the actor as soon as its calls returned, anybody after the
 // claim's duration and the longest effect time by its own timer since it applied the claim (R9). It also ends claims that ran out (R8).
@@ -128,7 +172,7 @@ func (m *Member) quiesce() {
 			m.quiesceOne(n, c)
 		}
 		for _, c := range active(n) {
-			if m.now-m.since.begin(claimMark(n.ID, c.Number), m.now) > c.DurationMS+m.myTurn(nil) && m.dom.Clean(m.cfg.Self.Node) {
+			if m.now-m.since.begin(claimMark(n.ID, c.Number), m.now) > c.DurationMS+m.late()+m.myTurn(nil) && m.dom.Clean(m.cfg.Self.Node) {
 				m.propose(fmt.Sprintf("expire/%d/%d", n.ID, c.Number), domain.Entry{ClaimEnd: &domain.ClaimEnd{
 					Node: n.ID, Number: c.Number, Expired: true, Text: "its duration is over",
 				}})
@@ -145,7 +189,7 @@ func (m *Member) quiesceOne(n *domain.Node, c domain.Claim) {
 			return
 		}
 	}
-	if m.now-m.since.begin(claimMark(n.ID, c.Number), m.now) > c.DurationMS+c.EffectMS+m.myTurn(nil) {
+	if m.now-m.since.begin(claimMark(n.ID, c.Number), m.now) > c.DurationMS+c.EffectMS+2*m.late()+m.myTurn(nil) {
 		m.propose(key, domain.Entry{Returned: &domain.Returned{Node: n.ID, Number: c.Number, Elapsed: true}})
 	}
 }

@@ -10,16 +10,44 @@ import (
 
 // What this node remembers locally. All of it is bounded by nodes, open claims and open proposals, never by history.
 
+// scan is the newest residual scan: for which arrival, since when asked for, since when known.
 type scan struct {
-	asked  int64
-	stint  uint64
-	have   bool
-	result ResidualScanned
+	outstanding bool
+	askedAt     int64
+	stint       uint64
+	have        bool
+	at          int64
+	result      ResidualScanned
 }
 
+// scanFreshMS is how old a scan may be when this node says that it is clean (S2.16); scanLostMS when one that never answers is asked anew.
+const (
+	scanFreshMS = 10_000
+	scanLostMS  = 60_000
+)
+
+// session is the durable record: one write at a time, so that an answer is never taken for another record's.
 type session struct {
-	want           Session
-	asked, written bool
+	durable     Session
+	outstanding *Session
+	askedAt     int64
+	retryAt     int64 // a write that failed is not repeated before
+	// found is what the first scan of this daemon found: what its predecessor left, before this daemon wrote anything.
+	found *Session
+	// member: this daemon was an admitted member, so its own record counts from then on.
+	member bool
+}
+
+// sessionRetryMS lies between two tries to write the session record; sessionLostMS ends the wait for an answer that never comes.
+const (
+	sessionRetryMS = 1000
+	sessionLostMS  = 60_000
+)
+
+// answered is a victim that still answered when it was claimed (R21).
+type answered struct {
+	life fence.Incarnation
+	at   int64
 }
 
 // heard is when a daemon was last heard.
@@ -99,36 +127,46 @@ func (m *Member) forget() {
 	}
 	m.heard = kept
 	window := m.dom.Roster.Policy.BrakeWindowMS
-	for len(m.answering) > 0 && m.now-m.answering[0] > window {
+	for len(m.answering) > 0 && m.now-m.answering[0].at > window {
 		m.answering = m.answering[1:]
 	}
 	m.since.prune(m.now)
 }
 
-// marks remember when something began, by this node's own clock, under a name. A mark that nobody touched for a day is dropped.
-type marks struct{ m map[string]int64 }
+// marks remember when something began, by this node's own clock, under a name. One that nobody asked about for markKeepMS is dropped, so
+// there are never more than what is open and what was open lately.
+type marks struct {
+	m      map[string]mark
+	pruned int64
+}
 
-const markKeepMS = 48 * 60 * 60 * 1000
+type mark struct{ at, used int64 }
+
+const (
+	markKeepMS  = 10 * 60 * 1000
+	markPruneMS = 10_000
+)
 
 func (s *marks) set(name string, at int64) {
 	if s.m == nil {
-		s.m = map[string]int64{}
+		s.m = map[string]mark{}
 	}
-	s.m[name] = at
+	s.m[name] = mark{at: at, used: at}
 }
 
 // get returns when name began, or or.
 func (s *marks) get(name string, or int64) int64 {
-	if at, ok := s.m[name]; ok {
-		return at
+	if k, ok := s.m[name]; ok {
+		return k.at
 	}
 	return or
 }
 
 // begin returns when name began, which is now if it is new.
 func (s *marks) begin(name string, now int64) int64 {
-	if at, ok := s.m[name]; ok {
-		return at
+	if k, ok := s.m[name]; ok {
+		s.m[name] = mark{at: k.at, used: now}
+		return k.at
 	}
 	s.set(name, now)
 	return now
@@ -136,10 +174,21 @@ func (s *marks) begin(name string, now int64) int64 {
 
 func (s *marks) drop(name string) { delete(s.m, name) }
 
+// restart lets everything begin now: this node does not know what passed (R20).
+func (s *marks) restart(now int64) {
+	for name := range s.m {
+		s.m[name] = mark{at: now, used: now}
+	}
+}
+
 // prune keeps the memory bounded; deleting in map order decides nothing.
 func (s *marks) prune(now int64) {
-	for name, at := range s.m {
-		if now-at > markKeepMS {
+	if now-s.pruned < markPruneMS {
+		return
+	}
+	s.pruned = now
+	for name, k := range s.m {
+		if now-k.used > markKeepMS {
 			delete(s.m, name)
 		}
 	}
@@ -147,6 +196,11 @@ func (s *marks) prune(now int64) {
 
 func claimMark(node fence.NodeID, claim uint64) string {
 	return fmt.Sprintf("claim/%d/%d", node, claim)
+}
+
+// askedMark is when this node asked for a claim: its walk must be over before the others' timers are (R9).
+func askedMark(node fence.NodeID, claim uint64) string {
+	return fmt.Sprintf("asked/%d/%d", node, claim)
 }
 
 func victimMark(life fence.Incarnation) string {
@@ -202,7 +256,7 @@ const maxReleases = 1024
 // release lets go of what this node may tell its clients: only while it holds a lease renewed by a ping sent after it applied that verdict,
 // in a view that contains it, in an armed cluster (R13).
 func (m *Member) release() {
-	if !m.Quorate() || !m.dom.Armed {
+	if !m.Quorate() || !m.dom.Armed || !m.dom.Clean(m.cfg.Self.Node) {
 		return
 	}
 	lease := m.leaseSent > 0 && m.now < m.leaseSent+m.dom.Roster.Timing.LeaseMS

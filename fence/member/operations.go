@@ -59,10 +59,36 @@ func (m *Member) operations() {
 	m.running = kept
 }
 
+// begin starts a claimed walk, if this node asked for the claim just now and is in contact with a quorate view (V3). A node that was stopped
+// or lagged learns of its claim when the others may have ended it, seen it quiet and admitted the next life: it touches nothing (R9).
 func (m *Member) begin(n *domain.Node, c domain.Claim) {
 	s := m.spec(n, &c)
-	m.running = append(m.running, &run{node: n.ID, claim: c.Number, on: c.On, life: s.Victim.Incarnation})
+	r := &run{node: n.ID, claim: c.Number, on: c.On, life: s.Victim.Incarnation}
+	m.running = append(m.running, r)
+	asked := m.since.get(askedMark(n.ID, c.Number), -1)
+	if asked < 0 || m.now-asked > m.late() || m.now < m.gapUntil || !m.Quorate() {
+		r.done, r.quiet = true, true
+		r.result.Ended, r.result.FailedText = operation.EndedCancelled, "the claim was committed too late, or without contact to a quorate view: nothing was begun (R9)"
+		return
+	}
 	m.do(StartOperation{Spec: s})
+}
+
+// abandon cancels every walk that runs.
+func (m *Member) abandon(why string) {
+	for _, r := range m.running {
+		if !r.done && !r.cancelled {
+			r.cancelled = true
+			m.do(CancelOperation{Life: r.life, Claim: r.claim, Why: why})
+		}
+	}
+}
+
+// refuted takes the domain's word that an evidence proves nothing, as after a change of the roster: the walk has failed.
+func (m *Member) refuted(node fence.NodeID, claim uint64, err error) {
+	if r := m.run(node, claim); r != nil {
+		r.result.Proven, r.result.FailedText = false, bound(err.Error())
+	}
 }
 
 func (m *Member) inForce(n *domain.Node, r *run) bool {
@@ -92,7 +118,7 @@ func waited(n *domain.Node, r *run) bool {
 
 // finished takes the end of an operation from the engine.
 func (m *Member) finished(in ReadResult) {
-	if r := m.run(in.Node, in.Claim); r != nil {
+	if r := m.run(in.Node, in.Claim); r != nil && !r.done {
 		r.done, r.quiet, r.result = true, r.quiet || in.Quiet, in.Result
 	}
 }
@@ -110,7 +136,7 @@ func (m *Member) conclude(n *domain.Node, r *run) {
 	if r.result.Proven {
 		if m.lastHeardNode(r.node) < silentFrom(r.result) {
 			m.propose(fmt.Sprintf("verdict/%d/%d", r.node, r.claim), domain.Entry{Verdict: &domain.Proof{
-				Node: r.node, Boot: r.life.Boot, Evidence: r.result.Evidence, Attempts: attempts(r.result),
+				Node: r.node, Boot: r.life.Boot, Evidence: r.result.Evidence, Quiet: quiet, Attempts: attempts(r.result),
 				Times: domain.Times{OffMS: r.result.OffMS - r.result.StartedMS, VerifyMS: r.result.FinishedMS - r.result.OffMS},
 			}})
 			return

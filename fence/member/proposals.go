@@ -25,10 +25,16 @@ const (
 
 // propose asks for an entry unless the same thing is on its way or was asked just now.
 func (m *Member) propose(key string, e domain.Entry) {
+	if m.now < m.gapUntil {
+		return // R20; what is wished for is compared again at the next input
+	}
 	for _, p := range m.proposals {
 		if p.key == key {
 			return
 		}
+	}
+	if c := e.Claim; c != nil {
+		m.since.set(askedMark(c.Node, c.Number), m.now)
 	}
 	m.send(proposal{key: key}, e)
 }
@@ -52,6 +58,8 @@ func (m *Member) requested(r Requested) {
 		}
 	}
 	switch {
+	case m.fell:
+		m.do(Answer{Reply: r.Reply, Err: fmt.Errorf("%w: this node ends its own life", fence.ErrRefused)})
 	case open >= maxRequests:
 		m.do(Answer{Reply: r.Reply, Err: fmt.Errorf("%w: %d requests are open", fence.ErrRefused, open)})
 	case r.Entry.Roster == nil && !m.Quorate():

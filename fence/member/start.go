@@ -1,6 +1,11 @@
 package member
 
-import "github.com/fenced-project/fenced/fence/domain"
+import (
+	"fmt"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+)
 
 // Outcome is what the start table says of this node's life.
 type Outcome string
@@ -59,66 +64,126 @@ func (m *Member) lifeWord() LifeWord {
 	return LifeNone
 }
 
-// start brings this node from "in the view" to "announced": scan, table, durable session, announcement (S2.16: the scan is the last thing before it).
+// start brings this node from "in the view" to "announced": scan, table, durable session, announcement (S2.16: the scan is the last thing
+// before it, and belongs to this arrival in the view).
 func (m *Member) start() {
 	n := m.dom.Node(m.cfg.Self.Node)
 	in, ok := m.dom.InView(m.cfg.Self.Node)
-	if n == nil || !ok || in != m.cfg.Self || n.Phase != domain.PhaseJoining || n.Pending != nil || n.Roster != "" || n.Why != "" {
+	if n == nil || !ok || in != m.cfg.Self {
 		return
 	}
-	if m.scan.asked == 0 || m.scan.stint != m.stint() {
-		m.scan = scan{asked: m.now, stint: m.stint()}
-		m.do(Scan{})
+	if n.Phase == domain.PhaseMember && n.Victim == nil {
+		m.tellRoster(n)
 		return
 	}
-	if !m.scan.have {
+	if n.Phase != domain.PhaseJoining || n.Pending != nil || n.Roster != "" || n.Why != "" || !m.freshScan(n.Arrived) {
 		return
 	}
 	r := m.scan.result
-	outcome, why := StartTable(r.Session, r.State || r.Unsure, m.lifeWord())
+	session := r.Session
+	if m.session.found != nil {
+		session.State = m.session.found.State
+		session.EverArmed = session.EverArmed || m.session.found.EverArmed
+	}
+	if m.session.member {
+		session = m.session.durable
+	}
+	outcome, why := StartTable(session, r.State || r.Unsure, m.lifeWord())
 	if why != "" && r.Why != "" {
 		why += ": " + r.Why
 	}
 	if outcome == OutcomeClean && !m.openSession(m.dom.Armed) {
 		return
 	}
-	a := domain.Announce{
-		Clean: outcome == OutcomeClean, Unguarded: outcome == OutcomeUnguarded, Why: bound(why), Machine: m.cfg.Machine,
-		Roster: m.cfg.RosterHash, Feature: domain.FeatureLevel, Version: m.cfg.Version,
-	}
-	m.propose("announce", domain.Entry{Announce: &a})
+	a := m.announcement(n)
+	a.Clean, a.Unguarded, a.Why = outcome == OutcomeClean, outcome == OutcomeUnguarded, bound(why)
+	m.propose(fmt.Sprintf("announce/%d", n.Arrived), domain.Entry{Announce: &a})
 }
 
-// stint names one appearance of this daemon in the view: an announcement belongs to one.
-func (m *Member) stint() uint64 {
-	if n := m.dom.Node(m.cfg.Self.Node); n != nil {
-		return n.LifeIndex<<1 | 1
+func (m *Member) announcement(n *domain.Node) domain.Announce {
+	return domain.Announce{Machine: m.cfg.Machine, Since: n.Arrived, Roster: m.cfg.RosterHash, Feature: domain.FeatureLevel, Version: m.cfg.Version}
+}
+
+// tellRoster announces this member's file again when it was read again and differs: only with an equal hash is it eligible (R5, S5.8). It
+// says nothing new about its state, and the domain takes nothing new from it.
+func (m *Member) tellRoster(n *domain.Node) {
+	if n.Roster == m.cfg.RosterHash {
+		return
 	}
-	return 1
+	a := m.announcement(n)
+	a.Clean = true
+	m.propose("roster/"+m.cfg.RosterHash, domain.Entry{Announce: &a})
+}
+
+// freshScan reports whether there is a scan of this arrival that is not old; else it asks for one.
+func (m *Member) freshScan(stint uint64) bool {
+	s := &m.scan
+	if s.have && s.stint == stint && m.now-s.at <= scanFreshMS {
+		return true
+	}
+	if s.outstanding && m.now-s.askedAt < scanLostMS {
+		return false
+	}
+	*s = scan{outstanding: true, askedAt: m.now, stint: stint}
+	m.do(Scan{})
+	return false
+}
+
+func (m *Member) scanned(in ResidualScanned) {
+	m.scan.outstanding, m.scan.have, m.scan.at, m.scan.result = false, true, m.now, in
+	if m.session.found == nil {
+		found := in.Session
+		m.session.found = &found
+	}
 }
 
 // openSession demands the durable record before anything depends on it (R26); it reports whether it is there.
 func (m *Member) openSession(stateful bool) bool {
-	want := Session{State: SessionStateless, Boot: m.cfg.Self.Boot, Instance: m.cfg.Self.Instance, EverArmed: stateful || m.dom.EverArmed || m.scan.result.Session.EverArmed}
+	state := SessionStateless
 	if stateful {
-		want.State = SessionStateful
+		state = SessionStateful
 	}
-	switch {
-	case m.session.written && m.session.want == want:
+	return m.writeSession(state)
+}
+
+// writeSession writes the record of this state unless it is durable already: one write at a time, with a pause after one that failed.
+func (m *Member) writeSession(state SessionState) bool {
+	s := &m.session
+	want := Session{State: state, Boot: m.cfg.Self.Boot, Instance: m.cfg.Self.Instance}
+	want.EverArmed = state == SessionStateful || m.dom.EverArmed || m.scan.result.Session.EverArmed || s.durable.EverArmed
+	if s.durable == want && s.outstanding == nil {
 		return true
-	case m.session.asked && m.session.want == want:
+	}
+	if m.now < s.retryAt || (s.outstanding != nil && m.now-s.askedAt < sessionLostMS) {
 		return false
 	}
-	m.session = session{want: want, asked: true}
+	s.outstanding, s.askedAt = &want, m.now
 	m.do(WriteSession{Session: want})
 	return false
 }
 
-// keepSession keeps the record true while this node is a member: stateful in the log means stateful on disk.
+func (m *Member) sessionWritten(in SessionWritten) {
+	s := &m.session
+	if in.Err != "" || s.outstanding == nil {
+		s.outstanding, s.retryAt = nil, m.now+sessionRetryMS
+		return
+	}
+	s.durable, s.outstanding = *s.outstanding, nil
+}
+
+// keepSession keeps the record true: stateful in the log means stateful on disk, and a clean leave closes it (start table).
 func (m *Member) keepSession() {
 	n := m.dom.Node(m.cfg.Self.Node)
-	if n != nil && n.Phase == domain.PhaseMember && n.Instance == m.cfg.Self.Instance && n.Life == m.cfg.Self.Incarnation {
+	if n == nil || n.Life != m.cfg.Self.Incarnation {
+		return
+	}
+	in, ok := m.dom.InView(m.cfg.Self.Node)
+	switch mine := ok && in == m.cfg.Self; {
+	case mine && n.Phase == domain.PhaseMember:
+		m.session.member = true
 		m.openSession(n.Stateful)
+	case n.Phase == domain.PhaseLeft && m.session.member:
+		m.writeSession(SessionClosed)
 	}
 }
 
@@ -126,16 +191,28 @@ func (m *Member) keepSession() {
 // cluster that is not armed.
 func (m *Member) doomed() {
 	n := m.dom.Node(m.cfg.Self.Node)
-	if n == nil || !m.dom.Armed || m.dom.Roster.Policy.OnResidual != "self-fence" || m.fell {
+	if n == nil || !m.dom.Armed || m.dom.Roster.Policy.OnResidual != fence.ResidualSelfFence || m.fell {
+		m.doomSince = 0
 		return
 	}
 	in, ok := m.dom.InView(m.cfg.Self.Node)
 	mine := n.Life == m.cfg.Self.Incarnation
 	switch {
 	case m.lifeWord() == LifeVictim:
-		m.fall("this life is a victim or has a verdict")
+		m.fallSoon(ok && in == m.cfg.Self)
 	case mine && ok && in == m.cfg.Self && n.Phase == domain.PhaseDirty && n.Victim == nil && m.scan.have && m.scan.result.Resettable:
 		m.fall(n.Why)
+	}
+}
+
+// fallSoon ends a life that is over or a victim: at once where this daemon is in the view, else after the failure timeout, because a daemon
+// that has just started reads old entries first, and the cluster may have been disarmed in a later one.
+func (m *Member) fallSoon(present bool) {
+	if m.doomSince == 0 {
+		m.doomSince = max(m.now, 1)
+	}
+	if present || m.now-m.doomSince >= m.dom.Roster.Timing.FailureTimeoutMS {
+		m.fall("this life is a victim or has a verdict")
 	}
 }
 

@@ -1,7 +1,9 @@
 package member
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
@@ -33,10 +35,12 @@ type Member struct {
 	since     marks
 	graces    []grace
 	releases  []release
-	answering []int64 // local times of claims on victims that still answered (R21)
+	answering []answered // victims that still answered when they were claimed (R21)
 	clients   []ClientRegistered
 	leaseSent int64 // send time of the newest acknowledged ping
 	fell      bool
+	doomSince int64          // since when this life is known to be over or a victim, 0 for not
+	gapUntil  int64          // nothing is proposed before, because this node was stopped (R20)
 	held      []fence.NodeID // victims that the brake holds, for status
 }
 
@@ -57,8 +61,10 @@ func (m *Member) Quorate() bool {
 
 // Step takes one input at time now (milliseconds of this node's CLOCK_BOOTTIME, never going back) and returns what is to be done.
 func (m *Member) Step(now int64, in Input) []Effect {
+	before := m.now
 	m.now = max(m.now, now)
 	m.out = nil
+	m.gap(before)
 	m.take(in)
 	m.think()
 	return m.out
@@ -75,8 +81,7 @@ func (m *Member) take(in Input) {
 	case EntryCommitted:
 		m.committed(in)
 	case SnapshotInstalled:
-		m.dom = in.State
-		m.denyAll()
+		m.snapshot(in.State)
 	case ProposalDone:
 		m.proposalDone(in)
 	case QuorumLost:
@@ -94,10 +99,9 @@ func (m *Member) take(in Input) {
 			r.quiet = true
 		}
 	case ResidualScanned:
-		m.scan.result, m.scan.have = in, true
+		m.scanned(in)
 	case SessionWritten:
-		m.session.written = in.Err == ""
-		m.session.asked = m.session.written
+		m.sessionWritten(in)
 	case ClientRegistered:
 		m.clients = append(m.clients, in)
 	case ClientGone:
@@ -114,12 +118,17 @@ func (m *Member) think() {
 	m.expireProposals()
 	m.forget()
 	m.doomed()
+	m.held = nil
+	if m.fell { // a life that must end does nothing any more, even where ending it was in vain (R22, R24)
+		m.abandon("this node ends its own life")
+		return
+	}
 	m.start()
 	m.keepSession()
 	m.operations()
 	m.release()
-	m.held = nil
 	if !m.Quorate() {
+		m.graces = nil // whoever is waited for could not announce itself: the delay begins anew with quorum (pitfall 11)
 		return
 	}
 	m.quiesce()
@@ -146,6 +155,9 @@ func (m *Member) committed(in EntryCommitted) {
 		m.do(Notice{Kind: domain.EventRefused, Node: in.By.Node, Text: fmt.Sprintf("entry %d: %v", in.Index, err)})
 	}
 	if in.By == m.cfg.Self {
+		if e.Verdict != nil && errors.Is(err, fence.ErrNotAdmissible) {
+			m.refuted(e.Verdict.Node, e.Verdict.Evidence.Claim, err)
+		}
 		m.answer(in.Number, in.Index, events, err)
 	}
 }
@@ -161,8 +173,8 @@ func (m *Member) applied(index uint64, events []domain.Event) {
 			m.do(Deny{Life: e.Life})
 		case domain.EventClaim:
 			m.since.set(claimMark(e.Node, e.Claim), m.now)
-			if n := m.dom.Node(e.Node); n != nil && n.Victim != nil && n.Victim.Claim != nil && n.Victim.Claim.Answers {
-				m.answering = append(m.answering, m.now)
+			if n := m.dom.Node(e.Node); n != nil && n.Victim != nil && n.Victim.Claim != nil && n.Victim.Claim.Answers && !m.braked(e.Life) {
+				m.answering = append(m.answering, answered{e.Life, m.now})
 			}
 		case domain.EventRelease:
 			if !m.present() {
@@ -179,11 +191,59 @@ func (m *Member) present() bool {
 	return ok && in == m.cfg.Self
 }
 
-// denyAll makes good for the victim entries that a snapshot skipped (R14).
-func (m *Member) denyAll() {
-	for _, n := range m.dom.Victims() {
-		m.do(Deny{Life: n.Victim.Incarnation})
+// snapshot replaces the domain and makes good for the entries that it skipped: nobody's pings are acknowledged who became a victim (R14), and
+// every verdict is released (pitfall 4).
+func (m *Member) snapshot(s *domain.State) {
+	old := m.dom
+	m.dom = s
+	for i := range s.Nodes {
+		n := &s.Nodes[i]
+		if n.Victim != nil {
+			m.do(Deny{Life: n.Victim.Incarnation})
+		}
+		for _, boot := range n.Ended {
+			m.do(Deny{Life: fence.Incarnation{Node: n.ID, Boot: boot}})
+		}
+		m.missed(old.Node(n.ID), n)
 	}
+}
+
+// missed queues the releases of verdicts that a snapshot skipped. Of all but the newest only the fact is known.
+func (m *Member) missed(old, n *domain.Node) {
+	if old == nil {
+		return // this node knew nothing, so none of its clients waits
+	}
+	for _, boot := range n.Ended {
+		if slices.Contains(old.Ended, boot) || (n.Last != nil && n.Last.Boot == boot) {
+			continue
+		}
+		life := fence.Incarnation{Node: n.ID, Boot: boot}
+		m.releases = append(m.releases, release{index: m.dom.Index, at: m.now, verdict: fence.Verdict{Incarnation: life, Kind: fence.VerdictReset, Index: m.dom.Index}})
+	}
+	if n.Last != nil && (old.Last == nil || old.Last.Index < n.Last.Index) {
+		m.releases = append(m.releases, release{index: n.Last.Index, at: m.now, verdict: *n.Last})
+	}
+}
+
+// gap notices that this node was stopped: nothing that it measured is true, and what came meanwhile still waits in queues. All timers begin
+// anew, running walks end, and nothing is proposed for one lease (R20, S1.9).
+func (m *Member) gap(before int64) {
+	t := m.dom.Roster.Timing
+	if before == 0 || t.FailureTimeoutMS <= 0 || m.now-before <= t.FailureTimeoutMS/2 {
+		return
+	}
+	m.gapUntil = m.now + t.LeaseMS
+	m.graces = nil
+	m.since.restart(m.now)
+	for i := range m.dom.Nodes {
+		for _, c := range active(&m.dom.Nodes[i]) {
+			m.since.drop(askedMark(m.dom.Nodes[i].ID, c.Number)) // too late to begin
+		}
+		m.since.drop(askedMark(m.dom.Nodes[i].ID, m.dom.Nodes[i].NextClaim))
+	}
+	m.scan.have = false
+	m.abandon("this node was stopped")
+	m.do(Notice{Kind: domain.EventRefused, Node: m.cfg.Self.Node, Text: fmt.Sprintf("this node stood still for %d ms: its timers begin anew, it proposes nothing for one lease (R20)", m.now-before)})
 }
 
 // spec is everything an operation under the present claim on n depends on.
@@ -193,9 +253,16 @@ func (m *Member) spec(n *domain.Node, c *domain.Claim) operation.Spec {
 	s := operation.Spec{Claim: c.Number, ReadIndex: m.dom.Index, Judge: j}
 	if c.On {
 		s.Action, s.StartLevel = fence.ActionOn, n.PowerOn.Level
+		if !hasDevice(j.Levels, s.StartLevel) {
+			s.StartLevel = -1 // the roster changed since: all that can switch it on
+		}
 		s.Victim = fence.Victim{Incarnation: n.PowerOn.For, Machine: n.Machine, Index: m.dom.Index, Action: fence.ActionOn}
 		return s
 	}
 	s.Victim, s.Action = n.Victim.Victim, n.Victim.Action
 	return s
+}
+
+func hasDevice(levels []fence.Level, i int) bool {
+	return i >= 0 && i < len(levels) && slices.ContainsFunc(levels[i].Steps, func(s fence.Step) bool { return s.Device != "" })
 }
