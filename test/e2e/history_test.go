@@ -13,18 +13,18 @@ import (
 // history asks every node what happened: one operation, one verdict, one proof, and the same line from all.
 func (f *fencing) history(ctx context.Context, want expectation) {
 	f.t.Helper()
-	var lines []string
+	var names, lines []string
 	for _, n := range f.c.Nodes() {
 		line, ok := f.lineOf(ctx, n)
 		if !ok {
 			continue
 		}
 		f.line(n.Name, line, want)
-		lines = append(lines, story(line))
+		names, lines = append(names, n.Name), append(lines, story(line))
 	}
 	for i, l := range lines {
 		if l != lines[0] {
-			f.t.Errorf("histories differ:\n%s\n%s", lines[0], lines[i])
+			f.t.Errorf("histories differ:\n%s: %s\n%s: %s", names[0], lines[0], names[i], lines[i])
 		}
 	}
 }

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -99,9 +98,10 @@ func start(t *testing.T, opt playground.Options) (*playground.Cluster, context.C
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(c.LogTails(40))
+			logs := filepath.Join("..", "..", "build", "e2e", t.Name())
+			t.Logf("whole logs in %s (%v)\n%s", logs, c.SaveLogs(logs), c.LogTails(40))
 		}
-		if err := errors.Join(c.Stop()); err != nil {
+		if err := c.Stop(); err != nil {
 			t.Error(err)
 		}
 		if left := playground.Leftovers(); len(left) > 0 {
