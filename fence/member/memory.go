@@ -111,10 +111,14 @@ func (m *Member) lastHeardNode(id fence.NodeID) int64 {
 	return last
 }
 
-// answers reports whether a victim was heard after it became one and lately: a possible false detection (R21).
+// answers reports whether a victim is heard: lately since it became one, or within two pings of now. Whoever is really silent has been so
+// for the failure timeout, which is longer; the rest is a possible false detection (R21), also for who claims without any delay.
 func (m *Member) answers(v *domain.Victim) bool {
-	at := m.lastHeard(v.Incarnation)
-	return at >= 0 && at > m.since.get(victimMark(v.Incarnation), m.now) && m.now-at <= m.dom.Roster.Timing.FailureTimeoutMS
+	at, t := m.lastHeard(v.Incarnation), m.dom.Roster.Timing
+	if at < 0 {
+		return false
+	}
+	return m.now-at <= 2*t.PingMS || (at > m.since.get(victimMark(v.Incarnation), m.now) && m.now-at <= t.FailureTimeoutMS)
 }
 
 // forget drops what no longer matters.
@@ -176,7 +180,7 @@ func (s *marks) drop(name string) { delete(s.m, name) }
 
 // restart lets everything begin now: this node does not know what passed (R20).
 func (s *marks) restart(now int64) {
-	for name := range s.m {
+	for name := range s.m { // order: every mark gets the same value
 		s.m[name] = mark{at: now, used: now}
 	}
 }
