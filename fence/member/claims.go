@@ -60,6 +60,9 @@ func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 		m.held = append(m.held, n.ID)
 		return false
 	}
+	if answers {
+		m.brake(v.Incarnation) // counted when it is asked for: another's request must not slip through beside it
+	}
 	s := m.spec(n, &domain.Claim{Number: n.NextClaim})
 	m.propose(fmt.Sprintf("claim/%d/%d", n.ID, n.NextClaim), domain.Entry{Claim: &domain.ClaimEntry{
 		Node: n.ID, Boot: v.Boot, Number: n.NextClaim, DurationMS: operation.Duration(s), Answers: answers, Again: m.patience(v.Tried) > 0,
@@ -81,6 +84,13 @@ func (m *Member) patience(tried []fence.NodeID) int64 {
 		}
 	}
 	return 0
+}
+
+// brake counts a victim that still answers, once (R21).
+func (m *Member) brake(life fence.Incarnation) {
+	if !m.braked(life) {
+		m.answering = append(m.answering, answered{life, m.now})
+	}
 }
 
 // braked reports whether this victim is already counted by the brake: it counts victims, not attempts (R21).

@@ -23,7 +23,14 @@ type cluster struct {
 	offs map[fence.NodeID]int
 	// swapped: the BMC of a node reports this machine
 	swapped map[fence.NodeID]string
-	view    []domain.Origin
+	virtual map[fence.NodeID]bool
+	noLease map[fence.NodeID]bool // its pings are not acknowledged
+	frozen  map[fence.NodeID]bool // its loop hangs
+	// onOff and onRelease watch for what must never happen; strict lets entries commit only while a majority is there.
+	onOff     func(fence.NodeID)
+	onRelease func(by, life fence.Incarnation)
+	strict    bool
+	view      []domain.Origin
 }
 
 type record struct {
@@ -140,7 +147,7 @@ func (c *cluster) start(id fence.NodeID) {
 	x.instance++
 	x.up, x.applied, x.queue, x.ops, x.cut = true, 0, nil, nil, false
 	r := testRoster(len(c.nodes))
-	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id)}, RosterHash: r.Hash(), Version: "test"})
+	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id), Virtual: c.virtual[id]}, RosterHash: r.Hash(), Version: "test"})
 }
 
 // kill ends a daemon; powerOff ends the machine with it.
@@ -153,14 +160,20 @@ func (c *cluster) powerOff(id fence.NodeID) {
 
 func (c *cluster) append(r record) { c.log = append(c.log, r) }
 
-// install puts the view of all daemons that run and are connected in the log.
-func (c *cluster) install() {
+// connected are all daemons that run and see each other.
+func (c *cluster) connected() []domain.Origin {
 	var members []domain.Origin
 	for _, x := range c.nodes {
 		if x.up && !x.cut {
 			members = append(members, x.self())
 		}
 	}
+	return members
+}
+
+// install puts the view of all daemons that run and are connected in the log.
+func (c *cluster) install() {
+	members := c.connected()
 	c.append(record{view: members, quorate: len(members) > len(c.nodes)/2})
 	c.view = members
 }
@@ -174,7 +187,7 @@ func (c *cluster) give(x *node, in Input) {
 func (c *cluster) perform(x *node, e Effect) {
 	switch e := e.(type) {
 	case Propose:
-		if !x.cut && len(c.view) > len(c.nodes)/2 {
+		if !x.cut && len(c.view) > len(c.nodes)/2 && (!c.strict || len(c.connected()) > len(c.nodes)/2) {
 			c.append(record{by: x.self(), number: e.Number, data: encode(c.t, e.Entry)})
 		}
 	case Answer:
@@ -206,6 +219,9 @@ func (c *cluster) perform(x *node, e Effect) {
 		c.t.Logf("%d node %d: %s %s", c.now, x.id, e.Kind, e.Text)
 	case Release:
 		x.released = append(x.released, e.Life)
+		if c.onRelease != nil {
+			c.onRelease(x.self().Incarnation, e.Life)
+		}
 	}
 }
 
@@ -217,9 +233,9 @@ func (c *cluster) operate(x *node, o *op, in operation.Input) {
 	for _, call := range o.o.Step(c.now, in) {
 		switch call := call.(type) {
 		case operation.Status:
-			o.calls = append(o.calls, pending{c.now + 10, c.answer(call.ID, call.Device, "", call.DeadlineMS)})
+			c.ask(o, c.answer(call.ID, call.Device, "", call.DeadlineMS))
 		case operation.Do:
-			o.calls = append(o.calls, pending{c.now + 10, c.answer(call.ID, call.Device, call.Action, call.DeadlineMS)})
+			c.ask(o, c.answer(call.ID, call.Device, call.Action, call.DeadlineMS))
 		case operation.WaitUntil:
 			o.calls = append(o.calls, pending{call.AtMS, operation.Timer{ID: call.ID}})
 		case operation.Finished:
@@ -227,6 +243,11 @@ func (c *cluster) operate(x *node, o *op, in operation.Input) {
 			x.queue = append(x.queue, ReadResult{Node: o.spec.Victim.Node, Claim: o.spec.Claim, Quiet: true, Result: call.Result})
 		}
 	}
+}
+
+// ask lets an answer arrive when it is there: at once from a device that works, at the deadline from one that does not.
+func (c *cluster) ask(o *op, r operation.CallResult) {
+	o.calls = append(o.calls, pending{r.FinishedMS, r})
 }
 
 func (c *cluster) answer(id uint64, device string, action fence.Action, deadline int64) operation.CallResult {
@@ -243,6 +264,9 @@ func (c *cluster) answer(id uint64, device string, action fence.Action, deadline
 	switch {
 	case action == fence.ActionOff && !c.lies[target]:
 		c.offs[target]++
+		if c.onOff != nil {
+			c.onOff(target)
+		}
 		c.powerOff(target)
 	case action == fence.ActionOn && !x.power:
 		c.boot(target)
@@ -263,14 +287,14 @@ func (c *cluster) answer(id uint64, device string, action fence.Action, deadline
 func (c *cluster) run(ms int64) {
 	for end := c.now + ms; c.now < end; c.now += 10 {
 		for _, x := range c.nodes {
-			if !x.up {
+			if !x.up || c.frozen[x.id] {
 				continue
 			}
 			c.deliver(x)
 			if c.now%50 == 0 {
 				c.give(x, Tick{})
 			}
-			if c.now%200 == 0 && !x.cut && slices.Contains(c.view, x.self()) && len(c.view) > len(c.nodes)/2 {
+			if c.now%200 == 0 && !x.cut && !c.noLease[x.id] && slices.Contains(c.view, x.self()) && len(c.view) > len(c.nodes)/2 {
 				c.give(x, LeaseRenewed{SentMS: c.now - 10})
 			}
 			for _, o := range x.ops {

@@ -173,8 +173,8 @@ func (m *Member) applied(index uint64, events []domain.Event) {
 			m.do(Deny{Life: e.Life})
 		case domain.EventClaim:
 			m.since.set(claimMark(e.Node, e.Claim), m.now)
-			if n := m.dom.Node(e.Node); n != nil && n.Victim != nil && n.Victim.Claim != nil && n.Victim.Claim.Answers && !m.braked(e.Life) {
-				m.answering = append(m.answering, answered{e.Life, m.now})
+			if n := m.dom.Node(e.Node); n != nil && n.Victim != nil && n.Victim.Claim != nil && n.Victim.Claim.Answers {
+				m.brake(e.Life)
 			}
 		case domain.EventRelease:
 			if !m.present() {
@@ -200,6 +200,9 @@ func (m *Member) snapshot(s *domain.State) {
 		n := &s.Nodes[i]
 		if n.Victim != nil {
 			m.do(Deny{Life: n.Victim.Incarnation})
+			if c := n.Victim.Claim; c != nil && c.Answers {
+				m.brake(n.Victim.Incarnation)
+			}
 		}
 		for _, boot := range n.Ended {
 			m.do(Deny{Life: fence.Incarnation{Node: n.ID, Boot: boot}})
