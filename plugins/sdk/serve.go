@@ -47,6 +47,7 @@ func serve(p Plugin) {
 		fmt.Fprintln(os.Stderr, "this is a plugin of fenced, which starts it by itself; by hand it knows --describe and --version")
 		os.Exit(exitUsage)
 	}
+	mustConceal()
 	dieWithParent()
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  proto.Handshake,
