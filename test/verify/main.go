@@ -51,7 +51,11 @@ func run(ctx context.Context, args []string, out io.Writer, all []Stage) int {
 		_, _ = fmt.Fprintln(out, err)
 		return exitFail
 	}
-	ctx, cancel := context.WithTimeout(ctx, totalBudget)
+	total := totalBudget
+	for _, s := range chosen {
+		total += s.budget(o) - s.Budget
+	}
+	ctx, cancel := context.WithTimeout(ctx, total)
 	defer cancel()
 	r := &runner{options: o, out: out, allow: allow, stamp: stamp}
 	return r.all(ctx, chosen)
@@ -80,7 +84,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	f.BoolVar(&o.resume, "resume", false, "take over stages that passed on the very same sources and settings")
 	f.StringVar(&o.tests, "run", "", "only tests that match this regular expression")
 	f.IntVar(&o.count, "count", 1, "run each test so many times")
-	f.DurationVar(&o.fuzzTime, "fuzztime", 5*time.Second, "for each fuzz function")
+	f.DurationVar(&o.fuzzTime, "fuzztime", fuzzTime, "for each fuzz function")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}

@@ -15,8 +15,17 @@ import (
 type Stage struct {
 	Name   string
 	Budget time.Duration // over it, the stage is killed and has failed
-	Needs  []string      // stages that must have passed
-	Do     func(context.Context, *Bench) error
+	// More is what the command line adds to the budget (COUNT, FUZZTIME); nil for nothing.
+	More  func(options) time.Duration
+	Needs []string // stages that must have passed
+	Do    func(context.Context, *Bench) error
+}
+
+func (s Stage) budget(o options) time.Duration {
+	if s.More == nil {
+		return s.Budget
+	}
+	return s.Budget + s.More(o)
 }
 
 // Bench is what a stage works with.
@@ -116,7 +125,8 @@ func (r *runner) one(ctx context.Context, s Stage, before []Entry) Entry {
 	}
 	b := &Bench{options: r.options, Log: log, Mark: newMark()}
 	began := time.Now()
-	limited, cancel := context.WithTimeout(ctx, s.Budget)
+	budget := s.budget(r.options)
+	limited, cancel := context.WithTimeout(ctx, budget)
 	err = s.Do(limited, b)
 	late := limited.Err() != nil
 	cancel()
@@ -130,7 +140,7 @@ func (r *runner) one(ctx context.Context, s Stage, before []Entry) Entry {
 		_, _ = fmt.Fprintf(log, "%s: %v\n", s.Name, err)
 	}
 	if late {
-		_, _ = fmt.Fprintf(log, "%s: over its budget of %s\n", s.Name, s.Budget)
+		_, _ = fmt.Fprintf(log, "%s: over its budget of %s\n", s.Name, budget)
 	}
 	log.finish(e.Result != resultPass)
 	return e

@@ -25,14 +25,27 @@ func stages() []Stage {
 		{Name: "generate", Budget: 5 * time.Minute, Do: generated},
 		{Name: "layers", Budget: 3 * time.Minute, Do: testOnly("./test/layers/...")},
 		{Name: "docs", Budget: 3 * time.Minute, Do: testOnly("./docs/...")},
-		{Name: "unit", Budget: 8 * time.Minute, Do: unit},
-		{Name: "e2e", Budget: 8 * time.Minute, Needs: []string{"build"}, Do: e2e},
+		{Name: "unit", Budget: 8 * time.Minute, More: times(8 * time.Minute), Do: unit},
+		{Name: "e2e", Budget: 8 * time.Minute, More: times(8 * time.Minute), Needs: []string{"build"}, Do: e2e},
 		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
 		{Name: "lint", Budget: 10 * time.Minute, Do: lint},
-		{Name: "race", Budget: 15 * time.Minute, Do: race},
-		{Name: "fuzz", Budget: 10 * time.Minute, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
+		{Name: "race", Budget: 15 * time.Minute, More: times(15 * time.Minute), Do: race},
+		{Name: "fuzz", Budget: 10 * time.Minute, More: longerFuzz, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
 		{Name: "cross", Budget: 10 * time.Minute, Do: cross},
 	}
+}
+
+// fuzzTime is how long each fuzz function runs unless FUZZTIME says otherwise; mostFuzz is more functions than there are.
+const (
+	fuzzTime = 5 * time.Second
+	mostFuzz = 50
+)
+
+func longerFuzz(o options) time.Duration { return max(0, o.fuzzTime-fuzzTime) * mostFuzz }
+
+// times gives a stage its budget again for each repetition that COUNT asks for.
+func times(budget time.Duration) func(options) time.Duration {
+	return func(o options) time.Duration { return time.Duration(max(0, o.count-1)) * budget }
 }
 
 func build(ctx context.Context, b *Bench) error { return b.sh(ctx, "make", "build") }

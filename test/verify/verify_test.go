@@ -146,6 +146,18 @@ func TestResumeOnlyOnTheSameSources(t *testing.T) {
 	}
 }
 
+// Whoever asks for twenty repetitions gets the time for them.
+func TestBudgetGrowsWithTheWork(t *testing.T) {
+	e2e, _ := find(stages(), "e2e")
+	if once, often := e2e.budget(options{count: 1}), e2e.budget(options{count: 20}); once != e2e.Budget || often != 20*e2e.Budget {
+		t.Errorf("budget %s once, %s for twenty times", once, often)
+	}
+	fuzz, _ := find(stages(), "fuzz")
+	if short, long := fuzz.budget(options{fuzzTime: fuzzTime}), fuzz.budget(options{fuzzTime: time.Minute}); short != fuzz.Budget || long <= short {
+		t.Errorf("budget %s for short fuzzing, %s for long", short, long)
+	}
+}
+
 func TestChoose(t *testing.T) {
 	all := stages()
 	got, err := choose(all, []string{"demo", "vet"})
