@@ -1,0 +1,47 @@
+package main
+
+// The names of the lines. What stands behind a colon is a part of the line before it, and has no aim of its own.
+const (
+	nameFsync         = "fsync"
+	nameApplyEntry    = "apply-entry"
+	nameApplyAnnounce = "apply-announce"
+	nameApplyView     = "apply-view"
+	nameTick          = "member-tick"
+	nameEngine        = "engine"
+	nameCold          = "plugin-cold-start"
+	nameWarm          = "plugin-warm-call"
+	nameLeaderActs    = "operation-leader-acts"
+	nameFollowerActs  = "operation-follower-acts"
+	nameNode          = "fence_node"
+	nameNodeStart     = "fence_node:start"
+	nameLevel         = "next-level"
+	nameDaemonRSS     = "daemon-rss"
+	namePluginRSS     = "plugin-rss"
+	nameDaemonCPU     = "daemon-idle-cpu"
+	namePluginCPU     = "plugin-idle-cpu"
+	nameKill          = "kill-to-verdict"
+	nameKillFollower  = "kill-to-verdict:follower"
+	nameKillLeader    = "kill-to-verdict:leader"
+)
+
+// goal is what issue 3 aims at and what a peer reaches on the same two cores (PEERS.md, "How fast the peers are"); 0 where there is none.
+type goal struct {
+	aim, peer float64
+	who       string
+}
+
+var goals = map[string]goal{
+	nameEngine:       {aim: 1.5},
+	nameLeaderActs:   {aim: 4, peer: 1.5, who: "pacemaker-fenced, one fencing, one IPC connection"},
+	nameFollowerActs: {aim: 4, peer: 1.5, who: "pacemaker-fenced, one fencing, one IPC connection"},
+	nameNode:         {aim: 15, peer: 13, who: "stonith_admin"},
+	nameNodeStart:    {peer: 11, who: "stonith_admin's own start"},
+	nameLevel:        {aim: 20, peer: 1100, who: "pacemaker-fenced, a literal sleep"},
+	nameWarm:         {peer: 1.5, who: "pacemaker-fenced, fork of a shell agent included"},
+	nameCold:         {peer: 85, who: "fence_ipmilan, Python's start, at every call"},
+	nameKill:         {aim: 150, peer: 70, who: "pacemaker after the membership event, 70 to 85 ms or 1.1 s"},
+	nameKillFollower: {peer: 70, who: "pacemaker after the membership event, 70 to 85 ms or 1.1 s"},
+	nameKillLeader:   {peer: 1100, who: "pacemaker after the membership event, when the victim led"},
+	nameDaemonRSS:    {aim: 40, peer: 94, who: "pacemaker-fenced 11 and corosync 83; five more daemons not counted"},
+	nameDaemonCPU:    {aim: 0.5},
+}
