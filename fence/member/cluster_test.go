@@ -26,6 +26,8 @@ type cluster struct {
 	virtual map[fence.NodeID]bool
 	noLease map[fence.NodeID]bool // its pings are not acknowledged
 	frozen  map[fence.NodeID]bool // its loop hangs
+	// inFlight: when a walk on this node ends, a call of it has not returned
+	inFlight map[fence.NodeID]bool
 	// onOff and onRelease watch for what must never happen; strict lets entries commit only while a majority is there.
 	onOff     func(fence.NodeID)
 	onRelease func(by, life fence.Incarnation)
@@ -240,7 +242,7 @@ func (c *cluster) operate(x *node, o *op, in operation.Input) {
 			o.calls = append(o.calls, pending{call.AtMS, operation.Timer{ID: call.ID}})
 		case operation.Finished:
 			o.done = true
-			x.queue = append(x.queue, ReadResult{Node: o.spec.Victim.Node, Claim: o.spec.Claim, Quiet: true, Result: call.Result})
+			x.queue = append(x.queue, ReadResult{Node: o.spec.Victim.Node, Claim: o.spec.Claim, Quiet: !c.inFlight[o.spec.Victim.Node], Result: call.Result})
 		}
 	}
 }
