@@ -157,13 +157,17 @@ func (p *Provider) due() (entries [][]byte, numbers []uint64) {
 	k := p.fsm.known()
 	self := p.cfg.Self
 	e := entry{Node: self.Node, Store: p.id.Store, Starts: p.id.Starts}
-	if r := k.runs[self.Node]; r.Store != e.Store || r.Starts != e.Starts {
-		e.Kind, e.Boot, e.Instance = kindStarted, self.Boot, self.Instance
-		return [][]byte{e.encode()}, nil
-	}
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if r := k.runs[self.Node]; r.Store != e.Store || r.Starts != e.Starts {
+		if now.Sub(p.announced) <= p.cfg.FailureTimeout { // a node that lags does not see it at once: one a timeout is enough
+			return nil, nil
+		}
+		p.announced = now
+		e.Kind, e.Boot, e.Instance = kindStarted, self.Boot, self.Instance
+		return [][]byte{e.encode()}, nil
+	}
 	for n, o := range p.proposals {
 		if now.Sub(o.sent) > p.cfg.FailureTimeout {
 			numbers = append(numbers, n)
@@ -184,6 +188,7 @@ func (p *Provider) due() (entries [][]byte, numbers []uint64) {
 func (p *Provider) again(numbers []uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.announced = time.Time{}
 	for _, n := range numbers {
 		if o := p.proposals[n]; o != nil {
 			o.sent = time.Time{}

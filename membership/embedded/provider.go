@@ -54,6 +54,7 @@ type Provider struct {
 	lostView  uint64
 	leaderAt  int64 // when a leader was last known
 	proposals map[uint64]*proposal
+	announced time.Time // when this run's start was last on its way to a leader
 	waits     map[string]membership.Wait
 }
 
