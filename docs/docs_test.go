@@ -162,3 +162,21 @@ func TestReadmeIsShort(t *testing.T) {
 		t.Errorf("README.md has %d lines, fewer than 100 are promised", n)
 	}
 }
+
+// Every room that is there has its row in ARCHITECTURE.md.
+func TestEveryRoomIsShown(t *testing.T) {
+	text := read(t, "ARCHITECTURE.md")
+	n := 0
+	for _, m := range regexp.MustCompile(`(?m)^room (\S+)`).FindAllStringSubmatch(read(t, "test/layers.txt"), -1) {
+		room := m[1]
+		if _, there := onDisk(room); !there || strings.Contains(room, "*") || room == "docs" || room == "internal/keep" {
+			continue
+		}
+		if n++; !strings.Contains(text, "`"+room+"`") {
+			t.Errorf("ARCHITECTURE.md does not show %s", room)
+		}
+	}
+	if n < 20 {
+		t.Fatalf("found only %d rooms", n)
+	}
+}

@@ -12,6 +12,7 @@ want=(
 	ip:iproute2                    # network namespaces of the end-to-end tests
 	ipmitool:ipmitool              # the bmc plugin's selectable second driver
 	ipmi_sim:openipmi              # a second BMC, not ours, against which the bmc plugin is tested
+	systemctl:systemd              # the unit is tested under a real one, booted in namespaces
 	protoc:protobuf-compiler       # `make verify` checks that the generated code is current
 )
 missing=()
