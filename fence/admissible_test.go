@@ -33,10 +33,14 @@ func powerProof() proof {
 	return proof{
 		v: fence.Victim{Incarnation: fence.Incarnation{Node: 3, Boot: "b"}, Machine: fence.Machine{UUID: uuidV}, Cause: fence.CauseFailed, Index: 10},
 		e: fence.Evidence{Kind: fence.EvidencePowerOff, Claim: 7, ReadIndex: 10, Devices: []fence.DeviceEvidence{
-			{Device: "bmc", Mapping: "m1", Before: fence.PowerOn, CommandedMS: 1000,
-				First: read(fence.PowerOff, identity(uuidV), 1000, 1010), Final: read(fence.PowerOff, identity(uuidV), 6200, 6210)},
-			{Device: "pdu", Target: "4", Mapping: "m2", Before: fence.PowerOn, CommandedMS: 1200,
-				First: read(fence.PowerOff, none, 1210, 1220), Final: read(fence.PowerOff, none, 6200, 6205)},
+			{
+				Device: "bmc", Mapping: "m1", Before: fence.PowerOn, CommandedMS: 1000,
+				First: read(fence.PowerOff, identity(uuidV), 1000, 1010), Final: read(fence.PowerOff, identity(uuidV), 6200, 6210),
+			},
+			{
+				Device: "pdu", Target: "4", Mapping: "m2", Before: fence.PowerOn, CommandedMS: 1200,
+				First: read(fence.PowerOff, none, 1210, 1220), Final: read(fence.PowerOff, none, 6200, 6205),
+			},
 		}},
 		j: fence.Judge{
 			Claim:  7,

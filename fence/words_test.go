@@ -132,8 +132,14 @@ func TestFirstReadOff(t *testing.T) {
 		e    fence.Evidence
 		want bool
 	}{
-		{e(), false}, {e(fence.PowerOff), true}, {e(fence.PowerOn), false}, {e(fence.PowerUnknown), false}, {e(""), false},
-		{e(fence.PowerOff, fence.PowerOff), true}, {e(fence.PowerOff, fence.PowerOn), false}, {e(fence.PowerOff, fence.PowerUnknown), false},
+		{e(), false},
+		{e(fence.PowerOff), true},
+		{e(fence.PowerOn), false},
+		{e(fence.PowerUnknown), false},
+		{e(""), false},
+		{e(fence.PowerOff, fence.PowerOff), true},
+		{e(fence.PowerOff, fence.PowerOn), false},
+		{e(fence.PowerOff, fence.PowerUnknown), false},
 	} {
 		if got := c.e.FirstReadOff(); got != c.want {
 			t.Errorf("%v: %v, want %v", c.e.Devices, got, c.want)
@@ -146,8 +152,10 @@ func TestRosterHash(t *testing.T) {
 	r := fence.Roster{
 		Version: 4, Cluster: "c",
 		Nodes: []fence.RosterNode{
-			{ID: 1, Name: "a", Address: "10.0.0.1:7", Votes: 1, Machine: &fence.Machine{UUID: uuidV}, Action: fence.ActionReboot,
-				Levels: []fence.Level{{Steps: []fence.Step{{Device: "bmc", Target: "x"}, {Wait: fence.WaitWatchdog}}}}},
+			{
+				ID: 1, Name: "a", Address: "10.0.0.1:7", Votes: 1, Machine: &fence.Machine{UUID: uuidV}, Action: fence.ActionReboot,
+				Levels: []fence.Level{{Steps: []fence.Step{{Device: "bmc", Target: "x"}, {Wait: fence.WaitWatchdog}}}},
+			},
 			{ID: 2, Name: "b", Votes: 1},
 		},
 		Devices: []fence.Device{{Name: "bmc", Kind: fence.KindPower, Mapping: "m", AttemptMS: 5}},

@@ -14,8 +14,10 @@ import (
 var testKey = []byte("ping key of a test, thirty-two b")
 
 func testPing() ping {
-	return ping{Protocol: Protocol, Domain: "d", Node: 2, Boot: "b", Instance: "i", Store: "s", Starts: 1, Seq: 5, Healthy: true,
-		Acks: []ack{{1, "t", 3}}, Rows: []row{{Node: 2, Tag: "t", Heard: []fence.NodeID{1, 3}}}}
+	return ping{
+		Protocol: Protocol, Domain: "d", Node: 2, Boot: "b", Instance: "i", Store: "s", Starts: 1, Seq: 5, Healthy: true,
+		Acks: []ack{{1, "t", 3}}, Rows: []row{{Node: 2, Tag: "t", Heard: []fence.NodeID{1, 3}}},
+	}
 }
 
 func TestPingFrame(t *testing.T) {
@@ -150,8 +152,10 @@ func TestPresence(t *testing.T) {
 	t.Run("a recording from before our start keeps nobody alive", func(t *testing.T) {
 		m := newMatrix(t, 3)
 		p := m.ps[1]
-		p.heard(ping{Node: 3, Boot: "b", Instance: instanceOf(3), Store: "s", Starts: 1, Seq: 1e6, Healthy: true,
-			Acks: []ack{{Node: 1, Tag: tag("our earlier run"), Seq: 9}}, Rows: []row{{Node: 3, Tag: tag(instanceOf(3)), Starts: 1, Heard: []fence.NodeID{1, 2}}}}, m.now)
+		p.heard(ping{
+			Node: 3, Boot: "b", Instance: instanceOf(3), Store: "s", Starts: 1, Seq: 1e6, Healthy: true,
+			Acks: []ack{{Node: 1, Tag: tag("our earlier run"), Seq: 9}}, Rows: []row{{Node: 3, Tag: tag(instanceOf(3)), Starts: 1, Heard: []fence.NodeID{1, 2}}},
+		}, m.now)
 		if p.hears(3, m.now) || p.mutual(1, 3, m.now) {
 			t.Error("a ping that does not know this run of ours counts as contact")
 		}
@@ -159,8 +163,10 @@ func TestPresence(t *testing.T) {
 	t.Run("an unhealthy node does not count", func(t *testing.T) {
 		m := newMatrix(t, 3)
 		p := m.ps[1]
-		p.heard(ping{Node: 3, Boot: "b", Instance: instanceOf(3), Store: "s", Starts: 1, Seq: 1e6, Healthy: true, DurableMS: 1e6,
-			Acks: []ack{{Node: 1, Tag: tag(instanceOf(1)), Seq: 9}}}, m.now)
+		p.heard(ping{
+			Node: 3, Boot: "b", Instance: instanceOf(3), Store: "s", Starts: 1, Seq: 1e6, Healthy: true, DurableMS: 1e6,
+			Acks: []ack{{Node: 1, Tag: tag(instanceOf(1)), Seq: 9}},
+		}, m.now)
 		if p.hears(3, m.now) {
 			t.Error("a node without a durable write for long counts")
 		}

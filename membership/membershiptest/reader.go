@@ -238,7 +238,7 @@ func (r *Reader) wait(what string, ok func() bool) {
 		case <-changed:
 		case <-deadline:
 			r.mu.Lock()
-			defer r.mu.Unlock()
+			defer r.mu.Unlock() //nolint:revive // Fatalf leaves the loop and the function
 			r.t.Fatalf("node %d: no %s in time; view %+v, last index %d, last events %v", r.Self.Node, what, r.state.View, r.state.Index, tail(r.events, 8))
 		}
 	}
