@@ -1,0 +1,261 @@
+package daemon
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// journald is a socket that takes entries, and reads them only when asked to.
+type journald struct {
+	t    *testing.T
+	conn *net.UnixConn
+	addr *net.UnixAddr
+}
+
+func newJournald(t *testing.T) *journald {
+	t.Helper()
+	addr := &net.UnixAddr{Name: filepath.Join(t.TempDir(), "socket"), Net: "unixgram"}
+	conn, err := net.ListenUnixgram("unixgram", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return &journald{t: t, conn: conn, addr: addr}
+}
+
+func (j *journald) writer(stderr io.Writer) *journalWriter {
+	j.t.Helper()
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	j.t.Cleanup(func() { _ = conn.Close() })
+	return &journalWriter{conn: conn, to: j.addr, stderr: stderr}
+}
+
+// read takes one entry.
+func (j *journald) read() map[string]string {
+	j.t.Helper()
+	b := make([]byte, 1<<20)
+	if err := j.conn.SetReadDeadline(time.Now().Add(testTimeout)); err != nil {
+		j.t.Fatal(err)
+	}
+	n, err := j.conn.Read(b)
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	e, err := decodeEntry(b[:n])
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	return e
+}
+
+// decodeEntry reads the native protocol as systemd documents it; a field that comes twice is an error.
+func decodeEntry(b []byte) (map[string]string, error) {
+	out := map[string]string{}
+	for len(b) > 0 {
+		line, rest, ok := bytes.Cut(b, []byte("\n"))
+		if !ok {
+			return nil, fmt.Errorf("no end of line in %q", b)
+		}
+		name, value, plain := bytes.Cut(line, []byte("="))
+		if !plain {
+			if len(rest) < 8 {
+				return nil, fmt.Errorf("no length after %q", name)
+			}
+			n := binary.LittleEndian.Uint64(rest)
+			if rest = rest[8:]; uint64(len(rest)) < n+1 || rest[n] != '\n' {
+				return nil, fmt.Errorf("length %d after %q is wrong", n, name)
+			}
+			value, rest = rest[:n], rest[n+1:]
+		}
+		for i, c := range string(name) {
+			if c != '_' && (c < 'A' || c > 'Z') && (c < '0' || c > '9') || i == 0 && (c == '_' || c >= '0' && c <= '9') {
+				return nil, fmt.Errorf("%q is no name of a field", name)
+			}
+		}
+		if _, twice := out[string(name)]; twice || len(name) == 0 || len(name) > 64 {
+			return nil, fmt.Errorf("field %q is wrong or comes twice", name)
+		}
+		out[string(name)], b = string(value), rest
+	}
+	return out, nil
+}
+
+func TestAnEventHasItsFieldsInTheJournal(t *testing.T) {
+	j := newJournald(t)
+	log, flush := Logger(j.writer(io.Discard), "text", slog.LevelDebug)
+	log.Info("attempt", "node", "node-3", "epoch", 7, "op", 12, "life", "b0070000", "result", "failed", "text", "no answer:\nPRIORITY=0 \"quoted\"")
+	log.Warn("cannot read history", "node", "node-3", "error", errors.New("bad = worse"), "priority", "0", "_pid", 1, "object.pid", 2)
+	log.With("room", "plugins").Debug("started", slog.Group("a", "b", 1))
+	log.Error("")
+	flush()
+
+	for _, want := range []map[string]string{
+		{
+			"MESSAGE": `attempt node=node-3 epoch=7 op=12 life=b0070000 result=failed text="no answer:\nPRIORITY=0 \"quoted\""`, "PRIORITY": "6", "EVENT": "attempt",
+			"NODE": "node-3", "EPOCH": "7", "OP": "12", "LIFE": "b0070000", "RESULT": "failed", "TEXT": "no answer:\nPRIORITY=0 \"quoted\"",
+		},
+		{
+			"MESSAGE": `cannot read history node=node-3 error="bad = worse" priority=0 _pid=1 object.pid=2`, "PRIORITY": "4",
+			"NODE": "node-3", "ERROR": "bad = worse", "FENCED_PRIORITY": "0", "FENCED__PID": "1", "FENCED_OBJECT_PID": "2",
+		},
+		{"MESSAGE": "started room=plugins a.b=1", "PRIORITY": "7", "ROOM": "plugins", "A_B": "1"},
+		{"MESSAGE": "", "PRIORITY": "3"},
+	} {
+		want["SYSLOG_IDENTIFIER"] = "fenced"
+		if got := j.read(); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+}
+
+func TestWhateverIsLoggedArrivesAsItWas(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		msg, value := rapid.String().Draw(t, "msg"), rapid.String().Draw(t, "value")
+		raw := rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "bytes")
+		var line bytes.Buffer
+		slog.New(slog.NewTextHandler(&line, nil)).Info(msg, "node", value, "epoch", 1, "device", string(raw))
+		got, err := decodeEntry(journalEntry(line.String()))
+		if err != nil {
+			t.Fatalf("%q: %v", line.String(), err)
+		}
+		if got["NODE"] != value || got["EPOCH"] != "1" || got["DEVICE"] != string(raw) || got["PRIORITY"] != "6" || !strings.HasPrefix(got["MESSAGE"], msg+" node=") {
+			t.Fatalf("%q became %q", line.String(), got)
+		}
+	})
+}
+
+func TestAnEntryIsBounded(t *testing.T) {
+	var line bytes.Buffer
+	args := []any{}
+	for i := range 3 * maxJournalFields {
+		args = append(args, fmt.Sprintf("k%d", i), strings.Repeat("é", maxJournalMessage))
+	}
+	slog.New(slog.NewTextHandler(&line, nil)).Info("big", args...)
+	b := journalEntry(line.String())
+	got, err := decodeEntry(b)
+	if err != nil || len(b) > 200<<10 || len(got) != maxJournalFields+3 {
+		t.Fatalf("%d bytes, %d fields: %v", len(b), len(got), err)
+	}
+}
+
+func FuzzJournalEntry(f *testing.F) {
+	for _, s := range []string{"", "=", `"`, `msg="a b" k=v`, `"k k"=v`, "msg=x\nnode=1 epoch=2", `k="\n`, "level=WARN", "= = =", "MESSAGE=a"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		pairs, _ := logfmt(line)
+		seen := map[string]bool{}
+		for _, p := range pairs {
+			if seen[journalField(p.key)] {
+				return // slog may write a key twice, and journald takes it
+			}
+			seen[journalField(p.key)] = true
+		}
+		if _, err := decodeEntry(journalEntry(line)); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+	})
+}
+
+func TestAJournalThatDoesNotReadHoldsNobodyUp(t *testing.T) {
+	j := newJournald(t)
+	var stderr bytes.Buffer
+	w := j.writer(&stderr)
+	log, flush := Logger(w, "text", slog.LevelInfo)
+	began := time.Now()
+	for i := range 2 * logLines { // more than the socket and the queue take
+		log.Info("view", "node", "", "epoch", i)
+	}
+	if took := time.Since(began); took >= journalDeadline {
+		t.Errorf("logging took %v", took)
+	}
+	flush()
+	if took := time.Since(began); took > 2*journalDeadline {
+		t.Errorf("the end took %v: one deadline is enough", took)
+	}
+	if stderr.Len() != 0 {
+		t.Errorf("stderr is the same journal and got %q", stderr.String())
+	}
+
+	lost := w.lost
+	if lost == 0 {
+		t.Fatal("nothing was lost: the journal took it all")
+	}
+	if _, err := w.Write([]byte("msg=early\n")); err == nil {
+		t.Error("sent while the journal rests")
+	}
+	go func() { // it reads again
+		b := make([]byte, 1<<16)
+		for {
+			n, err := j.conn.Read(b)
+			if err != nil || bytes.Contains(b[:n], []byte("MESSAGE=last")) {
+				return
+			}
+		}
+	}()
+	w.rest = time.Time{}
+	if _, err := w.Write([]byte("msg=last\n")); err != nil {
+		t.Fatal(err)
+	}
+	if e := j.read(); e["MESSAGE"] != fmt.Sprintf("log lines dropped: the journal did not keep up lines=%d", lost+1) || e["PRIORITY"] != "4" || w.lost != 0 {
+		t.Errorf("what was lost is told as %q, %d are left to tell", e, w.lost)
+	}
+}
+
+func TestWithoutAJournalStderrTakesTheLine(t *testing.T) {
+	j := newJournald(t)
+	var stderr bytes.Buffer
+	w := j.writer(&stderr)
+	_ = j.conn.Close()
+	if _, err := w.Write([]byte("level=INFO msg=view\n")); err != nil || stderr.String() != "level=INFO msg=view\n" {
+		t.Errorf("stderr got %q, %v", stderr.String(), err)
+	}
+}
+
+func TestTheJournalIsUsedOnlyWhereStderrIsOne(t *testing.T) {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(os.Stderr.Fd()), &st); err != nil {
+		t.Fatal(err)
+	}
+	ours := fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+	var buffer bytes.Buffer
+	for _, c := range []struct {
+		name, stream string
+		w            io.Writer
+		forced, want bool
+	}{
+		{"a stream into the journal", ours, os.Stderr, false, true},
+		{"a format was forced", ours, os.Stderr, true, false},
+		{"no journal", "", os.Stderr, false, false},
+		{"the stream of another process", "1:1", os.Stderr, false, false},
+		{"nonsense", "x", os.Stderr, false, false},
+		{"not stderr", ours, &buffer, false, false},
+		{"stdout", ours, os.Stdout, false, false},
+	} {
+		t.Setenv("JOURNAL_STREAM", c.stream)
+		got := LogWriter(c.w, c.forced)
+		j, used := got.(*journalWriter)
+		if used {
+			_ = j.conn.Close()
+		}
+		if used != c.want || !used && got != c.w {
+			t.Errorf("%s: %T", c.name, got)
+		}
+	}
+}
