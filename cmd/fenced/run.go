@@ -33,7 +33,8 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	if problems.Fatal() {
 		return problems
 	}
-	log, flush := fenced.Logger(stderr, cfg.LogFormat, cfg.LogLevel)
+	forced := o.LogFormat != "" || cfg.LogFormat != "text"
+	log, flush := fenced.Logger(fenced.LogWriter(stderr, forced), cfg.LogFormat, cfg.LogLevel)
 	defer flush()
 	for _, p := range problems {
 		log.Warn(p.String())
