@@ -138,7 +138,7 @@ func e2e(ctx context.Context, b *Bench) error {
 		}
 	}
 	b.Env = []string{"FENCED_BUILD=" + filepath.Join(b.root, "build")} // what `make build` made, not another copy
-	return b.goTest(ctx, chosen, "-p", "1") // whole clusters measure time: not two at once on two cores
+	return b.goTest(ctx, chosen, "-p", "1")                            // whole clusters measure time: not two at once on two cores
 }
 
 // demo is the main job by itself, under a minute once it is built.
