@@ -5,8 +5,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/fenced-project/fenced/fence"
 	"pgregory.net/rapid"
+
+	"github.com/fenced-project/fenced/fence"
 )
 
 // TestAnyOrderOfEntriesKeepsTheInvariants draws entries and views of every kind, sensible and not, and checks after each what must always

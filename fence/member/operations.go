@@ -71,6 +71,7 @@ func (m *Member) begin(n *domain.Node, c domain.Claim) {
 		r.result.Ended, r.result.FailedText = operation.EndedCancelled, "the claim was committed too late, or without contact to a quorate view: nothing was begun (R9)"
 		return
 	}
+	s.EndMS = asked + c.DurationMS
 	m.do(StartOperation{Spec: s})
 }
 

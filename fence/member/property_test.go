@@ -5,9 +5,10 @@ import (
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
-	"pgregory.net/rapid"
 )
 
 // TestAnyFaultsKeepTheClusterSafeAndItHeals lets nodes die, return, hang, be cut off and have broken devices, in any order; nothing that

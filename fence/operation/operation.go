@@ -2,6 +2,7 @@ package operation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fenced-project/fenced/fence"
@@ -63,9 +64,25 @@ func (o *Operation) Step(nowMS int64, in Input) []Call {
 	case Cancelled:
 		o.finish(EndedCancelled, in.Why)
 	}
+	o.expire()
 	out := o.out
 	o.out = nil
 	return out
+}
+
+// expire ends a walk whose claim's time is over: what it was about to ask is not asked (R9).
+func (o *Operation) expire() {
+	if o.finished || o.spec.EndMS == 0 || o.nowMS <= o.spec.EndMS {
+		return
+	}
+	o.out = slices.DeleteFunc(o.out, func(c Call) bool {
+		switch c.(type) {
+		case Do, Status, WaitUntil:
+			return true
+		}
+		return false
+	})
+	o.finish(EndedFailed, "the time of its claim is over (R9)")
 }
 
 // nextStage begins the next level that can be tried; the last resort is a human, then the walk has failed.

@@ -28,6 +28,9 @@ type Spec struct {
 	// StartLevel counts from zero. To off: the walk starts there and goes round once; out of range means zero. To on: only that
 	// level's devices, the ones that proved off; negative means the devices of all levels.
 	StartLevel int
+	// EndMS is when the claim's time is over, by the clock that Step gets: nothing is asked of a device after it, so that an actor that was
+	// stopped and wakes does not switch under a claim that the others have long waited out (R9). Zero means no end.
+	EndMS int64
 }
 
 func (s Spec) on() bool { return s.Action == fence.ActionOn }
