@@ -108,6 +108,9 @@ func (f *fencing) devices(ctx context.Context, want expectation) {
 		if !named && want.counts == nil && b == f.c.BMC(f.victim.Index) {
 			expected = playground.Counts{Off: 1, AppliedOff: 1}
 		}
+		if slow() && expected.Off > 0 && got.Off >= expected.Off && expected.AppliedOff == min(got.AppliedOff, 1) {
+			continue // IPMI repeats a datagram that a slow machine does not answer in time; off twice is off (R9)
+		}
 		if got.Off != expected.Off || got.AppliedOff != expected.AppliedOff {
 			f.t.Errorf("%s counts %d power-offs, %d of them done; want %d and %d", b.Name, got.Off, got.AppliedOff, expected.Off, expected.AppliedOff)
 		}
@@ -137,13 +140,17 @@ func (f *fencing) streams() {
 	f.oneVerdict()
 }
 
-// oneVerdict merges all streams: everybody shows the same committed verdict on this life, and releases rest on that one.
+// oneVerdict merges all streams: no other life was named a victim, everybody shows the same committed verdict on this one, and releases rest
+// on that verdict.
 func (f *fencing) oneVerdict() {
 	f.t.Helper()
 	var first *playground.Event
 	for _, n := range f.c.Nodes() {
 		for _, e := range f.c.Events(n.Index) {
 			kind := e.Event.Event
+			if kind == client.EventVictim && e.Incarnation != f.life {
+				f.t.Errorf("%s shows %s, life %s, as a victim too: %s", n.Name, e.Node, e.Incarnation, e.Cause)
+			}
 			if e.Node != f.victim.Name || e.Incarnation != f.life || (kind != client.EventVerdict && kind != client.EventRelease) {
 				continue
 			}

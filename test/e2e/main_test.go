@@ -54,14 +54,20 @@ var product = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// patience multiplies a deadline by FENCED_TEST_SLOW.
-func patience(d time.Duration) time.Duration {
+// slowness is FENCED_TEST_SLOW, at least 1.
+func slowness() float64 {
 	f, err := strconv.ParseFloat(os.Getenv("FENCED_TEST_SLOW"), 64)
-	if err != nil || f < 1 {
-		return d
+	if err != nil {
+		return 1
 	}
-	return time.Duration(float64(d) * f)
+	return max(f, 1)
 }
+
+// slow reports that this machine was declared slow.
+func slow() bool { return slowness() > 1 }
+
+// patience multiplies a deadline.
+func patience(d time.Duration) time.Duration { return time.Duration(float64(d) * slowness()) }
 
 // needsNamespaces skips by name where namespaces cannot be had; where CI demands everything that is a failure.
 func needsNamespaces(t *testing.T) {
