@@ -154,15 +154,23 @@ func (d *Daemon) Ack(ctx context.Context, a api.AckArgs) (client.Committed, erro
 
 // Arm implements api.Steward.
 func (d *Daemon) Arm(ctx context.Context, a api.ArmArgs) (client.Committed, error) {
+	var unclean []string
 	answer, err := d.commit(ctx, func() (domain.Entry, error) {
-		if d.member.Domain().Roster.Version == 0 {
+		dom := d.member.Domain()
+		if dom.Roster.Version == 0 {
 			return domain.Entry{}, client.Errorf(client.CodeError, "there is no committed roster yet: fenced bootstrap first")
+		}
+		for _, id := range dom.Unresolved() {
+			unclean = append(unclean, d.name(id))
 		}
 		return domain.Entry{Arm: &domain.Arm{Armed: a.Armed, By: d.who(a.By), Reason: a.Reason}}, nil
 	})
 	word := "disarmed"
 	if a.Armed {
 		word = "armed"
+	}
+	if a.Armed && len(unclean) > 0 {
+		word += "; not clean, and fenced after post_join_delay unless they announce themselves: " + strings.Join(unclean, ", ")
 	}
 	return client.Committed{API: client.API, Index: answer.Index, Text: word}, err
 }
