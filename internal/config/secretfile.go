@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 const (
@@ -55,7 +56,7 @@ func (l *loader) secret(d *deviceEntry, name string, v *node) {
 	}
 	s, err := readSecret(path, 0o007)
 	if err != nil {
-		l.rep.at(v, secretRemedy(err, path), "cannot read secret %s of device %s from %s: %s", quote(name), d.Name, path, cause(err))
+		l.rep.at(v, secretRemedy(err, path), "cannot read secret %s of device %s from %s: %s", quote(name), d.Name, shownPath(v, path, err), cause(err))
 		return
 	}
 	d.dev.Secrets[name] = s
@@ -116,6 +117,19 @@ func readSecret(path string, mask os.FileMode) (Secret, error) {
 	return NewSecret(s), nil
 }
 
+// shownPath is what a message may say of a secret's path. Where nothing is there and it does not begin like a path, it may well be the secret
+// itself, written where its file's name belongs (V19): the message says the line, that is enough.
+func shownPath(v *node, path string, err error) string {
+	text := strings.TrimSpace(v.value)
+	if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENAMETOOLONG) && !errors.Is(err, syscall.ENOTDIR) {
+		return path
+	}
+	if !filepath.IsAbs(text) && !strings.HasPrefix(text, credentials) && text != "authkey" {
+		return "the file named here (not shown: it may be the secret itself)"
+	}
+	return path
+}
+
 func secretRemedy(err error, path string) string {
 	switch {
 	case errors.Is(err, errOpenSecret):
@@ -151,7 +165,7 @@ func (l *loader) readAuthkey(top reader) {
 		if errors.Is(err, os.ErrNotExist) {
 			remedy = "make one with `fenced keygen` and copy it to every node"
 		}
-		l.rep.at(at, remedy, "cannot read authkey %s: %s", path, cause(err))
+		l.rep.at(at, remedy, "cannot read authkey from %s: %s", shownPath(at, path, err), cause(err))
 		return
 	}
 	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(s.Reveal()))

@@ -47,3 +47,14 @@ func TestUnit(t *testing.T) {
 		}
 	}
 }
+
+// A secret written where the name of its file belongs is not repeated by what is said of it (V19).
+func TestMisplacedSecretIsNotTold(t *testing.T) {
+	for _, place := range [][2]string{{"password_file: secret", "password_file: hunter2"}, {"authkey: authkey", "authkey: hunter2/hunter2="}} {
+		r := newRoom(t)
+		_, ps := r.load(change(t, place[0], place[1]))
+		if !ps.Fatal() || strings.Contains(ps.Error(), "hunter2") {
+			t.Errorf("%s gives %v", place[1], ps)
+		}
+	}
+}
