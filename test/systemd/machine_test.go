@@ -121,7 +121,7 @@ func (m *machine) trouble() string {
 	if m.pid == 0 {
 		return string(said)
 	}
-	log, _ := m.try("journalctl", "--no-pager", "--lines=150", "--output=short-monotonic")
+	log, _ := m.try("journalctl", "--no-pager", "--lines=200", "--priority=info", "--output=short-monotonic")
 	return string(said) + log
 }
 
