@@ -92,7 +92,7 @@ func start(t *testing.T, opt playground.Options) (*playground.Cluster, context.C
 	}
 	opt.Build, opt.Netns = build, true
 	if opt.FailureTimeout == 0 {
-		opt.FailureTimeout = patience(time.Second)
+		opt.FailureTimeout = patience(2 * time.Second) // the product's; shorter ones take a busy machine for a dead one
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience(75*time.Second))
 	t.Cleanup(cancel)
