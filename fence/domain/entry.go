@@ -20,7 +20,9 @@ const MaxEntryBytes = 256 << 10
 
 // Entry is a versioned oneof: exactly one pointer is set. Views are not entries of this kind: they come from the membership provider.
 type Entry struct {
-	V        int         `json:"v"`
+	V int `json:"v"`
+	// AtMS is when the proposer wrote it, in milliseconds of Unix time by its wall clock: for people's eyes in history, nothing depends on it.
+	AtMS     int64       `json:"at_ms,omitempty"`
 	Feature  *Feature    `json:"feature,omitempty"`
 	Roster   *Roster     `json:"roster,omitempty"`
 	Arm      *Arm        `json:"arm,omitempty"`

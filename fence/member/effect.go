@@ -48,7 +48,9 @@ type SelfFence struct{ Why string }
 
 // Transition tells of committed events, for log, history and watchers.
 type Transition struct {
-	Index  uint64
+	Index uint64
+	// AtMS is the proposer's wall clock, for people; 0 for a view.
+	AtMS   int64
 	Events []domain.Event
 }
 

@@ -77,7 +77,7 @@ func (m *Member) take(in Input) {
 	case Tick, Suspect:
 	case ViewInstalled:
 		m.quorum = in.Quorate
-		m.applied(in.Index, m.dom.ApplyView(in.Index, in.Members, in.Quorate))
+		m.applied(in.Index, 0, m.dom.ApplyView(in.Index, in.Members, in.Quorate))
 	case EntryCommitted:
 		m.committed(in)
 	case SnapshotInstalled:
@@ -150,7 +150,7 @@ func (m *Member) committed(in EntryCommitted) {
 	}
 	events, err := m.dom.Apply(in.Index, in.By, e)
 	if err == nil {
-		m.applied(in.Index, events)
+		m.applied(in.Index, e.AtMS, events)
 	} else {
 		m.do(Notice{Kind: domain.EventRefused, Node: in.By.Node, Text: fmt.Sprintf("entry %d: %v", in.Index, err)})
 	}
@@ -163,9 +163,9 @@ func (m *Member) committed(in EntryCommitted) {
 }
 
 // applied turns committed events into what must happen at once on this node.
-func (m *Member) applied(index uint64, events []domain.Event) {
+func (m *Member) applied(index uint64, atMS int64, events []domain.Event) {
 	if len(events) > 0 {
-		m.do(Transition{Index: index, Events: events})
+		m.do(Transition{Index: index, AtMS: atMS, Events: events})
 	}
 	for _, e := range events {
 		switch e.Kind {

@@ -49,6 +49,7 @@ func (d *Daemon) perform(e member.Effect) {
 }
 
 func (d *Daemon) propose(e member.Propose) {
+	e.Entry.AtMS = time.Now().UnixMilli()
 	data, err := domain.Encode(e.Entry)
 	if err == nil {
 		err = d.cfg.Provider.Propose(e.Number, data)

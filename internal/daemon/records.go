@@ -15,6 +15,21 @@ import (
 	"github.com/fenced-project/fenced/client"
 )
 
+// moment is when an event happened: by this node's own clock (now, meaningful only for live events) and by the wall (for people).
+type moment struct {
+	now  int64
+	at   time.Time
+	live bool
+}
+
+// since is a duration of this node's clock, 0 where it did not live through it.
+func (m moment) since(begin int64) int64 {
+	if !m.live || begin == 0 {
+		return 0
+	}
+	return m.now - begin
+}
+
 // record is one operation as this node saw it: the projection of committed entries that history shows. Only the loop touches it.
 type record struct {
 	line     client.HistoryLine
@@ -24,7 +39,6 @@ type record struct {
 	began    int64 // local milliseconds
 	claimed  int64
 	verdict  int64
-	on       int64
 	stored   bool
 }
 
@@ -65,54 +79,68 @@ func (r *records) put(rec *record) {
 }
 
 // open returns the record of an operation, making one if this is the first that is heard of it.
-func (r *records) open(id uint64, e domain.Event, now int64) *record {
+func (r *records) open(id uint64, e domain.Event, m moment) *record {
 	if rec := r.byID[id]; rec != nil {
 		if rec.node == 0 { // read from disk
 			rec.node = e.Node
 		}
 		return rec
 	}
-	rec := &record{node: e.Node, began: now, line: client.HistoryLine{
-		API: client.API, ID: id, Victim: r.d.name(e.Node), Incarnation: e.Life.Boot, Cause: string(e.Cause), Started: client.At(time.Now()),
+	rec := &record{node: e.Node, line: client.HistoryLine{
+		API: client.API, ID: id, Victim: r.d.name(e.Node), Incarnation: e.Life.Boot, Cause: string(e.Cause), Started: client.At(m.at),
 	}}
+	if m.live {
+		rec.began = m.now
+	}
 	r.put(rec)
 	return rec
 }
 
 // take projects one committed event.
-func (r *records) take(e domain.Event, now int64) {
+func (r *records) take(e domain.Event, m moment) {
 	if e.Kind == domain.EventClean {
-		r.rejoined(e, now)
+		r.rejoined(e, m)
 	}
 	if e.Operation == 0 {
 		return
 	}
-	rec := r.open(e.Operation, e, now)
+	rec := r.open(e.Operation, e, m)
+	if rec.stored && !m.live { // it came from disk, and the log tells it a second time
+		if e.Kind == domain.EventRequest {
+			r.request(rec, e)
+		}
+		return
+	}
 	switch e.Kind {
 	case domain.EventVictim:
 		rec.line.Cause = string(e.Cause)
-		if last := r.d.member.LastHeard(e.Node); last >= 0 {
-			rec.line.Times.DetectMS = max(0, now-last)
+		if last := r.d.member.LastHeard(e.Node); last >= 0 && m.live {
+			rec.line.Times.DetectMS = max(0, m.now-last)
 		}
 		r.action(rec, e)
 	case domain.EventRequest:
 		r.request(rec, e)
 		r.action(rec, e)
 	case domain.EventClaim:
-		rec.claimed = now
+		rec.claimed = m.now
 		rec.line.Actor = r.d.name(e.Actor)
+		if !m.live {
+			rec.claimed = 0
+			if m.at.Before(rec.line.Started.Time) {
+				rec.line.Started = client.At(m.at) // a view has no time of its own: the claim that followed is the nearest
+			}
+		}
 		if !e.On && rec.line.Times.ClaimMS == 0 {
-			rec.line.Times.ClaimMS = now - rec.began
+			rec.line.Times.ClaimMS = m.since(rec.began)
 		}
 	case domain.EventClaimEnd:
 		rec.attempts(e.Attempts)
 	case domain.EventVerdict:
-		r.resolved(rec, e, now)
+		r.resolved(rec, e, m)
 	case domain.EventPowerOn:
 		rec.attempts(e.Attempts)
 		if e.On {
-			rec.on = now
-			rec.line.Times.OnMS = now - rec.verdict
+			rec.line.Times.OnMS = m.since(rec.verdict)
 		}
 	}
 }
@@ -151,33 +179,40 @@ func (r *records) request(rec *record, e domain.Event) {
 	}
 }
 
-func (r *records) resolved(rec *record, e domain.Event, now int64) {
-	rec.verdict = now
+func (r *records) resolved(rec *record, e domain.Event, m moment) {
+	if m.live {
+		rec.verdict = m.now
+	}
+	known := !rec.line.Finished.IsZero()
 	rec.attempts(e.Attempts)
 	l := &rec.line
-	l.Finished = client.At(time.Now())
+	if !known {
+		l.Finished = client.At(m.at)
+	}
 	l.Verdict, l.Resolution = string(e.Verdict.Kind), client.ResolutionVerdict
 	l.Evidence = r.d.evidence(e.Verdict)
 	l.Evidence.At = l.Finished
 	l.Times.OffMS, l.Times.VerifyMS = e.Times.OffMS, e.Times.VerifyMS
-	if rec.claimed > 0 {
-		l.Times.VerdictMS = now - rec.claimed
+	if d := m.since(rec.claimed); d > 0 {
+		l.Times.VerdictMS = d
 	}
 	if e.Verdict.Evidence.Kind == fence.EvidenceBootChanged {
 		l.Resolution, l.Verdict = client.ResolutionRejoined, ""
 	}
-	r.store(rec)
+	if !known {
+		r.store(rec)
+	}
 }
 
 // rejoined notes the return of a node after its operation.
-func (r *records) rejoined(e domain.Event, now int64) {
+func (r *records) rejoined(e domain.Event, m moment) {
 	for i := len(r.order) - 1; i >= 0; i-- {
 		rec := r.byID[r.order[i]]
 		if rec.node != e.Node || rec.verdict == 0 {
 			continue
 		}
 		if rec.line.Times.RejoinMS == 0 {
-			rec.line.Times.RejoinMS = now - rec.verdict
+			rec.line.Times.RejoinMS = m.since(rec.verdict)
 			r.store(rec)
 		}
 		return
@@ -248,7 +283,7 @@ func (r *records) store(rec *record) {
 // snapshot makes records for operations that a snapshot shows and this node did not see begin.
 func (r *records) snapshot(s *domain.State) {
 	for _, n := range s.Victims() {
-		rec := r.open(n.Victim.ID, domain.Event{Node: n.ID, Life: n.Victim.Incarnation, Cause: n.Victim.Cause}, r.d.cfg.Now())
+		rec := r.open(n.Victim.ID, domain.Event{Node: n.ID, Life: n.Victim.Incarnation, Cause: n.Victim.Cause}, moment{now: r.d.cfg.Now(), at: time.Now(), live: true})
 		rec.line.Action = string(n.Victim.Action)
 	}
 }

@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"time"
+
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
@@ -16,7 +18,7 @@ func (d *Daemon) transition(t member.Transition) {
 	}
 	defer d.states()
 	for _, e := range t.Events {
-		d.records.take(e, d.cfg.Now())
+		d.records.take(e, moment{now: d.cfg.Now(), at: d.wall(t.AtMS), live: d.live})
 		if e.Kind == domain.EventRelease {
 			continue // told by the Release effect, behind the lease (R13)
 		}
@@ -81,6 +83,14 @@ func (d *Daemon) attemptsOf(e domain.Event) {
 			Level: a.Level + 1, Device: a.Device, Action: a.Action, Class: a.Class, Result: a.Result, MS: a.MS, Text: a.Text,
 		})
 	}
+}
+
+// wall is when an entry was written. A live event happened now; for one of the past the proposer's own word is the best there is.
+func (d *Daemon) wall(atMS int64) time.Time {
+	if d.live || atMS == 0 {
+		return time.Now()
+	}
+	return time.UnixMilli(atMS)
 }
 
 // members tells the provider who is in the committed roster. What it refuses it refuses alike on every node, and says so there.

@@ -1,0 +1,39 @@
+package daemon
+
+import (
+	"testing"
+	"time"
+
+	"github.com/fenced-project/fenced/internal/api"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+// TestTheReplayedPastKeepsItsTimes: a daemon that joins later shows when things happened, not when it heard of them, and tells no watcher of
+// the past as if it were news.
+func TestTheReplayedPastKeepsItsTimes(t *testing.T) {
+	l := newLab(t)
+	l.stop(3)
+	l.until(1, "node-3 fenced", func(s client.Status) bool { return s.Nodes[2].State == client.StateFenced })
+	fenced := time.Now()
+	first, err := l.nodes[1].d.History(l.ctx(), api.HistoryQuery{Limit: 10})
+	if err != nil || len(first.Lines) != 1 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	l.start(3, "boot-2")
+	l.until(3, "three members", func(s client.Status) bool { return members(s) == 3 })
+	late, err := l.nodes[3].d.History(l.ctx(), api.HistoryQuery{Limit: 10})
+	if err != nil || len(late.Lines) != 1 {
+		t.Fatalf("%+v, %v", late, err)
+	}
+	a, b := first.Lines[0], late.Lines[0]
+	if b.ID != a.ID || b.Verdict != a.Verdict || b.Evidence.Kind != a.Evidence.Kind || len(b.Attempts) != len(a.Attempts) {
+		t.Errorf("the joiner remembers another operation:\n%+v\n%+v", a, b)
+	}
+	if d := b.Finished.Sub(a.Finished.Time).Abs(); d > time.Second || b.Finished.After(fenced) {
+		t.Errorf("finished %s there, %s here", a.Finished, b.Finished)
+	}
+	if n := l.nodes[3].d.feed.Last(); n > 20 {
+		t.Errorf("%d events were told to a node that has just come", n)
+	}
+}
