@@ -10,7 +10,7 @@ import (
 	"github.com/fenced-project/fenced/plugins/proto"
 )
 
-// Info is one plugin file of the plugin directory.
+// Info is one plugin: of the plugin directory, or needed by a device.
 type Info struct {
 	Name string
 	Path string
@@ -18,8 +18,8 @@ type Info struct {
 	Problems []string
 }
 
-// Discover lists the plugins of the directory by name, runs none of them, and logs each problem. It fails only if the directory cannot
-// be read.
+// Discover lists the plugins of the directory, and those that devices need, by name. It runs none of them, and logs each problem when it is
+// new. It fails only if the directory cannot be read.
 func (h *Host) Discover() ([]Info, error) {
 	entries, err := os.ReadDir(h.config.Dir)
 	if err != nil {
@@ -38,19 +38,80 @@ func (h *Host) Discover() ([]Info, error) {
 		if _, err := verify(info.Path, h.config.Checksums[name]); err != nil {
 			info.Problems = append(info.Problems, err.Error())
 		}
-		for _, p := range info.Problems {
-			h.log.Error("plugin is not used", "plugin", name, "problem", p)
-		}
 		out = append(out, info)
 	}
+	out = h.needed(out)
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	h.tell(out)
 	return out, nil
+}
+
+// needed adds to what lies in the directory what is wrong with the plugins that devices need: one that has no file, one that does not start.
+func (h *Host) needed(infos []Info) []Info {
+	h.mu.Lock()
+	need := map[string][]*lane{}
+	for key, l := range h.lanes {
+		need[key.plugin] = append(need[key.plugin], l)
+	}
+	h.mu.Unlock()
+	for i := range infos {
+		if down := why(need[infos[i].Name]); down != "" && len(infos[i].Problems) == 0 {
+			infos[i].Problems = append(infos[i].Problems, down)
+		}
+		delete(need, infos[i].Name)
+	}
+	for name := range need {
+		infos = append(infos, Info{
+			Name: name, Path: filepath.Join(h.config.Dir, proto.FilePrefix+name), Problems: []string{"devices need it, and its file is not there"},
+		})
+	}
+	return infos
+}
+
+// why is what keeps one of these lanes from running, "" if all run or have not tried yet.
+func why(lanes []*lane) string {
+	var all []string
+	for _, l := range lanes {
+		l.mu.Lock()
+		if l.down != nil {
+			all = append(all, l.down.Error())
+		}
+		l.mu.Unlock()
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	sort.Strings(all)
+	return all[0]
+}
+
+// tell logs the problems that were not there when it was last asked.
+func (h *Host) tell(infos []Info) {
+	h.mu.Lock()
+	told := h.told
+	h.told = map[string]string{}
+	for _, i := range infos {
+		h.told[i.Name] = strings.Join(i.Problems, "; ")
+	}
+	h.mu.Unlock()
+	for _, i := range infos {
+		if text := strings.Join(i.Problems, "; "); text != "" && told[i.Name] != text {
+			h.log.Error("plugin is not used", "plugin", i.Name, "problem", text)
+		}
+	}
 }
 
 // path returns the verified path of a plugin.
 func (h *Host) path(plugin string) (string, error) {
+	return h.verified(plugin, h.config.Checksums[plugin])
+}
+
+// trustedPath is path without the checksum, which takes longer than what is done every few seconds may.
+func (h *Host) trustedPath(plugin string) (string, error) { return h.verified(plugin, "") }
+
+func (h *Host) verified(plugin, checksum string) (string, error) {
 	if !pluginName.MatchString(plugin) {
 		return "", fmt.Errorf("%q is no plugin's name", line(plugin))
 	}
-	return verify(filepath.Join(h.config.Dir, proto.FilePrefix+plugin), h.config.Checksums[plugin])
+	return verify(filepath.Join(h.config.Dir, proto.FilePrefix+plugin), checksum)
 }

@@ -27,6 +27,7 @@ type Host struct {
 	devices map[string]*device
 	lanes   map[laneKey]*lane
 	live    map[*process]bool
+	told    map[string]string // the problems of plugins that Discover has logged
 }
 
 type laneKey struct{ plugin, label string }

@@ -68,6 +68,10 @@ func (l *lane) tend(ctx context.Context, p *process) {
 			return
 		case <-check.C:
 		}
+		if err := p.inspect(); err != nil {
+			p.condemn(err.Error(), false)
+			return
+		}
 		if err := p.healthy(ctx); err == nil || ctx.Err() != nil {
 			silent = 0
 		} else if silent++; silent > 1 { // once may be a busy machine

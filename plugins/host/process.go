@@ -23,6 +23,7 @@ type process struct {
 	client  *goplugin.Client
 	rpc     proto.FencePluginClient
 	about   Description
+	file    stamp // of what it was started from
 	started time.Time
 	gone    chan struct{}
 	dead    chan struct{}

@@ -25,13 +25,17 @@ func (h *Host) start(ctx context.Context, plugin, lane string) (*process, error)
 	if err != nil {
 		return nil, fmt.Errorf("cannot trust plugin %s: %w", plugin, err)
 	}
+	file, err := stampOf(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot trust plugin %s: %w", plugin, err)
+	}
 	dir, err := os.MkdirTemp(h.dir, "p")
 	if err != nil {
 		return nil, fmt.Errorf("cannot start plugin %s: %w", plugin, err)
 	}
 	run := h.newRunner(path, dir, log, func() []string { return h.secrets(plugin) })
 	p := &process{
-		host: h, plugin: plugin, lane: lane, log: log, started: time.Now(), run: run, gone: make(chan struct{}), dead: make(chan struct{}), openings: map[string]*opening{},
+		host: h, plugin: plugin, lane: lane, log: log, file: file, started: time.Now(), run: run, gone: make(chan struct{}), dead: make(chan struct{}), openings: map[string]*opening{},
 		flights: map[*flight]bool{}, changed: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
