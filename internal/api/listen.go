@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -78,7 +79,7 @@ func (s *socket) Close() error {
 type door struct {
 	net.Listener
 	rights rights
-	refuse func(net.Conn) // tells a caller for whom there is no room
+	refuse func(*guest) // tells a caller for whom there is no room
 
 	mu    sync.Mutex
 	all   int
@@ -92,6 +93,7 @@ type guest struct {
 	caller Caller
 	right  right
 	leave  func()
+	unread atomic.Bool // something arrived that no call has taken yet
 }
 
 func (g *guest) Close() error {
@@ -118,7 +120,7 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 		g := &guest{UnixConn: u, caller: caller, right: d.rights.of(caller)}
 		if !d.enter(g) {
-			d.refuse(u)
+			d.refuse(g)
 			_ = u.Close()
 			continue
 		}

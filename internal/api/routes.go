@@ -38,7 +38,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.fail(w, client.Errorf(client.CodeError, "the daemon failed on this question, its log says more"))
 		}
 	}()
+	if g, ok := r.Context().Value(guestKey{}).(*guest); ok {
+		g.unread.Store(false)
+	}
 	if c, right := callerOf(r); right == mayNothing {
+		s.refusals.say(c, whyStranger, r.URL.Path)
 		s.fail(w, refused(c, "use this socket"))
 		return
 	}
@@ -73,7 +77,7 @@ func (s *Server) act(ask func(context.Context, http.ResponseWriter, *http.Reques
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, right := callerOf(r)
 		if right != mayAct {
-			s.log.Warn("api refused", "path", r.URL.Path, "by", caller.String())
+			s.refusals.say(caller, whyReader, r.URL.Path)
 			s.fail(w, refused(caller, "change anything"))
 			return
 		}

@@ -31,6 +31,8 @@ type Server struct {
 	mux     *http.ServeMux
 	streams chan struct{} // one token for each open event stream
 	times   times
+
+	refusals refusals
 }
 
 // New makes a server. It opens nothing.
@@ -47,6 +49,7 @@ func New(c Config, node Node, feed *Feed) (*Server, error) {
 		log.Warn("api group does not exist, only root acts", "group", c.Group)
 	}
 	s := &Server{node: node, feed: feed, rights: r, log: log, streams: make(chan struct{}, maxStreams), times: defaultTimes()}
+	s.refusals = refusals{log: log, last: map[refusal]told{}}
 	s.mux = s.routes()
 	return s, nil
 }
@@ -68,6 +71,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return inner },
 		ConnContext:       withGuest,
+		ConnState:         s.follow,
 	}
 	closed := make(chan error, 1)
 	go func() {
@@ -81,7 +85,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		}
 		closed <- err
 	}()
-	d := &door{Listener: ln, rights: s.rights, refuse: refuseFull, users: map[uint32]int{}}
+	d := &door{Listener: ln, rights: s.rights, refuse: s.refuseFull, users: map[uint32]int{}}
 	err := srv.Serve(d)
 	cancel()
 	closeErr := <-closed
@@ -115,8 +119,9 @@ func callerOf(r *http.Request) (Caller, right) {
 }
 
 // refuseFull tells a caller for whom there is no room to try again; it does not wait for anything.
-func refuseFull(conn net.Conn) {
+func (s *Server) refuseFull(g *guest) {
+	s.refusals.say(g.caller, whyFull, "")
 	body := encode(&client.Error{API: client.API, Code: client.CodeTryAgain, Text: "too many connections to fenced's socket"})
-	_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-	_, _ = fmt.Fprintf(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body)
+	_ = g.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	_, _ = fmt.Fprintf(g, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body)
 }
