@@ -256,8 +256,8 @@ func (m *Member) spec(n *domain.Node, c *domain.Claim) operation.Spec {
 	s := operation.Spec{Claim: c.Number, ReadIndex: m.dom.Index, Judge: j}
 	if c.On {
 		s.Action, s.StartLevel = fence.ActionOn, n.PowerOn.Level
-		if !hasDevice(j.Levels, s.StartLevel) {
-			s.StartLevel = -1 // the roster changed since: all that can switch it on
+		if p := n.PowerOn; !hasDevice(j.Levels, s.StartLevel) || p.Round > 0 || len(p.Tried) > 0 {
+			s.StartLevel = -1 // the roster changed since, or that level did not do it: another one may have switched off too
 		}
 		s.Victim = fence.Victim{Incarnation: n.PowerOn.For, Machine: n.Machine, Index: m.dom.Index, Action: fence.ActionOn}
 		return s

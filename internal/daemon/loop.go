@@ -133,6 +133,9 @@ func origin(m membership.Member) domain.Origin {
 func (d *Daemon) report(ev engine.Event) {
 	switch ev := ev.(type) {
 	case engine.Finished:
+		if len(ev.Result.Evidence.Devices) > 0 {
+			d.post(func() { d.proved(ev) })
+		}
 		d.post(member.ReadResult{Node: ev.Victim.Node, Claim: ev.Claim, Quiet: ev.Quiet, Result: ev.Result})
 	case engine.Returned:
 		d.post(member.CallsReturned{Node: ev.Victim.Node, Claim: ev.Claim})
@@ -147,6 +150,15 @@ func (d *Daemon) tried(ev engine.Tried) {
 	d.note(client.Event{
 		Event: client.EventAttempt, Node: d.name(ev.Victim.Node), Incarnation: ev.Victim.Boot, Claim: ev.Claim, Level: ev.Level + 1,
 		Operation: d.operation(ev.Victim.Node), Device: ev.Device, Action: string(ev.Action), Class: string(ev.Class), Result: string(ev.Result), MS: ev.MS, Text: ev.Text,
+	})
+}
+
+// proved tells what this node read as actor, before anything of it is proposed.
+func (d *Daemon) proved(ev engine.Finished) {
+	e := d.evidence(&fence.Verdict{Incarnation: ev.Victim, Evidence: ev.Result.Evidence})
+	d.note(client.Event{
+		Event: client.EventEvidence, Node: d.name(ev.Victim.Node), Incarnation: ev.Victim.Boot, Claim: ev.Claim, Actor: d.cfg.Config.SelfName,
+		Level: ev.Result.Evidence.Level + 1, Operation: d.operation(ev.Victim.Node), Evidence: &e, Text: e.Detail,
 	})
 }
 

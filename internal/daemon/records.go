@@ -122,8 +122,10 @@ func (r *records) take(e domain.Event, m moment) {
 		r.request(rec, e)
 		r.action(rec, e)
 	case domain.EventClaim:
+		if !e.On {
+			rec.line.Actor = r.d.name(e.Actor)
+		}
 		rec.claimed = m.now
-		rec.line.Actor = r.d.name(e.Actor)
 		if !m.live {
 			rec.claimed = 0
 			if m.at.Before(rec.line.Started.Time) {
