@@ -25,7 +25,9 @@ type lane struct {
 	failures int           // in a row
 	starts   int           // attempts that ended, well or badly
 	next     time.Time
-	down     error // why the last start failed; nil after a good one
+	down     error  // why the last start failed; nil after a good one
+	told     string // the last reason that was logged
+	toldAt   time.Time
 }
 
 // errGone says that the process stopped taking calls before this one was sent: it may go to the next process.
@@ -83,17 +85,19 @@ func (l *lane) tend(ctx context.Context, p *process) {
 func (l *lane) set(p *process) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.cur, l.down = p, nil
+	l.cur, l.down, l.told = p, nil, ""
 	l.starts++
 	l.notify()
 }
 
-// failed notes a start that went wrong. The same reason is logged once.
+// failed notes a start that went wrong. The same reason is logged once, another one at most once in ten seconds: a plugin that writes noise
+// has a new reason each time.
 func (l *lane) failed(ctx context.Context, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if ctx.Err() == nil && (l.down == nil || l.down.Error() != err.Error()) {
+	if ctx.Err() == nil && (l.told == "" || l.told != err.Error() && time.Since(l.toldAt) >= reportPeriod) {
 		l.log.Error("plugin is down", "error", err.Error())
+		l.told, l.toldAt = err.Error(), time.Now()
 	}
 	l.down = err
 	l.starts++

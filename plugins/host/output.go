@@ -34,6 +34,7 @@ type output struct {
 	bytes    bucket
 	dropped  int64
 	reported time.Time
+	noise    noise
 	tail     string // what a person wants to read after a death
 }
 
@@ -89,6 +90,10 @@ func (o *output) flush() {
 	o.lines.fill(now)
 	text, cut := string(o.line), o.cut
 	o.line, o.cut = o.line[:0], false
+	if o.noise.is(text, now) {
+		o.refuse(len(text), now)
+		return
+	}
 	o.remember(text)
 	if o.lines.left < 1 {
 		o.dropped++
@@ -144,6 +149,15 @@ func (o *output) close() {
 	if o.dropped > 0 {
 		o.log.Warn("plugin output dropped", "stream", o.stream, "lines", o.dropped)
 		o.dropped = 0
+	}
+}
+
+// refuse tells of noise, in one line in ten seconds.
+func (o *output) refuse(bytes int, now time.Time) {
+	o.noise.bytes += int64(bytes)
+	if o.noise.told.IsZero() || now.Sub(o.noise.told) >= reportPeriod {
+		o.log.Warn("refused", "stream", o.stream, "reason", "the plugin wrote what is no text", "bytes", o.noise.bytes)
+		o.noise.told, o.noise.bytes = now, 0
 	}
 }
 
