@@ -72,7 +72,10 @@ func command(ctx context.Context, run, rev, out string, jobs int) error {
 		return err
 	}
 	failures := judge(results)
-	if err := write(filepath.Join(root, out), results[len(canaries):]); err != nil {
+	if !filepath.IsAbs(out) {
+		out = filepath.Join(root, out)
+	}
+	if err := write(out, results[len(canaries):]); err != nil {
 		return err
 	}
 	fmt.Println(total(results[len(canaries):], time.Since(begin)))
