@@ -39,7 +39,8 @@ type record struct {
 	began    int64 // local milliseconds
 	claimed  int64
 	verdict  int64
-	stored   bool
+	// loaded: it came from disk, so the log that is replayed at a start tells nothing new of it.
+	loaded bool
 }
 
 // records are the newest operations, bounded by history.keep. What is resolved goes to disk, off the loop.
@@ -60,7 +61,7 @@ func newRecords(h *store.History, keep int, d *Daemon) *records {
 	for _, b := range lines {
 		var l client.HistoryLine
 		if json.Unmarshal(b, &l) == nil && l.ID != 0 {
-			r.put(&record{line: l, stored: true})
+			r.put(&record{line: l, loaded: true})
 		}
 	}
 	return r
@@ -105,7 +106,7 @@ func (r *records) take(e domain.Event, m moment) {
 		return
 	}
 	rec := r.open(e.Operation, e, m)
-	if rec.stored && !m.live { // it came from disk, and the log tells it a second time
+	if rec.loaded && !m.live {
 		if e.Kind == domain.EventRequest {
 			r.request(rec, e)
 		}
@@ -269,7 +270,6 @@ func (r *records) store(rec *record) {
 	if err != nil {
 		return
 	}
-	rec.stored = true
 	write := func() {
 		if err := r.history.Append(b); err != nil {
 			r.d.log.Warn("cannot write history", "error", err)

@@ -103,6 +103,7 @@ func start(t *testing.T, opt playground.Options) (*playground.Cluster, context.C
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		checkLog(t, c)
 		if t.Failed() {
 			logs := filepath.Join("..", "..", "build", "e2e", t.Name())
 			t.Logf("whole logs in %s (%v)\n%s", logs, c.SaveLogs(logs), c.LogTails(40))
