@@ -27,6 +27,7 @@ type Host struct {
 	devices map[string]*device
 	lanes   map[laneKey]*lane
 	live    map[*process]bool
+	gates   map[laneKey]*gate
 	told    map[string]string // the problems of plugins that Discover has logged
 }
 
@@ -66,7 +67,7 @@ func New(c Config) (*Host, error) {
 	}
 	h := &Host{
 		config: c, log: c.Logger, dir: dir, forker: newForker(),
-		devices: map[string]*device{}, lanes: map[laneKey]*lane{}, live: map[*process]bool{},
+		devices: map[string]*device{}, lanes: map[laneKey]*lane{}, live: map[*process]bool{}, gates: map[laneKey]*gate{},
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	go h.forker.run()
@@ -143,6 +144,7 @@ func (h *Host) arrange() {
 		if !need[key] {
 			l.cancel()
 			delete(h.lanes, key)
+			delete(h.gates, key)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -9,8 +10,36 @@ import (
 // noise is what a plugin writes that is no text, and how much of it was not told yet.
 type noise struct {
 	at    time.Time // of the last line of it
-	told  time.Time
 	bytes int64
+	gate  *gate
+}
+
+// gate lets one line about noise through in ten seconds. The processes of a lane share it: one that is started again and again, each time to
+// write noise, is told of as often as one that goes on.
+type gate struct {
+	mu   sync.Mutex
+	told time.Time
+}
+
+func (g *gate) pass(now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.told.IsZero() && now.Sub(g.told) < reportPeriod {
+		return false
+	}
+	g.told = now
+	return true
+}
+
+// gate is that of a lane; it goes with the lane.
+func (h *Host) gate(plugin, label string) *gate {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	key := laneKey{plugin, label}
+	if h.gates[key] == nil {
+		h.gates[key] = &gate{}
+	}
+	return h.gates[key]
 }
 
 // Lines this short say nothing of themselves: shortly after noise they are part of it.
@@ -19,8 +48,17 @@ const (
 	afterNoise = time.Second
 )
 
-// is reports whether a line is noise: more than a tenth of it is neither printable nor white space.
+// is reports whether a line is noise, or a short one that belongs to it.
 func (n *noise) is(text string, now time.Time) bool {
+	if noisy(text) || len(text) < shortLine && !n.at.IsZero() && now.Sub(n.at) < afterNoise {
+		n.at = now
+		return true
+	}
+	return false
+}
+
+// noisy reports whether more than a tenth of a text is neither printable nor white space.
+func noisy(text string) bool {
 	bad, all := 0, 0
 	for i, r := range text {
 		all++
@@ -33,9 +71,5 @@ func (n *noise) is(text string, now time.Time) bool {
 			bad++
 		}
 	}
-	if bad*10 > all || len(text) < shortLine && !n.at.IsZero() && now.Sub(n.at) < afterNoise {
-		n.at = now
-		return true
-	}
-	return false
+	return bad*10 > all
 }

@@ -53,6 +53,9 @@ func TestNoiseForAHandshake(t *testing.T) {
 		return l.starts > 3
 	})
 	text := b.log.String()
+	if n := strings.Count(text, "msg=refused"); n != 1 {
+		t.Errorf("%d lines tell of the noise", n)
+	}
 	if n := strings.Count(text, "plugin is down"); n != 1 || len(text) > 16<<10 || strings.Contains(text, "plugin output\"") {
 		t.Errorf("%d lines of %d bytes: %s", n, len(text), text)
 	}

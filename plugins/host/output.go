@@ -55,7 +55,7 @@ func (b *bucket) fill(now time.Time) {
 
 func newOutput(log *slog.Logger, stream string, secrets func() []string, done <-chan struct{}) *output {
 	return &output{
-		log: log, stream: stream, secrets: secrets, done: done,
+		log: log, stream: stream, secrets: secrets, done: done, noise: noise{gate: &gate{}},
 		lines: bucket{rate: linesPerSec, burst: lineBurst}, bytes: bucket{rate: bytesPerSec, burst: byteBurst},
 	}
 }
@@ -155,9 +155,9 @@ func (o *output) close() {
 // refuse tells of noise, in one line in ten seconds.
 func (o *output) refuse(bytes int, now time.Time) {
 	o.noise.bytes += int64(bytes)
-	if o.noise.told.IsZero() || now.Sub(o.noise.told) >= reportPeriod {
+	if o.noise.gate.pass(now) {
 		o.log.Warn("refused", "stream", o.stream, "reason", "the plugin wrote what is no text", "bytes", o.noise.bytes)
-		o.noise.told, o.noise.bytes = now, 0
+		o.noise.bytes = 0
 	}
 }
 
@@ -174,6 +174,10 @@ func pumpStdout(from io.Reader, first *io.PipeWriter, rest *output) {
 	for {
 		n, err := from.Read(buf)
 		p := buf[:n]
+		if open && sent == 0 && noisy(string(p)) { // no handshake, and nothing to repeat in an error
+			open = false
+			_ = first.Close()
+		}
 		if open && n > 0 {
 			head := p[:min(len(p), longestHandshake-sent)]
 			if i := bytes.IndexByte(head, '\n'); i >= 0 {

@@ -34,6 +34,8 @@ func (h *Host) start(ctx context.Context, plugin, lane string) (*process, error)
 		return nil, fmt.Errorf("cannot start plugin %s: %w", plugin, err)
 	}
 	run := h.newRunner(path, dir, log, func() []string { return h.secrets(plugin) })
+	run.stdout.noise.gate = h.gate(plugin, lane)
+	run.stderr.noise.gate = run.stdout.noise.gate
 	p := &process{
 		host: h, plugin: plugin, lane: lane, log: log, file: file, started: time.Now(), run: run, gone: make(chan struct{}), dead: make(chan struct{}), openings: map[string]*opening{},
 		flights: map[*flight]bool{}, changed: make(chan struct{}),
