@@ -115,7 +115,13 @@ func telling(t *testing.T, watchdog time.Duration, f func(*testing.T, *told, *fa
 }
 
 func TestTheWatchdogHearsOfALoopThatTurnsAndOfNoOther(t *testing.T) {
-	const watchdog = 10 * time.Second
+	for _, watchdog := range []time.Duration{10 * time.Second, time.Second} { // longer and shorter than what the status needs
+		hearsOfTheLoop(t, watchdog)
+	}
+}
+
+func hearsOfTheLoop(t *testing.T, watchdog time.Duration) {
+	t.Helper()
 	telling(t, watchdog, func(t *testing.T, heard *told, loop *fakeLoop) {
 		began := time.Now()
 		time.Sleep(time.Minute)
