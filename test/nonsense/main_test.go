@@ -89,13 +89,6 @@ func skip(t *testing.T, why string) {
 	t.Skipf("SKIP %s: %s", t.Name(), why)
 }
 
-func needsRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		skip(t, "giving files away needs root")
-	}
-}
-
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -231,9 +231,17 @@ func (p *planted) command(ctx context.Context, t *testing.T, hay *haystack) {
 	config := filepath.Join(p.dir, "node-1", "fenced.yaml")
 	plugin := filepath.Join(p.build, "plugins", "fenced-plugin-bmc")
 	for _, args := range append([][]string{
-		{"config", "check", "--config", config}, {"config", "check", "--config", config, "-o", "json"}, {"plugin", "list"}, {"plugin", "info", plugin},
-		{"plugin", "info", plugin, "-o", "json"}, {"status", "-o", "wide"}, {"status", "-o", "json"}, {"history"}, {"history", "-o", "json"},
-		{"plan", "node-3", "--read"}, {"apply", "--dry-run"},
+		{"config", "check", "--config", config},
+		{"config", "check", "--config", config, "-o", "json"},
+		{"plugin", "list"},
+		{"plugin", "info", plugin},
+		{"plugin", "info", plugin, "-o", "json"},
+		{"status", "-o", "wide"},
+		{"status", "-o", "json"},
+		{"history"},
+		{"history", "-o", "json"},
+		{"plan", "node-3", "--read"},
+		{"apply", "--dry-run"},
 	}, p.mistakes(t)...) {
 		cmd := exec.CommandContext(ctx, filepath.Join(p.build, "fenced"), args...)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "FENCED_SOCKET=" + p.Node(1).Socket(), "CREDENTIALS_DIRECTORY=" + p.creds}
