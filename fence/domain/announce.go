@@ -8,7 +8,8 @@ import (
 	"github.com/fenced-project/fenced/fence"
 )
 
-// announce records what a life says of itself after its scan. A clean word is remembered as pending and admitted by settle.
+// announce records what a life says of itself after its scan. A clean word is remembered as pending and admitted by settle. A life that has
+// left and finds state after all takes its leave back by saying that it is dirty: bad news is never refused (V12, S2.11).
 func (t *turn) announce(a Announce) error {
 	n, err := t.present()
 	if err != nil {
@@ -25,8 +26,6 @@ func (t *turn) announce(a Announce) error {
 		return t.refuse(n, life, "this life has a verdict and is never admitted (R16)")
 	case a.Clean && n.Phase != PhaseJoining && n.Phase != PhaseMember:
 		return fmt.Errorf("%s is %s: only a reset makes it clean (V11)", t.name(n.ID), n.Phase)
-	case n.Phase == PhaseLeft:
-		return fmt.Errorf("%s has left", t.name(n.ID))
 	}
 	if n.Machine.Known() && !n.Machine.Same(a.Machine) {
 		return t.foreign(n, a, fmt.Sprintf("machine %s is not the machine %s of this node (R2, S5.6)", a.Machine.UUID, n.Machine.UUID))
@@ -161,14 +160,36 @@ func (t *turn) stateful(e Stateful) error {
 	return nil
 }
 
-// leave is a clean leave (S2.12): the proposer has scanned and closed its grant gate.
+// Rest is the sum of the votes of the view that stay when a node leaves; who has left already does not count, though its daemon is still
+// there. Of two that leave at once the log's order picks the one that may.
+func (s *State) Rest(without fence.NodeID) int {
+	sum := 0
+	for _, m := range s.View.Members {
+		if n := s.Node(m.Node); m.Node == without || (n != nil && n.Phase == PhaseLeft) {
+			continue
+		}
+		if r, ok := s.Roster.Node(m.Node); ok {
+			sum += r.Votes
+		}
+	}
+	return sum
+}
+
+// leave is a clean leave (S2.12): the proposer has scanned and closed its grant gate. It takes quorum from nobody who stays, unless forced:
+// they would freeze, and nobody would fence for them.
 func (t *turn) leave(e Leave) error {
+	if err := t.quorate(); err != nil {
+		return err
+	}
 	n, err := t.present()
 	if err != nil {
 		return err
 	}
 	if !t.s.Clean(n.ID) {
 		return fmt.Errorf("%s is no clean member, so it does not leave cleanly (S2.11)", t.name(n.ID))
+	}
+	if rest := t.s.Rest(n.ID); !e.Force && rest < t.s.Roster.Quorum() {
+		return fmt.Errorf("%w: those who stay would have %d of the %d votes that quorum needs", fence.ErrUnsafe, rest, t.s.Roster.Quorum())
 	}
 	if err := checkTexts(e.Why); err != nil {
 		return err

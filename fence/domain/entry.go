@@ -85,9 +85,11 @@ type Stateful struct {
 	On bool `json:"on"`
 }
 
-// Leave is the proposer's clean leave: no state, scanned, nobody needs to fence it.
+// Leave is the proposer's clean leave: no state, scanned, nobody needs to fence it. Its life becomes stateless by this very entry (R12).
 type Leave struct {
 	Why string `json:"why,omitempty"`
+	// Force lets it go although those who stay are not quorate without it.
+	Force bool `json:"force,omitempty"`
 }
 
 // Request asks that a node's life be ended, or that it be powered on (R29).
