@@ -39,6 +39,9 @@ func (m *Member) slots() int {
 	return free
 }
 
+// claimKey begins the key of every proposed claim.
+const claimKey = "claim/"
+
 // claimVictim reports whether it asks for a claim.
 func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 	v := n.Victim
@@ -64,7 +67,7 @@ func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 		m.brake(v.Incarnation) // counted when it is asked for: another's request must not slip through beside it
 	}
 	s := m.spec(n, &domain.Claim{Number: n.NextClaim})
-	m.propose(fmt.Sprintf("claim/%d/%d", n.ID, n.NextClaim), domain.Entry{Claim: &domain.ClaimEntry{
+	m.propose(fmt.Sprintf(claimKey+"%d/%d", n.ID, n.NextClaim), domain.Entry{Claim: &domain.ClaimEntry{
 		Node: n.ID, Boot: v.Boot, Number: n.NextClaim, DurationMS: operation.Duration(s), Answers: answers, Again: m.patience(v.Tried) > 0,
 	}})
 	return true
@@ -109,7 +112,7 @@ func (m *Member) claimPowerOn(n *domain.Node) {
 		return
 	}
 	s := m.spec(n, &domain.Claim{Number: n.NextClaim, On: true})
-	m.propose(fmt.Sprintf("claim/%d/%d", n.ID, n.NextClaim), domain.Entry{Claim: &domain.ClaimEntry{
+	m.propose(fmt.Sprintf(claimKey+"%d/%d", n.ID, n.NextClaim), domain.Entry{Claim: &domain.ClaimEntry{
 		Node: n.ID, Boot: p.For.Boot, Number: n.NextClaim, On: true, DurationMS: operation.Duration(s), Again: m.patience(p.Tried) > 0,
 	}})
 }

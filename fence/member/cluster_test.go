@@ -32,6 +32,8 @@ type cluster struct {
 	onOff     func(fence.NodeID)
 	onRelease func(by, life fence.Incarnation)
 	strict    bool
+	// onPropose sees what a node proposes; true loses it without a word, as a provider does whose outcome never comes
+	onPropose func(by fence.NodeID, p Propose) bool
 	view      []domain.Origin
 }
 
@@ -54,6 +56,10 @@ type node struct {
 	applied  int
 	disk     Session
 	residue  bool
+	unsure   bool
+	mute     bool // its scans are not answered
+	stuck    bool // its disk does not answer
+	departed bool // it left and ended by itself
 	queue    []Input
 	ops      []*op
 	events   []domain.Event
@@ -189,6 +195,9 @@ func (c *cluster) give(x *node, in Input) {
 func (c *cluster) perform(x *node, e Effect) {
 	switch e := e.(type) {
 	case Propose:
+		if c.onPropose != nil && c.onPropose(x.id, e) {
+			return
+		}
 		if !x.cut && len(c.view) > len(c.nodes)/2 && (!c.strict || len(c.connected()) > len(c.nodes)/2) {
 			c.append(record{by: x.self(), number: e.Number, data: encode(c.t, e.Entry)})
 		}
@@ -199,8 +208,15 @@ func (c *cluster) perform(x *node, e Effect) {
 		if x.disk.Boot == x.self().Boot {
 			s = x.disk
 		}
-		x.queue = append(x.queue, ResidualScanned{Session: s, State: x.residue, Resettable: true, Why: "test"})
+		if !x.mute {
+			x.queue = append(x.queue, ResidualScanned{Session: s, State: x.residue, Unsure: x.unsure, Resettable: true, Why: "dlm lockspace x"})
+		}
+	case Depart:
+		x.up, x.departed = false, true
 	case WriteSession:
+		if x.stuck {
+			return
+		}
 		x.disk = e.Session
 		x.queue = append(x.queue, SessionWritten{})
 	case StartOperation:

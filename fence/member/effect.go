@@ -68,6 +68,10 @@ type Release struct {
 	Verdict fence.Verdict
 }
 
+// Depart: this node has left, and its record says so: the daemon ends by itself. What was answered before it still reaches the asker.
+type Depart struct{}
+
+func (Depart) effect()          {}
 func (Propose) effect()         {}
 func (Answer) effect()          {}
 func (Scan) effect()            {}

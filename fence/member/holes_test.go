@@ -320,12 +320,11 @@ func TestAnAnswerIsNotTakenForAnotherRecords(t *testing.T) { // armed between th
 
 func TestACleanLeaveClosesTheSession(t *testing.T) { // start table: a restart after it is no reason to reboot
 	c := newCluster(t, 3, true)
-	c.append(record{by: c.n(3).self(), data: encode(t, domain.Entry{Leave: &domain.Leave{}})})
+	c.leave(3, false)
 	c.run(200)
-	if c.n(3).disk.State != SessionClosed {
+	if c.n(3).disk.State != SessionClosed || !c.n(3).departed {
 		t.Fatalf("%+v", c.n(3).disk)
 	}
-	c.kill(3)
 	c.run(2000)
 	c.install()
 	c.start(3)

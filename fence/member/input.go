@@ -100,6 +100,17 @@ type Requested struct {
 	Entry domain.Entry
 }
 
+// LeaveRequested asks this node to leave cleanly (S2.12). It is answered once by an Answer: Err nil means that the leave is committed and the
+// record of it durable, and a Depart follows; Unknown that it is proposed and goes on after UntilMS; any other Err that the node stays as it was.
+type LeaveRequested struct {
+	Reply  uint64
+	Reason string
+	// Force leaves although those who stay are not quorate then.
+	Force bool
+	// UntilMS is when it gives up, by this node's clock.
+	UntilMS int64
+}
+
 // ConfigChanged: this node's own file was read again; its roster's hash is compared with the committed one (R5).
 type ConfigChanged struct{ RosterHash string }
 
@@ -120,4 +131,5 @@ func (SessionWritten) input()    {}
 func (ClientRegistered) input()  {}
 func (ClientGone) input()        {}
 func (Requested) input()         {}
+func (LeaveRequested) input()    {}
 func (ConfigChanged) input()     {}

@@ -260,7 +260,7 @@ const maxReleases = 1024
 // release lets go of what this node may tell its clients: only while it holds a lease renewed by a ping sent after it applied that verdict,
 // in a view that contains it, in an armed cluster (R13).
 func (m *Member) release() {
-	if !m.Quorate() || !m.dom.Armed || !m.dom.Clean(m.cfg.Self.Node) {
+	if m.leaving != nil || !m.Quorate() || !m.dom.Armed || !m.dom.Clean(m.cfg.Self.Node) {
 		return
 	}
 	lease := m.leaseSent > 0 && m.now < m.leaseSent+m.dom.Roster.Timing.LeaseMS

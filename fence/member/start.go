@@ -69,7 +69,7 @@ func (m *Member) lifeWord() LifeWord {
 func (m *Member) start() {
 	n := m.dom.Node(m.cfg.Self.Node)
 	in, ok := m.dom.InView(m.cfg.Self.Node)
-	if n == nil || !ok || in != m.cfg.Self {
+	if n == nil || !ok || in != m.cfg.Self || m.leaving != nil {
 		return
 	}
 	if n.Phase == domain.PhaseMember && n.Victim == nil {
@@ -171,19 +171,16 @@ func (m *Member) sessionWritten(in SessionWritten) {
 	s.durable, s.outstanding = *s.outstanding, nil
 }
 
-// keepSession keeps the record true: stateful in the log means stateful on disk, and a clean leave closes it (start table).
+// keepSession keeps the record true: stateful in the log means stateful on disk. A clean leave closes it (leave.go).
 func (m *Member) keepSession() {
 	n := m.dom.Node(m.cfg.Self.Node)
 	if n == nil || n.Life != m.cfg.Self.Incarnation {
 		return
 	}
 	in, ok := m.dom.InView(m.cfg.Self.Node)
-	switch mine := ok && in == m.cfg.Self; {
-	case mine && n.Phase == domain.PhaseMember:
+	if ok && in == m.cfg.Self && n.Phase == domain.PhaseMember {
 		m.session.member = true
 		m.openSession(n.Stateful)
-	case n.Phase == domain.PhaseLeft && m.session.member:
-		m.writeSession(SessionClosed)
 	}
 }
 

@@ -42,6 +42,7 @@ type Member struct {
 	doomSince int64          // since when this life is known to be over or a victim, 0 for not
 	gapUntil  int64          // nothing is proposed before, because this node was stopped (R20)
 	held      []fence.NodeID // victims that the brake holds, for status
+	leaving   *leaving       // nil while this node means to stay
 }
 
 // New returns the mind of a node that has heard nothing.
@@ -108,6 +109,8 @@ func (m *Member) take(in Input) {
 		m.clientGone(in.ID)
 	case Requested:
 		m.requested(in)
+	case LeaveRequested:
+		m.leaveRequested(in)
 	case ConfigChanged:
 		m.cfg.RosterHash = in.RosterHash
 	}
@@ -121,8 +124,10 @@ func (m *Member) think() {
 	m.held = nil
 	if m.fell { // a life that must end does nothing any more, even where ending it was in vain (R22, R24)
 		m.abandon("this node ends its own life")
+		m.fallenLeave()
 		return
 	}
+	m.leave()
 	m.start()
 	m.keepSession()
 	m.operations()
@@ -132,6 +137,9 @@ func (m *Member) think() {
 		return
 	}
 	m.quiesce()
+	if m.leaving != nil {
+		return // the gate is closed: no new duty, no new suspicion
+	}
 	if m.dom.Eligible(m.cfg.Self.Node) {
 		m.claims()
 	}
@@ -157,6 +165,9 @@ func (m *Member) committed(in EntryCommitted) {
 	if in.By == m.cfg.Self {
 		if e.Verdict != nil && errors.Is(err, fence.ErrNotAdmissible) {
 			m.refuted(e.Verdict.Node, e.Verdict.Evidence.Claim, err)
+		}
+		if e.Leave != nil {
+			m.leaveCommitted(in.Number, err)
 		}
 		m.answer(in.Number, in.Index, events, err)
 	}
@@ -245,6 +256,9 @@ func (m *Member) gap(before int64) {
 		m.since.drop(askedMark(m.dom.Nodes[i].ID, m.dom.Nodes[i].NextClaim))
 	}
 	m.scan.have = false
+	if l := m.leaving; l != nil {
+		l.scanned, l.final = false, false // also one that is still on its way began before
+	}
 	m.abandon("this node was stopped")
 	m.do(Notice{Kind: domain.EventRefused, Node: m.cfg.Self.Node, Text: fmt.Sprintf("this node stood still for %d ms: its timers begin anew, it proposes nothing for one lease (R20)", m.now-before)})
 }

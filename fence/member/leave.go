@@ -1,0 +1,305 @@
+package member
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+)
+
+// Why a node does not leave cleanly; an Answer wraps one of these, fence.ErrNoQuorum or fence.ErrUnsafe.
+var (
+	// ErrNotMember: this life is no admitted clean member: it is starting, dirty, or a victim.
+	ErrNotMember = errors.New("this node is no clean member")
+	// ErrResidue: the scan found something of class state (S2.11).
+	ErrResidue = errors.New("state is present")
+	// ErrUnsure: a probe could not be read, which is no better (V12).
+	ErrUnsure = errors.New("a probe could not be read")
+	// ErrHeld: a local client may hold a grant (R12).
+	ErrHeld = errors.New("a client may use shared state")
+	// ErrLate: the time given was over before anything was proposed.
+	ErrLate = errors.New("no clean leave within the time given")
+)
+
+// leaving is a leave on its way. Its existence closes the gate: this node claims nothing, begins no walk, calls nobody overdue and releases
+// nothing. Until the entry is proposed every refusal takes it back and the node goes on as before. From then on the entry may be committed
+// at any time, so there is no way back but its rejection by the domain: a node that opened its gate again could be taken for stateless while
+// it is not.
+type leaving struct {
+	replies []uint64
+	why     string
+	force   bool
+	until   int64
+	scanned bool     // the scan in Member.scan was asked for by this leave
+	flying  []uint64 // numbers of proposed Leave entries whose fate is not known
+	ever    bool     // one was proposed: the way back is closed, see rejected
+	left    bool     // committed; kept, because the view may change before the record is closed
+	final   bool     // the scan after the commit was asked for
+	regrets string   // what that scan found: the leave is taken back by announcing that this life is dirty
+	closed  bool     // the session record is closed, durably
+}
+
+// leaveScanFreshMS is how old the scan may be on which a Leave is proposed.
+const leaveScanFreshMS = 2000
+
+// maxLeaveReplies bounds who may wait for one leave.
+const maxLeaveReplies = 16
+
+// Leaving reports whether this node is about to leave, or has left.
+func (m *Member) Leaving() bool { return m.leaving != nil }
+
+// leaveRequested begins a leave (S2.12), or joins the one that is on its way.
+func (m *Member) leaveRequested(in LeaveRequested) {
+	if m.fell {
+		m.do(Answer{Reply: in.Reply, Err: fmt.Errorf("%w: it ends its own life", ErrNotMember)})
+		return
+	}
+	l := m.leaving
+	if l == nil {
+		l = &leaving{why: bound(in.Reason), until: in.UntilMS}
+		m.leaving = l
+	}
+	if len(l.replies) >= maxLeaveReplies {
+		m.do(Answer{Reply: in.Reply, Err: fmt.Errorf("%w: %d wait for this leave", fence.ErrRefused, len(l.replies))})
+		return
+	}
+	l.replies, l.force, l.until = append(l.replies, in.Reply), l.force || in.Force, max(l.until, in.UntilMS)
+}
+
+// leave brings a leave one step further: gate closed, own operations handed over, scanned, committed, scanned again, record closed.
+func (m *Member) leave() {
+	l := m.leaving
+	if l == nil {
+		return
+	}
+	if n := m.dom.Node(m.cfg.Self.Node); l.ever && n != nil && n.Phase == domain.PhaseLeft && n.Life == m.cfg.Self.Incarnation {
+		l.left = true
+	}
+	switch {
+	case l.regrets != "":
+		m.regret()
+	case l.left:
+		m.closeSession()
+	case l.ever:
+		m.leaveAgain()
+	default:
+		m.prepareLeave()
+	}
+	if l.ever && m.now >= l.until {
+		m.leaveAnswer(Answer{Unknown: true}) // it goes on: what was proposed cannot be unsaid
+	}
+}
+
+// prepareLeave does what can still be taken back, and proposes.
+func (m *Member) prepareLeave() {
+	l := m.leaving
+	if err := m.mayLeave(); err != nil {
+		m.stay(err)
+		return
+	}
+	if m.now >= l.until {
+		m.stay(fmt.Errorf("%w: %s", ErrLate, m.leaveWaits()))
+		return
+	}
+	if m.now < m.gapUntil || !m.leaveScan(&l.scanned) {
+		return
+	}
+	if err := residue(m.scan.result); err != nil {
+		m.stay(err)
+		return
+	}
+	if m.busy() {
+		m.abandon("this node leaves")
+		return
+	}
+	if m.now-m.scan.at > leaveScanFreshMS {
+		l.scanned = false // handing over took its time: what was true then may not be true now
+		m.leaveScan(&l.scanned)
+		return
+	}
+	m.proposeLeave()
+}
+
+func (m *Member) proposeLeave() {
+	l := m.leaving
+	before := m.number
+	m.propose("leave", domain.Entry{Leave: &domain.Leave{Why: l.why, Force: l.force}})
+	if m.number != before {
+		l.ever, l.flying = true, append(l.flying, m.number)
+	}
+}
+
+// leaveAgain proposes once more where the fate of the first is unknown, as long as it could be applied.
+func (m *Member) leaveAgain() {
+	if m.mayLeave() == nil && len(m.leaving.flying) < maxFlying {
+		m.proposeLeave()
+	}
+}
+
+// maxFlying bounds how often a Leave of unknown fate is proposed again.
+const maxFlying = 64
+
+// mayLeave says why this node does not leave at this moment (S2.11): only an admitted clean member in a quorate view does, with nobody who
+// may hold a grant, and, unless forced, only if those who stay remain quorate.
+func (m *Member) mayLeave() error {
+	n := m.dom.Node(m.cfg.Self.Node)
+	switch {
+	case n == nil:
+		return fmt.Errorf("%w: no roster names it", ErrNotMember)
+	case n.Victim != nil:
+		return fmt.Errorf("%w: it is a victim", ErrNotMember)
+	case n.Phase != domain.PhaseMember:
+		return fmt.Errorf("%w: it is %s", ErrNotMember, n.Phase)
+	case !m.Quorate():
+		return fence.ErrNoQuorum
+	case !m.dom.Clean(n.ID):
+		return ErrNotMember
+	}
+	if names := m.holders(); len(names) > 0 {
+		return fmt.Errorf("%w: %s", ErrHeld, bound(strings.Join(names, ", ")))
+	}
+	if rest := m.dom.Rest(n.ID); !m.leaving.force && rest < m.dom.Roster.Quorum() {
+		return fmt.Errorf("%w: those who stay would have %d of the %d votes that quorum needs", fence.ErrUnsafe, rest, m.dom.Roster.Quorum())
+	}
+	return nil
+}
+
+// holders are the clients that may have been granted the use of what is shared: all but those that only report (R12).
+func (m *Member) holders() []string {
+	var names []string
+	for _, c := range m.clients {
+		if c.Role != roleReport {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// roleReport is the role of a client that asks for fencing and uses nothing (R29).
+const roleReport = "report"
+
+// busy reports whether this node still holds a claim, or may be given one that it asked for.
+func (m *Member) busy() bool {
+	for i := range m.dom.Nodes {
+		if slices.ContainsFunc(active(&m.dom.Nodes[i]), func(c domain.Claim) bool { return c.Actor == m.cfg.Self }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(m.proposals, func(p proposal) bool { return !p.done && strings.HasPrefix(p.key, claimKey) })
+}
+
+// leaveWaits says what a leave waits for.
+func (m *Member) leaveWaits() string {
+	switch {
+	case m.now < m.gapUntil:
+		return "this node was stopped and proposes nothing for one lease"
+	case m.scan.outstanding:
+		return "the residual scan takes long"
+	case m.busy():
+		return "an operation of this node is not handed over yet"
+	}
+	return "nothing was proposed"
+}
+
+// leaveScan asks for a scan of this leave, once, and reports whether its result is there. One that was asked for before the gate closed says
+// nothing: its answer is waited for and not taken.
+func (m *Member) leaveScan(asked *bool) bool {
+	s := &m.scan
+	if s.outstanding && m.now-s.askedAt < scanLostMS {
+		return false
+	}
+	if *asked && s.have {
+		return true
+	}
+	*asked = true
+	*s = scan{outstanding: true, askedAt: m.now, stint: s.stint}
+	m.do(Scan{})
+	return false
+}
+
+// residue turns a scan into the refusal that it is, nil for none.
+func residue(r ResidualScanned) error {
+	switch {
+	case r.State:
+		return fmt.Errorf("%w: %s", ErrResidue, bound(r.Why))
+	case r.Unsure:
+		return fmt.Errorf("%w: %s", ErrUnsure, bound(r.Why))
+	}
+	return nil
+}
+
+// closeSession ends a committed leave: only when a scan after the commit found nothing is the record closed, and only when that is durable
+// is anybody told. A daemon that dies before has left an open record: the next one is dirty.
+func (m *Member) closeSession() {
+	l := m.leaving
+	if l.closed {
+		m.leaveAnswer(Answer{Index: m.dom.Index})
+		return
+	}
+	if !m.leaveScan(&l.final) {
+		return
+	}
+	if err := residue(m.scan.result); err != nil {
+		l.regrets = fmt.Sprintf("after this node had left: %v", err)
+		m.leaveAnswer(Answer{Err: fmt.Errorf("%w (it had left already, and says that it is dirty)", err)})
+		m.regret()
+		return
+	}
+	if m.writeSession(SessionClosed) {
+		l.closed = true
+		m.leaveAnswer(Answer{Index: m.dom.Index})
+		m.do(Depart{})
+	}
+}
+
+// regret takes a committed leave back by saying that this life is dirty, until the domain has heard it: then it is a victim like any dirty
+// life, and doomed ends it by policy. The record stays open.
+func (m *Member) regret() {
+	n := m.dom.Node(m.cfg.Self.Node)
+	if n == nil || !m.present() || (n.Phase != domain.PhaseLeft && n.Phase != domain.PhaseJoining) {
+		return
+	}
+	a := m.announcement(n)
+	a.Why = bound(m.leaving.regrets)
+	m.propose(fmt.Sprintf("regret/%d", n.Arrived), domain.Entry{Announce: &a})
+}
+
+// stay takes a leave back that was not proposed, or that the domain rejected: the gate opens and the node goes on as before.
+func (m *Member) stay(err error) {
+	m.leaveAnswer(Answer{Err: err})
+	m.leaving = nil
+}
+
+// leaveCommitted takes the fate of one of our Leave entries. When the domain has rejected all that were proposed, none can come any more.
+func (m *Member) leaveCommitted(number uint64, err error) {
+	l := m.leaving
+	if l == nil {
+		return
+	}
+	l.flying = slices.DeleteFunc(l.flying, func(n uint64) bool { return n == number })
+	if err != nil && !l.left && len(l.flying) == 0 {
+		m.stay(err)
+	}
+}
+
+func (m *Member) leaveAnswer(a Answer) {
+	for _, reply := range m.leaving.replies {
+		a.Reply = reply
+		m.do(a)
+	}
+	m.leaving.replies = nil
+}
+
+// fallenLeave tells who waits for the leave of a node that ends its own life, and goes on saying that it is dirty if it had left.
+func (m *Member) fallenLeave() {
+	if m.leaving == nil {
+		return
+	}
+	m.leaveAnswer(Answer{Err: fmt.Errorf("%w: it ends its own life", ErrNotMember)})
+	if m.leaving.regrets != "" {
+		m.regret()
+	}
+}
