@@ -80,6 +80,15 @@ type Bootstrap struct {
 	Cluster string `json:"cluster"`
 }
 
+// Leave asks this node's daemon to leave the cluster cleanly and to stop (S2.12). It is refused while state is present (S2.11).
+type Leave struct {
+	Reason string `json:"reason"`
+	// Force leaves although those who stay are not quorate then (CodeUnsafe). It never leaves with state.
+	Force bool `json:"force,omitempty"`
+	// TimeoutMS is how long the daemon may try, at most 25000; mandatory.
+	TimeoutMS int64 `json:"timeout_ms"`
+}
+
 // Bootstrapped names the domain that was made.
 type Bootstrapped struct {
 	API     string `json:"api"`

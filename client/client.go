@@ -163,6 +163,11 @@ func (c *Client) Bootstrap(ctx context.Context, b Bootstrap) (Bootstrapped, erro
 	return post[Bootstrapped](ctx, c, "/v1/bootstrap", b)
 }
 
+// Leave makes the node whose daemon answers leave cleanly; its daemon ends after the answer.
+func (c *Client) Leave(ctx context.Context, l Leave) (Committed, error) {
+	return post[Committed](ctx, c, "/v1/leave", l)
+}
+
 func get[T any](ctx context.Context, c *Client, path string, v url.Values) (T, error) {
 	var doc T
 	if len(v) > 0 {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/fenced-project/fenced/client"
 )
@@ -67,6 +68,24 @@ func (s *Server) apply(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		return nil, err
 	}
 	doc, err := s.node.Apply(ctx, ApplyArgs{Reason: q.Reason, DryRun: q.DryRun, By: by})
+	doc.API = client.API
+	return doc, err
+}
+
+// leave lets nobody make a node leave by an empty question: its timeout is mandatory.
+func (s *Server) leave(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
+	var q client.Leave
+	if err := body(w, r, &q); err != nil {
+		return nil, err
+	}
+	limit := time.Duration(q.TimeoutMS) * time.Millisecond
+	if q.TimeoutMS <= 0 || q.TimeoutMS > MaxLeave.Milliseconds() {
+		return nil, client.Errorf(client.CodeUsage, "timeout_ms must be between 1 and %d, not %d", MaxLeave.Milliseconds(), q.TimeoutMS)
+	}
+	if err := text("reason", q.Reason, client.MaxReason, false); err != nil {
+		return nil, err
+	}
+	doc, err := s.node.Leave(ctx, LeaveArgs{Reason: q.Reason, Force: q.Force, Timeout: limit, By: by})
 	doc.API = client.API
 	return doc, err
 }

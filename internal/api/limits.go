@@ -16,6 +16,9 @@ const (
 
 	// MaxHistory bounds HistoryQuery.Limit, and is its value where the caller gives none.
 	MaxHistory = 1000
+
+	// MaxLeave bounds LeaveArgs.Timeout; it leaves room for the answer within the time of a call.
+	MaxLeave = 25 * time.Second
 )
 
 // times are the server's deadlines.

@@ -92,6 +92,10 @@ func (f *fake) Apply(ctx context.Context, a ApplyArgs) (client.Applied, error) {
 	return client.Applied{Version: 2}, f.ask(ctx, a)
 }
 
+func (f *fake) Leave(ctx context.Context, a LeaveArgs) (client.Committed, error) {
+	return client.Committed{Index: 5}, f.ask(ctx, a)
+}
+
 func (f *fake) Bootstrap(ctx context.Context, a BootstrapArgs) (client.Bootstrapped, error) {
 	return client.Bootstrapped{Cluster: a.Cluster, Domain: "d"}, f.ask(ctx, a)
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/fenced-project/fenced/client"
 )
@@ -57,6 +58,10 @@ type Steward interface {
 	// Bootstrap makes the domain (R3, R4). Errors: CodeUsage when the cluster's name is not the configured one, CodeError when the node
 	// has or knows of a domain already.
 	Bootstrap(ctx context.Context, a BootstrapArgs) (client.Bootstrapped, error)
+	// Leave makes this node leave and returns when that is committed and durable; the daemon then ends by itself (S2.12). Errors, after which
+	// the node is as before: CodeDirty and CodeResidualUnknown with what was found (S2.11), CodeTryAgain while a client holds, CodeNoQuorum,
+	// CodeUnsafe when those who stay would not be quorate, CodeTimeout, CodeError when it is no clean member. CodeUnknown: it goes on.
+	Leave(ctx context.Context, a LeaveArgs) (client.Committed, error)
 }
 
 // PlanQuery asks what would happen. Node is a name as it was typed. With Read the devices are asked for power state and identity too, and
@@ -110,6 +115,14 @@ type ApplyArgs struct {
 	Reason string
 	DryRun bool
 	By     Caller
+}
+
+// LeaveArgs makes this node leave. Timeout is set, at most MaxLeave.
+type LeaveArgs struct {
+	Reason  string
+	Force   bool
+	Timeout time.Duration
+	By      Caller
 }
 
 // BootstrapArgs makes the domain of a cluster of this name.

@@ -24,6 +24,7 @@ func (s *Server) routes() *http.ServeMux {
 	m.Handle("POST /v1/arm", s.act(s.arm))
 	m.Handle("POST /v1/apply", s.act(s.apply))
 	m.Handle("POST /v1/bootstrap", s.act(s.bootstrap))
+	m.Handle("POST /v1/leave", s.act(s.leave))
 	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, client.Errorf(client.CodeUsage, "this daemon does not answer %s %.100q: another version?", r.Method, r.URL.Path))
 	})

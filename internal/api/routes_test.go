@@ -32,6 +32,9 @@ func TestEveryQuestionReachesTheNodeAsItWasMeant(t *testing.T) {
 		case ApplyArgs:
 			v.By.Groups = nil
 			return v
+		case LeaveArgs:
+			v.By.Groups = nil
+			return v
 		case BootstrapArgs:
 			v.By.Groups = nil
 			return v
@@ -68,6 +71,10 @@ func TestEveryQuestionReachesTheNodeAsItWasMeant(t *testing.T) {
 		},
 		{func() (string, error) { d, err := c.Arm(ctx, client.Arm{Armed: true}); return d.API, err }, ArmArgs{Armed: true, By: me}},
 		{func() (string, error) { d, err := c.Apply(ctx, client.Apply{DryRun: true}); return d.API, err }, ApplyArgs{DryRun: true, By: me}},
+		{func() (string, error) {
+			d, err := c.Leave(ctx, client.Leave{Reason: "r", Force: true, TimeoutMS: 2000})
+			return d.API, err
+		}, LeaveArgs{Reason: "r", Force: true, Timeout: 2 * time.Second, By: me}},
 		{func() (string, error) { d, err := c.Bootstrap(ctx, client.Bootstrap{Cluster: "p"}); return d.API, err }, BootstrapArgs{Cluster: "p", By: me}},
 	} {
 		version, err := x.do()
@@ -131,6 +138,11 @@ func TestNonsenseIsRefusedBeforeTheNode(t *testing.T) {
 		{"POST", "/v1/arm", `{}`},
 		{"POST", "/v1/arm", `{"armed":false}`},
 		{"POST", "/v1/bootstrap", `{}`},
+		{"POST", "/v1/leave", `{}`}, // nothing makes a node leave by accident
+		{"POST", "/v1/leave", `{"timeout_ms":25001}`},
+		{"POST", "/v1/leave", `{"timeout_ms":-1}`},
+		{"POST", "/v1/leave", `{"timeout_ms":9223372036854775807}`},
+		{"POST", "/v1/leave", `{"timeout_ms":1000,"reason":"` + long + `"}`},
 	} {
 		status, doc := r.raw(t, x.method, x.url, x.body)
 		if status != 400 || doc["code"] != float64(client.CodeUsage) || doc["api"] != client.API || doc["error"] == "" {

@@ -40,6 +40,7 @@ func newFakeNode() *fakeNode {
 	f.answers["request"] = []byte(`{"operation":17,"victim":"node-3"}`)
 	f.answers["ack"] = []byte(`{"index":90}`)
 	f.answers["arm"] = []byte(`{"index":91}`)
+	f.answers["leave"] = []byte(`{"index":92,"text":"node-1 has left; its daemon stops"}`)
 	f.answers["bootstrap"] = []byte(`{"cluster":"prod1","domain":"8f1d2c3b"}`)
 	return f
 }
@@ -127,6 +128,10 @@ func (f *fakeNode) Apply(_ context.Context, a api.ApplyArgs) (client.Applied, er
 	d, err := answer[client.Applied](f, "apply", fmt.Sprintf("dry=%t reason=%q", a.DryRun, a.Reason))
 	d.DryRun = a.DryRun
 	return d, err
+}
+
+func (f *fakeNode) Leave(_ context.Context, a api.LeaveArgs) (client.Committed, error) {
+	return answer[client.Committed](f, "leave", fmt.Sprintf("reason=%q force=%t timeout=%s", a.Reason, a.Force, a.Timeout))
 }
 
 func (f *fakeNode) Bootstrap(_ context.Context, a api.BootstrapArgs) (client.Bootstrapped, error) {

@@ -16,7 +16,7 @@ type toolOptions struct {
 	wait int  // -w, seconds
 }
 
-// fenceTool is the old fence_tool: `ls` in its old form, `join` for old start scripts (fenced joins by itself, so it only waits).
+// fenceTool is the old fence_tool: `ls` in its old form, `join` for old start scripts (fenced joins by itself, so it only waits), `leave`.
 func (a *app) fenceTool(ctx context.Context, args []string) int {
 	var o toolOptions
 	f := pflag.NewFlagSet(a.name, pflag.ContinueOnError)
@@ -36,8 +36,8 @@ func (a *app) fenceTool(ctx context.Context, args []string) int {
 		fmt.Fprintf(a.err, "%s: %v\nPlease use '-h' for usage.\n", a.name, err)
 		return oldFailure
 	case *help:
-		fmt.Fprintln(a.out, "Usage: fence_tool ls [-n [NODE]] [-w SECONDS]\n       fence_tool join [-w SECONDS]\n\n"+
-			"  -n   all nodes, or only NODE\n  -w   wait so long until nothing is waited for (ls), until this node is a member (join)\n  -V   show the version\n  -h   this help")
+		fmt.Fprintln(a.out, "Usage: fence_tool ls [-n [NODE]] [-w SECONDS]\n       fence_tool join [-w SECONDS]\n       fence_tool leave [-w SECONDS]\n\n"+
+			"  -n   all nodes, or only NODE\n  -w   wait so long until nothing is waited for (ls), until this node is a member (join), try so long (leave)\n  -V   show the version\n  -h   this help")
 		return oldSuccess
 	case *version:
 		fmt.Fprintf(a.out, "%s %s\n", a.name, a.deps.Version)
@@ -54,7 +54,9 @@ func (a *app) fenceTool(ctx context.Context, args []string) int {
 		return a.toolList(ctx, o, f.Arg(1))
 	case op == "join" && f.NArg() == 1:
 		return a.toolJoin(ctx, o)
-	case op == "leave" || op == "dump":
+	case op == "leave" && f.NArg() == 1:
+		return a.toolLeave(ctx, o)
+	case op == "dump":
 		return fail("%s: this version of fenced cannot do that; nothing was done", op)
 	default:
 		return fail("unknown option %s", f.Arg(f.NArg()-1))
@@ -94,6 +96,19 @@ func (a *app) toolJoin(ctx context.Context, o toolOptions) int {
 		return oldFailure
 	case !ready && o.wait > 0:
 		fmt.Fprintf(a.err, "%s: %s is not a member after %d seconds\n", a.name, s.Node, o.wait)
+		return oldFailure
+	}
+	return oldSuccess
+}
+
+// toolLeave is the old `fence_tool leave`: as `fenced leave`, without force.
+func (a *app) toolLeave(ctx context.Context, o toolOptions) int {
+	limit := leaveTimeout
+	if o.wait > 0 {
+		limit = min(time.Duration(o.wait)*time.Second, leaveTimeoutMax)
+	}
+	if _, err := a.leave(ctx, client.Leave{Reason: "fence_tool leave", TimeoutMS: limit.Milliseconds()}); err != nil {
+		_ = a.finish(err)
 		return oldFailure
 	}
 	return oldSuccess

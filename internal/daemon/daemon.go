@@ -57,8 +57,10 @@ type Config struct {
 	Notify func(state string)
 	// WatchdogEvery is how often systemd wants to hear from the loop, 0 for never.
 	WatchdogEvery time.Duration
-	Now           func() int64 // CLOCK_BOOTTIME in milliseconds
-	Logger        *slog.Logger
+	// LeaveTimeout is how long Run tries to leave cleanly when its ctx ends; 0 means 5 s, less than 0 that it ends at once, as a crash does.
+	LeaveTimeout time.Duration
+	Now          func() int64 // CLOCK_BOOTTIME in milliseconds
+	Logger       *slog.Logger
 }
 
 // Daemon is one running fenced.
@@ -76,6 +78,7 @@ type Daemon struct {
 	alarms  []alarm               // loop only
 	replies map[uint64]chan member.Answer
 	reply   uint64
+	departs bool         // this node has left, the loop ends; loop only
 	live    bool         // this daemon has been in a view; loop only
 	beat    atomic.Int64 // Now of the newest turn of the loop
 	done    chan struct{}
@@ -131,7 +134,8 @@ func New(cfg Config) (*Daemon, error) {
 // Feed is the event stream for the API server.
 func (d *Daemon) Feed() *api.Feed { return d.feed }
 
-// Run runs the daemon until ctx ends or the provider closes; then it ends everything it started.
+// Run runs the daemon until ctx ends, this node has left or the provider closes; then it ends everything it started. When ctx ends it first
+// tries to leave cleanly (see Config.LeaveTimeout), so that a planned restart makes no victim.
 func (d *Daemon) Run(ctx context.Context) error {
 	d.wg.Go(d.writeDisk)
 	d.wg.Go(func() { d.tellSystemd(ctx) })

@@ -170,7 +170,7 @@ func (l *lab) start(id fence.NodeID, boot string) {
 		Scan: func(context.Context) member.ResidualScanned {
 			return member.ResidualScanned{Session: member.Session{State: member.SessionNone}, Resettable: true}
 		},
-		Reload: func() (*config.Config, error) { return cfg, nil }, Now: Boottime,
+		Reload: func() (*config.Config, error) { return cfg, nil }, Now: Boottime, LeaveTimeout: -1,
 	})
 	if err != nil {
 		l.t.Fatal(err)

@@ -39,6 +39,8 @@ func (d *Daemon) perform(e member.Effect) {
 	case member.Notice:
 		d.alarm(e)
 		d.note(client.Event{Event: string(e.Kind), Node: d.name(e.Node), Incarnation: e.Life.Boot, Text: e.Text})
+	case member.Depart:
+		d.departs = true
 	case member.Release:
 		d.records.released(e.Life, d.cfg.Now())
 		d.note(client.Event{

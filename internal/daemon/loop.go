@@ -22,7 +22,9 @@ func (d *Daemon) loop(ctx context.Context) error {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	events := d.cfg.Provider.Events()
-	for {
+	var bye farewell
+	stop := ctx.Done()
+	for !d.departs {
 		d.beat.Store(d.cfg.Now())
 		select {
 		case ev, ok := <-events:
@@ -42,10 +44,24 @@ func (d *Daemon) loop(ctx context.Context) error {
 			}
 		case <-tick.C:
 			d.step(member.Tick{})
-		case <-ctx.Done():
+		case <-stop:
+			if stop = nil; !bye.begin(d) {
+				return nil
+			}
+		case a := <-bye.answer:
+			bye.told(d, a)
+			return nil
+		case <-bye.limit:
+			bye.told(d, member.Answer{Unknown: true})
 			return nil
 		}
 	}
+	select {
+	case a := <-bye.answer: // it was given in the turn in which this node departed
+		bye.told(d, a)
+	default:
+	}
+	return nil
 }
 
 // step feeds the member and carries out what it wants.

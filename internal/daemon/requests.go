@@ -54,7 +54,7 @@ func coded(err error) error {
 	if err == nil || errors.As(err, &e) {
 		return err
 	}
-	text := strings.TrimPrefix(err.Error(), domain.ErrRejected.Error()+": ")
+	text := rejected(err)
 	switch {
 	case errors.Is(err, fence.ErrNoQuorum):
 		return client.Errorf(client.CodeNoQuorum, "no quorum: nothing may be decided")
@@ -68,6 +68,11 @@ func coded(err error) error {
 		return client.Errorf(client.CodeNoSuch, "%s", text)
 	}
 	return client.Errorf(client.CodeError, "%s", text)
+}
+
+// rejected is an error's text without the word that every rejected entry's begins with.
+func rejected(err error) string {
+	return strings.TrimPrefix(err.Error(), domain.ErrRejected.Error()+": ")
 }
 
 // find resolves a node's name; it runs in the loop.

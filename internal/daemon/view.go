@@ -109,6 +109,8 @@ func (d *Daemon) state(n *domain.Node) string {
 		return client.StateFailed
 	case n.Suspect != "", n.Instance != "" && d.suspect[n.ID]:
 		return client.StateSuspect
+	case n.Phase == domain.PhaseMember && n.ID == d.cfg.Self.Node && d.member.Leaving():
+		return client.StateLeaving
 	case n.Phase == domain.PhaseMember:
 		return client.StateMember
 	case n.Phase == domain.PhaseJoining:
