@@ -62,7 +62,9 @@ func (r *run) start(ctx context.Context, l layout) (*cluster, error) {
 	}
 	c := &cluster{layout: l, tag: tag, build: r.build, dir: filepath.Join(os.TempDir(), tag), uuids: map[string]string{}}
 	c.net = (os.Getpid() + int(seq)) % 250
-	if c.short, err = os.MkdirTemp("/tmp", "f"); err != nil {
+	sweepMemory()
+	c.short = shortDir(tag)
+	if err := os.Mkdir(c.short, 0o700); err != nil {
 		return nil, err
 	}
 	if c.guard, err = startGuard(filepath.Join(r.build, "fenced-dev"), tag); err != nil {
