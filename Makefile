@@ -17,7 +17,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.10
 PROTOC_GEN_GO_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1
 
-.PHONY: help deps build demo test verify race lint e2e fuzz mutants bench tools generate clean
+.PHONY: help deps build demo test verify race lint e2e systemd secrets fuzz mutants bench tools generate clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,12 @@ lint: ## golangci-lint with .golangci.yml
 
 e2e: ## daemons in network namespaces with IPMI BMCs, needs root (RUN=regex COUNT=n)
 	@$(VERIFY) -stream -only e2e
+
+systemd: ## the unit under a real systemd in namespaces of its own, needs root (RUN=regex COUNT=n)
+	@$(VERIFY) -stream -only systemd
+
+secrets: ## planted secrets are looked for everywhere they must not be (RUN=regex COUNT=n)
+	@$(VERIFY) -stream -only secrets
 
 fuzz: ## every fuzz function for FUZZTIME (5s)
 	@$(VERIFY) -stream -only fuzz $(if $(FUZZTIME),-fuzztime $(FUZZTIME))

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Logger returns a logger whose writes never block the loop, and a function that ends it after what is queued was written (or its queue
@@ -68,8 +69,14 @@ func (q *logQueue) close() {
 		close(q.lines)
 	}
 	q.mu.Unlock()
-	<-q.done
+	select {
+	case <-q.done:
+	case <-time.After(logRest): // the writer hangs: what it has not taken is lost, and the daemon ends all the same
+	}
 }
+
+// logRest is how long the end of a daemon waits for its last lines.
+const logRest = 2 * time.Second
 
 // quiet never tells of a failed write: there is nobody to tell.
 type quiet struct{ slog.Handler }

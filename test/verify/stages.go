@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-// e2ePackages and ownStages are not part of the unit stage: they are stages of their own.
+// ownStages are not part of the unit stage: they are stages of their own.
 var (
-	e2ePackages = []string{"test/e2e", "test/systemd"}
-	ownStages   = []string{"test/e2e", "test/systemd", "test/layers", "docs"}
+	ownStages = []string{"test/e2e", "test/systemd", "test/secrets", "test/nonsense", "test/layers", "docs"}
 )
 
 // stages is everything that CI runs, cheap and telling ones first. Budgets are far above what two cores need: they end a hang, no more.
@@ -26,11 +25,15 @@ func stages() []Stage {
 		{Name: "layers", Budget: 3 * time.Minute, Do: testOnly("./test/layers/...")},
 		{Name: "docs", Budget: 3 * time.Minute, Do: testOnly("./docs/...")},
 		{Name: "unit", Budget: 8 * time.Minute, More: times(8 * time.Minute), Do: unit},
-		{Name: "e2e", Budget: 8 * time.Minute, More: times(8 * time.Minute), Needs: []string{"build"}, Do: e2e},
+		{Name: "e2e", Budget: 8 * time.Minute, More: times(8 * time.Minute), Needs: []string{"build"}, Do: clusters("test/e2e")},
+		{Name: "systemd", Budget: 3 * time.Minute, More: times(3 * time.Minute), Needs: []string{"build"}, Do: clusters("test/systemd")},
+		{Name: "secrets", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/secrets")},
+		{Name: "nonsense", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/nonsense")},
 		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
 		{Name: "lint", Budget: 10 * time.Minute, Do: lint},
 		{Name: "race", Budget: 15 * time.Minute, More: times(15 * time.Minute), Do: race},
 		{Name: "fuzz", Budget: 10 * time.Minute, More: longerFuzz, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
+		{Name: "mutants", Budget: 15 * time.Minute, Do: mutants},
 		{Name: "cross", Budget: 10 * time.Minute, Do: cross},
 	}
 }
@@ -126,20 +129,16 @@ func race(ctx context.Context, b *Bench) error {
 	return b.goTest(ctx, pkgs, "-race")
 }
 
-func e2e(ctx context.Context, b *Bench) error {
-	pkgs, err := b.packages(ctx)
-	if err != nil {
-		return err
+// clusters runs the tests of one package that starts whole daemons: what `make build` made, not another copy of it.
+func clusters(pkg string) func(context.Context, *Bench) error {
+	return func(ctx context.Context, b *Bench) error {
+		b.Env = []string{"FENCED_BUILD=" + filepath.Join(b.root, "build")}
+		return b.goTest(ctx, []string{"./" + pkg}, "-p", "1")
 	}
-	var chosen []string
-	for _, p := range pkgs {
-		if under(p, e2ePackages) {
-			chosen = append(chosen, p)
-		}
-	}
-	b.Env = []string{"FENCED_BUILD=" + filepath.Join(b.root, "build")} // what `make build` made, not another copy
-	return b.goTest(ctx, chosen, "-p", "1")                            // whole clusters measure time: not two at once on two cores
 }
+
+// mutants breaks one rule at a time; each must be caught by the test that its patch names.
+func mutants(ctx context.Context, b *Bench) error { return b.sh(ctx, "go", "run", "./test/mutants") }
 
 // demo is the main job by itself, under a minute once it is built.
 func demo(ctx context.Context, b *Bench) error {
