@@ -87,10 +87,10 @@ func (p *planted) judge(t *testing.T, hay *haystack, s *sampler) {
 	spoke := map[string]string{}
 	for _, l := range history.Lines {
 		for _, a := range l.Attempts {
-			spoke[a.Device] = a.Class
+			spoke[a.Device] += a.Class + " "
 		}
 	}
-	if spoke["wrong"] != client.ClassAuth || spoke["dead"] == "" || spoke["dead"] == client.ClassOK {
+	if !strings.Contains(spoke["wrong"], client.ClassAuth) || spoke["dead"] == "" || strings.Contains(spoke["dead"], client.ClassOK) {
 		t.Errorf("the error paths did not speak: %v", spoke)
 	}
 }
