@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/fenced-project/fenced/fence"
 )
@@ -301,5 +303,30 @@ func TestSample(t *testing.T) {
 	o.Node = ""
 	if _, ps := Load(o); len(ps) != 0 {
 		t.Errorf("the sample's commented lines have problems:\n%s", r.text(ps))
+	}
+}
+
+// A named pipe where a configuration file belongs is an error at once, not a daemon that waits for a writer.
+func TestPipeIsNoFile(t *testing.T) {
+	r := newRoom(t)
+	r.write("fenced.yaml", good, 0o640)
+	if err := os.Mkdir(r.path("conf.d"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(r.path("conf.d/x.yaml"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// A writer that comes in the end lets an open that blocks go on, so that the test fails and does not hang.
+	rescue := time.AfterFunc(5*time.Second, func() {
+		if f, err := os.OpenFile(r.path("conf.d/x.yaml"), os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
+			_ = f.Close()
+		}
+	})
+	_, ps := Load(r.options())
+	if !rescue.Stop() {
+		t.Error("it waited for a writer")
+	}
+	if got := r.text(ps); !strings.Contains(got, "conf.d/x.yaml") || !strings.Contains(got, "not a plain file") {
+		t.Errorf("problems: %s", got)
 	}
 }

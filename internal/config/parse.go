@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -30,7 +31,7 @@ var errOpenFile = errors.New("everybody may write it")
 
 // readFile reads one file of bounded size that only its owner and group can change.
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would block until somebody writes into it
 	if err != nil {
 		return nil, err
 	}
