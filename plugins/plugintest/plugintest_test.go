@@ -109,6 +109,25 @@ func TestNoPowerWithoutLeave(t *testing.T) {
 	}
 }
 
+// Without a device, as in step 3 of docs/howto/write-a-plugin.md, nothing fails that only a device could show, and it is said what to give.
+func TestWithoutDevice(t *testing.T) {
+	t.Parallel()
+	got := outcomes(t, Options{Path: filepath.Join(built, "fenced-plugin-dummy"), Knobs: map[string]map[string]string{"limbo": {"knob": "limbo"}}})
+	for _, c := range got {
+		if c.Outcome == Fail {
+			t.Errorf("%s: %s", c.Name, c.Text)
+		}
+	}
+	for _, name := range []string{"status", "no such action", "misbehaving device", "deadline", "kill -9"} {
+		if c := got[name]; c.Outcome != Skip || !strings.Contains(c.Text, "--option dir=") {
+			t.Errorf("%s: %s %q", name, c.Outcome, c.Text)
+		}
+	}
+	if c := got["missing option"]; c.Outcome != Pass {
+		t.Errorf("missing option: %s %s", c.Outcome, c.Text)
+	}
+}
+
 // The cases see what they are for: each of these plugins fails the case that is about its vice. (The tests of the tests.)
 func TestVicesAreSeen(t *testing.T) {
 	for vice, c := range map[string]struct {

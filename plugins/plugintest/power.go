@@ -118,7 +118,7 @@ func noSuchAction(ctx context.Context, s *subject) error {
 
 func fresh(ctx context.Context, s *subject) error {
 	if s.SetState == nil {
-		return skip("nobody can change the state behind its back here: give Options.SetState")
+		return skip("nobody can change the state behind its back here: give --set-state")
 	}
 	return s.with(ctx, func(ctx context.Context, h *host.Host) error {
 		was, err := s.status(ctx, h, "d", s.Target)
@@ -160,7 +160,7 @@ func (s *subject) until(ctx context.Context, h *host.Host, state fence.PowerStat
 
 func off(ctx context.Context, s *subject) error {
 	if !s.AllowPower {
-		return skip("the target must not be switched: allow it for a machine that may go off")
+		return skip("the target must not be switched: allow it with --power for a machine that may go off")
 	}
 	return s.with(ctx, func(ctx context.Context, h *host.Host) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*(s.about.Effect+2*s.Timeout)) // power comes back even if the tester gives up
@@ -187,6 +187,9 @@ func off(ctx context.Context, s *subject) error {
 func misbehaving(ctx context.Context, s *subject) error {
 	if len(s.Knobs) == 0 {
 		return skip("no device of this plugin can be made to misbehave: give Options.Knobs")
+	}
+	if err := s.noDevice(); err != nil {
+		return err
 	}
 	names := make([]string, 0, len(s.Knobs))
 	for n := range s.Knobs {

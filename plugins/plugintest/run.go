@@ -173,8 +173,27 @@ func (s *subject) host(c host.Config, devices map[string]map[string]string) (*ho
 	return h, nil
 }
 
+// noDevice is a skip where the tester gave too few options to make a device: what it would do says nothing about the plugin.
+func (s *subject) noDevice() error {
+	var lacks []string
+	for _, o := range s.about.Options {
+		_, plain := s.Device[o.Name]
+		_, secret := s.Secrets[o.Name]
+		if o.Required && o.Default == "" && !plain && !secret {
+			lacks = append(lacks, "--option "+o.Name+"=...")
+		}
+	}
+	if len(lacks) == 0 {
+		return nil
+	}
+	return skip("there is no device to try: give " + strings.Join(lacks, " "))
+}
+
 // with runs f with a host that has the working device, "d", open.
 func (s *subject) with(ctx context.Context, f func(ctx context.Context, h *host.Host) error) error {
+	if err := s.noDevice(); err != nil {
+		return err
+	}
 	h, err := s.host(host.Config{}, map[string]map[string]string{"d": nil})
 	if err != nil {
 		return err
