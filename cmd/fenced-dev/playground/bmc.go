@@ -57,7 +57,11 @@ func (b *BMC) config(w func(string, ...any)) {
 	w("    password_file: %s", b.cluster.path("bmc-password"))
 	w("    attempt_timeout: %dms", timeout.Milliseconds())
 	w("    attempts: %d", attempts)
-	w("    effect: 1s") // its switch moves before it answers, unless a knob delays it
+	effect := b.spec.Effect
+	if effect == 0 {
+		effect = defaultEffect
+	}
+	w("    effect: %dms", effect.Milliseconds())
 }
 
 // start runs the process and returns when it listens.

@@ -106,8 +106,8 @@ func (c *Cluster) config(n *Node) string {
 	w("node: %s", n.Name)
 	w("authkey: %s", c.path("authkey"))
 	w("membership: {provider: embedded}")
-	// post_join_delay is the product's: a machine under load may take seconds to catch up, and is no victim for that.
-	w("timings: {failure_timeout: %dms, ping_interval: %dms, lease: %dms, post_join_delay: %dms, stagger: 200ms}", ft, max(ft/10, 20), 2*ft, max(20000, 2*ft))
+	w("timings: {failure_timeout: %dms, ping_interval: %dms, lease: %dms, post_join_delay: %dms, stagger: 200ms}", ft, max(ft/10, 20), 2*ft,
+		c.opt.PostJoinDelay.Milliseconds())
 	w("api: {group: %q}", ownGroup())
 	w("log: {level: debug, format: text}")
 	w("nodes:")

@@ -162,3 +162,17 @@ func (s spaces) cut(i int, p plane, down bool) error {
 	_, err := ip("-n", s.name(p.suffix), "link", "set", "p"+strconv.Itoa(i), state)
 	return err
 }
+
+// nobody is a link address that no interface has.
+const nobody = "02:00:00:00:00:00"
+
+// mute sends what node i has for node to, to a link address that nobody has, or ends that: it vanishes on the way, and i sees no error.
+func (s spaces) mute(i, to int, on bool) error {
+	args := []string{"-n", s.node(i), "neigh", "del", fmt.Sprintf("%s.%d", clusterPlane.net, to), "dev", clusterPlane.link()}
+	if on {
+		args[3] = "replace"
+		args = append(args, "lladdr", nobody, "nud", "permanent")
+	}
+	_, err := ip(args...)
+	return err
+}

@@ -109,6 +109,14 @@ func (w *network) cut(i int, p plane, down bool) error {
 	return w.spaces.cut(i, p, down)
 }
 
+// mute drops what node i sends to node to on the cluster network, or lets it through again.
+func (w *network) mute(i, to int, on bool) error {
+	if w.spaces == nil {
+		return errLoopback
+	}
+	return w.spaces.mute(i, to, on)
+}
+
 // dialMgmt connects to an address of the management network from this process: a socket belongs to the namespace that its thread was in
 // when it was made, so the thread goes there and comes back. A thread that cannot come back ends with its goroutine.
 func (w *network) dialMgmt(ctx context.Context, proto, address string) (net.Conn, error) {

@@ -82,11 +82,51 @@ func TestCutIsRealAndLeavesTheBMCs(t *testing.T) {
 	}
 }
 
+func TestMuteDropsOneWayOnly(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) }) // runs last
+	_, w := newSpaces(t, 3, 0)
+	ends := map[int]net.PacketConn{}
+	for i := 1; i <= 3; i++ {
+		must(t, inSpace(w.spaces.node(i), func() (err error) {
+			ends[i], err = net.ListenPacket("udp4", w.nodeAddress(i))
+			return err
+		}))
+		defer ends[i].Close()
+	}
+	arrives := func(from, to int) bool {
+		t.Helper()
+		peer, err := net.ResolveUDPAddr("udp4", w.nodeAddress(to))
+		must(t, err)
+		_, err = ends[from].WriteTo([]byte{byte(from)}, peer)
+		must(t, err) // the sender never learns of it
+		_ = ends[to].SetReadDeadline(time.Now().Add(patience(500 * time.Millisecond)))
+		b := make([]byte, 1)
+		n, _, err := ends[to].ReadFrom(b)
+		return err == nil && n == 1 && b[0] == byte(from)
+	}
+	want := func(when string, muted bool) {
+		t.Helper()
+		for _, way := range [][2]int{{1, 2}, {2, 1}, {1, 3}, {3, 1}} {
+			if got, open := arrives(way[0], way[1]), !(muted && way == [2]int{1, 2}); got != open {
+				t.Errorf("%s: from %d to %d arrives: %v, want %v", when, way[0], way[1], got, open)
+			}
+		}
+	}
+	want("whole", false)
+	must(t, w.mute(1, 2, true))
+	want("muted", true)
+	must(t, w.mute(1, 2, false))
+	want("healed", false)
+}
+
 func TestCutOnLoopbackSaysWhatItNeeds(t *testing.T) {
 	w, err := loopback(3, 3)
 	must(t, err)
 	if err := w.cut(1, clusterPlane, true); err == nil || !strings.Contains(err.Error(), "root") {
 		t.Errorf("cut on loopback gives %v", err)
+	}
+	if err := w.mute(1, 2, true); err == nil || !strings.Contains(err.Error(), "root") {
+		t.Errorf("mute on loopback gives %v", err)
 	}
 	seen := map[string]bool{}
 	for i := range 3 {

@@ -159,6 +159,26 @@ func (n *Node) cut(p plane, down bool) error {
 	return nil
 }
 
+// Mute makes everything that the node sends to another one on the cluster network vanish, and nothing else: a bad link in one direction.
+// What the other one sends still arrives. Unmute ends it.
+func (n *Node) Mute(to *Node) error { return n.mute(to, true) }
+
+// Unmute ends Mute.
+func (n *Node) Unmute(to *Node) error { return n.mute(to, false) }
+
+func (n *Node) mute(to *Node, on bool) error {
+	if err := n.cluster.net.mute(n.Index, to.Index, on); err != nil {
+		return fmt.Errorf("cannot change the way from %s to %s: %w", n.Name, to.Name, err)
+	}
+	return nil
+}
+
+// LosePower takes the power away as a failure of the mains does, and RegainPower gives it back: no BMC has a part in it or counts it.
+func (n *Node) LosePower(ctx context.Context) error { return n.switchPower(ctx, "off") }
+
+// RegainPower gives power to a machine that has none: a new life begins.
+func (n *Node) RegainPower(ctx context.Context) error { return n.switchPower(ctx, "on") }
+
 func (n *Node) path(elem ...string) string {
 	return n.cluster.path(append([]string{n.Name}, elem...)...)
 }

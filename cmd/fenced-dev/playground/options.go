@@ -21,6 +21,8 @@ type Options struct {
 	Build string
 	// FailureTimeout is how long a silent node is waited for; 0 means 2 s, the product's default.
 	FailureTimeout time.Duration
+	// PostJoinDelay is how long a node has to say that it is clean; 0 means 20 s, the product's default.
+	PostJoinDelay time.Duration
 	// BMCs lists the BMCs of a node (from 1); nil means one honest BMC.
 	BMCs func(node int) []BMCSpec
 	// Levels lists the levels of a node as lists of device names; nil means one level for each of its BMCs.
@@ -42,13 +44,17 @@ type BMCSpec struct {
 	// AttemptTimeout and Attempts bound what the daemon tries at it; 0 means 4 s and 1.
 	AttemptTimeout time.Duration
 	Attempts       int
+	// Effect is the longest time by which the switch may lag behind a command (R9), as the daemon is told; 0 means 1 s.
+	Effect time.Duration
 }
 
 const (
 	defaultNodes          = 3
 	maxNodes              = 9 // 10.88.0.N and the patience of one machine
 	defaultFailureTimeout = 2 * time.Second
+	defaultPostJoinDelay  = 20 * time.Second
 	defaultAttemptTimeout = 4 * time.Second
+	defaultEffect         = time.Second // a switch moves before its BMC answers, unless a knob delays it
 )
 
 // fill puts defaults in and refuses what cannot work.
@@ -61,6 +67,10 @@ func (o *Options) fill() error {
 	}
 	if o.FailureTimeout == 0 {
 		o.FailureTimeout = defaultFailureTimeout
+	}
+	if o.PostJoinDelay == 0 {
+		// A machine under load may take seconds to catch up, and is no victim for that.
+		o.PostJoinDelay = max(defaultPostJoinDelay, 2*o.FailureTimeout)
 	}
 	if o.BMCs == nil {
 		o.BMCs = func(int) []BMCSpec { return []BMCSpec{{}} }
