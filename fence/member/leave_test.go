@@ -235,6 +235,11 @@ func TestALeaveWithoutAnOutcomeKeepsTheGateClosed(t *testing.T) { // it may be c
 	if v := c.dom(2).Node(3).Last; v == nil || v.Actor != 2 || len(c.n(1).released) != 0 {
 		t.Fatalf("a node that may have left took a duty or released: %+v %v", v, c.n(1).released)
 	}
+	for _, e := range c.n(2).events {
+		if e.Kind == domain.EventClaim && e.Actor == 1 {
+			t.Fatal("a node that may have left asked for a duty")
+		}
+	}
 	c.append(*late)
 	c.run(500)
 	if c.dom(2).Node(1).Phase != domain.PhaseLeft || !c.n(1).departed {
@@ -422,5 +427,111 @@ func TestAVictimsLeaveIsRejected(t *testing.T) { // the request was first in the
 	c.run(500)
 	if as := c.n(3).leaves(); len(as) != 1 || as[0].Err == nil || c.n(3).disk.State == SessionClosed || c.n(3).departed || c.dom(1).Node(3).Victim == nil {
 		t.Fatalf("%+v, record %+v", as, c.n(3).disk)
+	}
+}
+
+func TestARejectedLeaveIsNoWayBackWhileAnotherIsOnItsWay(t *testing.T) { // the second may be committed yet
+	c := newCluster(t, 5, true)
+	var sent []record
+	c.onPropose = func(by fence.NodeID, p Propose) bool {
+		if p.Entry.Leave != nil {
+			sent = append(sent, record{by: c.n(by).self(), number: p.Number, data: encode(t, p.Entry)})
+			c.n(by).queue = append(c.n(by).queue, ProposalDone{Number: p.Number})
+		}
+		return p.Entry.Leave != nil
+	}
+	c.leave(3, false)
+	c.run(1200)
+	if len(sent) < 2 {
+		t.Fatalf("%d proposed", len(sent))
+	}
+	m := c.n(3).m
+	m.leaveCommitted(sent[0].number, fence.ErrUnsafe)
+	if !m.Leaving() {
+		t.Fatal("the gate is open, and another Leave may come")
+	}
+	for _, r := range sent[1:] {
+		m.leaveCommitted(r.number, fence.ErrUnsafe)
+	}
+	if m.Leaving() {
+		t.Fatal("none can come any more, and the gate is closed")
+	}
+}
+
+func TestAScanThatIsOldByThenIsRepeated(t *testing.T) { // S2.16: handing over took its time
+	c := newCluster(t, 5, true)
+	c.dead[5] = true
+	c.kill(5)
+	c.run(2000)
+	c.install()
+	c.run(300)
+	c.inFlight = map[fence.NodeID]bool{5: true}
+	c.onPropose = func(by fence.NodeID, p Propose) bool {
+		return by == 1 && p.Entry.ClaimEnd != nil && c.now < 8000 // its word takes long
+	}
+	c.leave(1, false)
+	c.run(100)
+	c.n(1).residue = true
+	c.n(1).m.leaving.until = c.now + 60_000
+	c.run(20_000)
+	if as := c.n(1).leaves(); len(as) != 1 || !errors.Is(as[0].Err, ErrResidue) || c.proposed() != 0 {
+		t.Fatalf("%+v, %d proposed", as, c.proposed())
+	}
+}
+
+func TestAScanFromBeforeAStopSaysNothing(t *testing.T) { // R20
+	c := newCluster(t, 3, true)
+	x := c.n(3)
+	c.leave(3, false) // its scan is asked for, the answer is in the queue
+	x.m.leaving.until = c.now + 60_000
+	c.now += 5000
+	x.m.Step(c.now, Tick{})
+	c.now += 10
+	out := x.m.Step(c.now, ResidualScanned{}) // begun before it was stopped
+	for range 300 {
+		c.now += 20
+		out = append(out, x.m.Step(c.now, Tick{})...)
+	}
+	if kinds(out, "Scan") != 1 || kinds(out, "Propose") != 0 {
+		t.Fatalf("%v", out)
+	}
+}
+
+func TestAScanAfterTheCommitFromBeforeAStopSaysNothing(t *testing.T) { // R20
+	c := newCluster(t, 3, true)
+	x := c.n(3)
+	c.onPropose = func(by fence.NodeID, p Propose) bool {
+		x.mute = x.mute || p.Entry.Leave != nil
+		return false
+	}
+	c.leave(3, false)
+	c.run(200)
+	if !x.m.leaving.left || !x.m.scan.outstanding {
+		t.Fatalf("%+v", x.m.leaving)
+	}
+	c.now += 5000
+	out := x.m.Step(c.now, Tick{})
+	c.now += 10
+	out = append(out, x.m.Step(c.now, ResidualScanned{})...)
+	if kinds(out, "Scan") != 1 || kinds(out, "WriteSession") != 0 {
+		t.Fatalf("%v", out)
+	}
+	out = x.m.Step(c.now+10, ResidualScanned{})
+	if kinds(out, "WriteSession") != 1 {
+		t.Fatalf("%v", out)
+	}
+}
+
+func TestWhoHasLeftDoesNotAnnounceItselfAgain(t *testing.T) { // its record is about to be closed
+	c := newCluster(t, 3, true)
+	c.n(3).stuck = true
+	c.leave(3, false)
+	c.run(200)
+	c.append(record{view: []domain.Origin{c.n(1).self(), c.n(2).self()}, quorate: true})
+	c.run(100)
+	c.install()
+	c.run(3000)
+	if n := c.dom(1).Node(3); n.Phase != domain.PhaseJoining || c.dom(1).Clean(3) {
+		t.Fatalf("%+v", n)
 	}
 }
