@@ -29,6 +29,9 @@ import (
 
 // run is `fenced run`: it puts the rooms together and waits until the daemon ends.
 func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
+	if err := conceal(o.SystemRoot); err != nil {
+		return err
+	}
 	cfg, problems := config.Load(o)
 	if problems.Fatal() {
 		return problems

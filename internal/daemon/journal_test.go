@@ -235,6 +235,12 @@ func TestTheJournalIsUsedOnlyWhereStderrIsOne(t *testing.T) {
 	}
 	ours := fmt.Sprintf("%d:%d", st.Dev, st.Ino)
 	var buffer bytes.Buffer
+	fd, err := syscall.Dup(int(os.Stderr.Fd())) // not os.Stdout: under go test -json it may be the very same descriptor
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := os.NewFile(uintptr(fd), "other")
+	defer func() { _ = other.Close() }()
 	for _, c := range []struct {
 		name, stream string
 		w            io.Writer
@@ -246,7 +252,7 @@ func TestTheJournalIsUsedOnlyWhereStderrIsOne(t *testing.T) {
 		{"the stream of another process", "1:1", os.Stderr, false, false},
 		{"nonsense", "x", os.Stderr, false, false},
 		{"not stderr", ours, &buffer, false, false},
-		{"stdout", ours, os.Stdout, false, false},
+		{"another descriptor", ours, other, false, false},
 	} {
 		t.Setenv("JOURNAL_STREAM", c.stream)
 		got := LogWriter(c.w, c.forced)

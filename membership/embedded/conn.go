@@ -136,5 +136,14 @@ func reasonOf(err error) string {
 	case errors.Is(err, io.EOF):
 		return "it closed the connection in the handshake"
 	}
+	// Words without numbers: each reason is told once in ten seconds, and ports or lengths would make each a new one.
+	var noTLS tls.RecordHeaderError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &noTLS):
+		return "it does not speak TLS"
+	case errors.As(err, &op):
+		return "the connection broke in the handshake: " + op.Err.Error()
+	}
 	return strings.TrimPrefix(err.Error(), "tls: ")
 }

@@ -12,10 +12,7 @@ import (
 )
 
 func (m *mux) answer(raw net.Conn) (*conn, hello, error) {
-	peer := raw.RemoteAddr().String()
-	if host, _, err := net.SplitHostPort(peer); err == nil {
-		peer = host // a new port for each try is the same peer
-	}
+	peer := hostOf(raw)
 	defer context.AfterFunc(m.ctx, func() { _ = raw.Close() })()
 	_ = raw.SetDeadline(time.Now().Add(m.timeout))
 	t := tls.Server(raw, m.keys.tls(0))
@@ -63,6 +60,15 @@ func (m *mux) answer(raw net.Conn) (*conn, hello, error) {
 	_ = t.SetDeadline(time.Time{})
 	c, err := m.track(t, cert, h.Stream)
 	return c, h, err
+}
+
+// hostOf names a peer that nobody has authenticated: a new port for each try is the same peer.
+func hostOf(c net.Conn) string {
+	peer := c.RemoteAddr().String()
+	if host, _, err := net.SplitHostPort(peer); err == nil {
+		return host
+	}
+	return peer
 }
 
 func (m *mux) say(peer, reason string) {

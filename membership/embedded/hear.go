@@ -26,7 +26,7 @@ func (p *Provider) hearPings() {
 		switch {
 		case err == nil:
 			p.hear(m)
-		case !errors.Is(err, errNoPing): // what is no ping at all is noise
+		default: // noise too: one line in ten seconds
 			p.lines.say(from.Addr().String(), err.Error())
 		}
 	}
@@ -97,6 +97,6 @@ func (p *Provider) portRefused(id fence.NodeID) {
 }
 
 func (p *Provider) tellRefused(peer, reason string) {
-	p.log.Warn("peer refused", "peer", peer, "reason", reason)
+	p.log.Debug("peer refused", "peer", peer, "reason", reason) // the reader of the event tells it
 	p.push(membership.Refused{Peer: peer, Reason: reason})
 }

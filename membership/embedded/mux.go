@@ -104,7 +104,7 @@ func (m *mux) serve() {
 		select {
 		case m.slots <- struct{}{}:
 		default:
-			m.refused(raw.RemoteAddr().String(), fmt.Sprintf("more than %d handshakes at once", maxHandshakes))
+			m.refused(hostOf(raw), fmt.Sprintf("more than %d handshakes at once", maxHandshakes))
 			_ = raw.Close()
 			continue
 		}

@@ -311,10 +311,10 @@ func TestIPMITool(t *testing.T) {
 	mustFail(t, open(t, &net.UDPAddr{Port: 1}, map[string]string{"driver": driverIPMITool}), 5, sdk.ClassUnreachable)
 }
 
-// TestIPMIToolHidesThePassword: it is in the environment of the program, never in its arguments.
+// TestIPMIToolHidesThePassword: it comes through a pipe, and is neither in the arguments nor in the environment of the program (V19).
 func TestIPMIToolHidesThePassword(t *testing.T) {
 	dir := t.TempDir()
-	fake := "#!/bin/sh\necho \"$@\" >>" + dir + "/argv\necho \"Chassis Power Control: Down/Off\"\n"
+	fake := "#!/bin/sh\necho \"$@\" >>" + dir + "/argv\n/usr/bin/env >>" + dir + "/argv\n/bin/cat /dev/fd/3 >" + dir + "/password\necho \"Chassis Power Control: Down/Off\"\n"
 	if err := os.WriteFile(dir+"/ipmitool", []byte(fake), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -328,6 +328,9 @@ func TestIPMIToolHidesThePassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(argv), testPassword) || !strings.Contains(string(argv), "chassis power off") {
-		t.Fatalf("arguments: %s", argv)
+		t.Fatalf("arguments and environment: %s", argv)
+	}
+	if got, err := os.ReadFile(dir + "/password"); err != nil || string(got) != testPassword+"\n" {
+		t.Fatalf("the pipe does not hold the password: %d bytes, %v", len(got), err)
 	}
 }

@@ -6,27 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/bmc-toolbox/bmclib/v2/providers/ipmitool"
 
 	"github.com/fenced-project/fenced/plugins/bmc/goipmi"
 	"github.com/fenced-project/fenced/plugins/bmc/rmcp"
 	"github.com/fenced-project/fenced/plugins/sdk"
 )
 
-// tool is bmclib's ipmitool provider with two differences. Its commands are its own: bmclib's provider reads the state first and commands
-// nothing where it likes what it reads, while fenced wants off commanded under its claim in any case (R16 b). And ipmitool speaks to the
-// BMC through the guard: by itself it believes an unauthenticated "power is off". Like every driver it is good for one operation.
+// tool is what bmclib's ipmitool provider does, with three differences. bmclib's reads the state before a command and commands nothing where
+// it likes what it reads, while fenced wants off commanded under its claim in any case (R16 b). ipmitool speaks to the BMC through the guard:
+// by itself it believes an unauthenticated "power is off". And its password comes through a pipe: the environment that bmclib's puts it in
+// can be read in /proc as long as ipmitool runs (V19). Like every driver it is good for one operation.
 type tool struct {
 	device *device
 	path   string
 	guard  *rmcp.Guard
 	relay  *rmcp.Relay
-	conn   *ipmitool.Conn
 }
 
 const loopback = "127.0.0.1"
@@ -57,12 +56,6 @@ func (t *tool) Open(ctx context.Context) error {
 		return err
 	}
 	t.guard, t.relay = g, relay
-	t.conn, err = ipmitool.New(loopback, d.user, d.password.Reveal(), ipmitool.WithPort(strconv.Itoa(relay.Port())),
-		ipmitool.WithCipherSuite(strconv.Itoa(d.suite.ID)), ipmitool.WithIpmitoolPath(t.path))
-	if err != nil {
-		relay.Close()
-		return sdk.Refused(err)
-	}
 	return nil
 }
 
@@ -74,13 +67,8 @@ func (t *tool) Close(context.Context) error {
 
 // PowerStateGet reads the state.
 func (t *tool) PowerStateGet(ctx context.Context) (string, error) {
-	bound, cancel := t.relay.Bind(ctx)
-	defer cancel()
-	s, err := t.conn.PowerStateGet(bound)
-	if err != nil {
-		return "", t.classify(ctx, err)
-	}
-	return s, nil
+	out, err := t.run(ctx, "chassis", "power", "status")
+	return strings.TrimSpace(out), err
 }
 
 // PowerSet commands on or off.
@@ -99,7 +87,8 @@ func (t *tool) SendNMI(ctx context.Context) error {
 	return err
 }
 
-// run starts ipmitool, whose password comes by its environment and never by argv. -R 1: what is sent once arrives once or not at all.
+// run starts ipmitool, whose password comes through a pipe and is neither in its arguments nor in its environment. -R 1: what is sent once
+// arrives once or not at all.
 func (t *tool) run(ctx context.Context, command ...string) (string, error) {
 	d := t.device
 	level := "ADMINISTRATOR"
@@ -111,13 +100,19 @@ func (t *tool) run(ctx context.Context, command ...string) (string, error) {
 		left = max(left, time.Until(end).Round(time.Second))
 	}
 	args := []string{
-		"-I", "lanplus", "-H", loopback, "-p", strconv.Itoa(t.relay.Port()), "-U", d.user, "-E", "-L", level,
+		"-I", "lanplus", "-H", loopback, "-p", strconv.Itoa(t.relay.Port()), "-U", d.user, "-f", "/dev/fd/3", "-L", level,
 		"-C", strconv.Itoa(d.suite.ID), "-R", "1", "-N", strconv.Itoa(int(left / time.Second)),
 	}
+	password, err := pipeOf(d.password.Reveal())
+	if err != nil {
+		return "", err
+	}
+	defer password.Close()
 	bound, cancel := t.relay.Bind(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(bound, t.path, append(args, command...)...)
-	cmd.Env = []string{"IPMITOOL_PASSWORD=" + d.password.Reveal()}
+	cmd.Env = []string{}                  // nothing of the plugin's
+	cmd.ExtraFiles = []*os.File{password} // file 3
 	cmd.WaitDelay = closing / 2
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -125,6 +120,19 @@ func (t *tool) run(ctx context.Context, command ...string) (string, error) {
 		return "", t.classify(ctx, fmt.Errorf("%w: %.200s", err, strings.TrimSpace(out.String())))
 	}
 	return out.String(), nil
+}
+
+// pipeOf returns the reading end of a pipe that holds one line. A password's few bytes fit without a reader.
+func pipeOf(line string) (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("cannot hand ipmitool its password: %w", err)
+	}
+	_, err = w.WriteString(line + "\n")
+	if err = errors.Join(err, w.Close()); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot hand ipmitool its password: %w", err), r.Close())
+	}
+	return r, nil
 }
 
 // classify asks the guard what happened, and reads ipmitool's words only where a session was there: before, it says the same of a dead BMC

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fenced-project/fenced/plugins/host"
@@ -139,6 +140,9 @@ func (s *subject) copy(name string) error {
 		return err
 	}
 	defer in.Close()
+	// A process that is forked meanwhile would inherit the open file for a moment, and the copy could not be run: text file busy.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(s.file(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o700)
 	if err != nil {
 		return err
