@@ -59,7 +59,7 @@ func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 		return false
 	}
 	answers := m.answers(v)
-	if answers && v.Cause != fence.CauseOperator && !m.braked(v.Incarnation) && len(m.answering) >= m.brakeLimit() {
+	if answers && !v.Named && !v.Force && !m.braked(v.Incarnation) && len(m.answering) >= m.brakeLimit() {
 		m.held = append(m.held, n.ID)
 		return false
 	}

@@ -4,5 +4,6 @@
 // It is pure: Step(now, input) returns effects, and everything it knows came in as an input. It is level-triggered: after each input it
 // compares what the domain says with what it has done, so a lost outcome, a snapshot or a restart needs no special case.
 //
-// Start reading at input.go and effect.go (the seams), then step.go (the loop), start.go (the start table), claims.go and operations.go.
+// Start reading at input.go and effect.go (the seams), then step.go (the loop), start.go (the start table), claims.go and operations.go,
+// and leave.go with left.go for how a life ends without being fenced.
 package member
