@@ -160,12 +160,12 @@ func (t *turn) stateful(e Stateful) error {
 	return nil
 }
 
-// Rest is the sum of the votes of the view that stay when a node leaves; who has left already does not count, though its daemon is still
-// there. Of two that leave at once the log's order picks the one that may.
+// Rest is the sum of the votes of the view that stay when a node goes; who has left already or is a victim does not count, though its daemon
+// is still there. Of two that go at once the log's order picks the one that may.
 func (s *State) Rest(without fence.NodeID) int {
 	sum := 0
 	for _, m := range s.View.Members {
-		if n := s.Node(m.Node); m.Node == without || (n != nil && n.Phase == PhaseLeft) {
+		if n := s.Node(m.Node); m.Node == without || (n != nil && (n.Phase == PhaseLeft || n.Victim != nil)) {
 			continue
 		}
 		if r, ok := s.Roster.Node(m.Node); ok {

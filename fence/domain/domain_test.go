@@ -539,3 +539,29 @@ func TestAVictimEndsItsPowerOn(t *testing.T) { // V5
 	w.must(2, Entry{Returned: &Returned{Node: 5, Number: 2}})
 	w.claim(1, 5)
 }
+
+func TestTwoRequestsAtOnceDoNotTakeTheQuorum(t *testing.T) { // R21
+	w := newWorld(t, 3)
+	ask := func(id string, node fence.NodeID, force bool) Entry {
+		return Entry{Request: &Request{ID: id, Node: node, Action: fence.ActionReboot, Cause: fence.CauseOperator, By: "op", Force: force}}
+	}
+	w.must(1, ask("a", 2, false))
+	w.refused(1, ask("b", 3, false), fence.ErrUnsafe.Error()) // both are in the view still, and together they are the majority
+	w.must(1, ask("c", 3, true))
+}
+
+func TestAnOperatorsRequestNamesTheVictim(t *testing.T) { // R21
+	w := newWorld(t, 5)
+	w.view(1, 2, 3, 4)
+	if w.s.Node(5).Victim.Named {
+		t.Fatal("nobody asked for it by name")
+	}
+	w.must(1, Entry{Request: &Request{ID: "a", Node: 5, Action: fence.ActionReboot, Cause: fence.CauseReported, By: "dlm"}})
+	if w.s.Node(5).Victim.Named {
+		t.Fatal("a program's report is no operator's word")
+	}
+	w.must(1, Entry{Request: &Request{ID: "b", Node: 5, Action: fence.ActionReboot, Cause: fence.CauseOperator, By: "op"}})
+	if !w.s.Node(5).Victim.Named {
+		t.Fatal("an operator who joins an open operation exceeds the brake by name")
+	}
+}

@@ -46,11 +46,12 @@ func (t *turn) request(r Request) error {
 	if r.Boot != "" && r.Boot != life.Boot && r.Boot != n.Life.Boot {
 		return fmt.Errorf("the life of %s is boot %s, the request names %s", t.name(n.ID), fence.ShortBoot(life.Boot), fence.ShortBoot(r.Boot))
 	}
-	if n.Instance != "" && !r.Force && t.s.Votes(n.ID) < t.s.Roster.Quorum() {
+	if n.Instance != "" && !r.Force && t.s.Rest(n.ID) < t.s.Roster.Quorum() {
 		return fmt.Errorf("%w: the others would not be quorate without %s (R21)", fence.ErrUnsafe, t.name(n.ID))
 	}
 	t.makeVictim(n, life, r.Cause)
 	n.Victim.Action, n.Victim.Force, n.Victim.Requests = r.Action, r.Force, []Ask{ask}
+	n.Victim.Named = r.Cause == fence.CauseOperator
 	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: life, Request: r.ID, Text: r.By + ": " + r.Reason})
 	t.orphans()
 	return nil
@@ -99,6 +100,7 @@ func (t *turn) join(n *Node, v *Victim, r Request, ask Ask) error {
 		v.Action = fence.ActionOff
 	}
 	v.Force = v.Force || r.Force
+	v.Named = v.Named || r.Cause == fence.CauseOperator
 	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: v.Incarnation, Request: r.ID, Text: r.By + ": " + r.Reason + " (joined)"})
 	return nil
 }

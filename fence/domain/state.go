@@ -101,6 +101,8 @@ type Victim struct {
 	ID       uint64 `json:"id"`
 	Requests []Ask  `json:"requests,omitempty"`
 	Force    bool   `json:"force,omitempty"`
+	// Named: an operator asked for this node by name, which the brake does not hold (R21).
+	Named bool `json:"named,omitempty"`
 	// First is the number of the first claim on it: only that claim's first read saw the machine as we found it (R10).
 	First uint64         `json:"first,omitempty"`
 	Claim *Claim         `json:"claim,omitempty"`

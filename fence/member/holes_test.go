@@ -389,6 +389,20 @@ func TestTheBrakeCountsVictimsNotAttempts(t *testing.T) { // R21
 	if held := c.n(2).m.Held(); len(held) == 0 {
 		t.Fatal("the other one waits for an operator and nobody says so")
 	}
+	held := fence.NodeID(4)
+	if claimed[4] > 0 {
+		held = 5
+	}
+	c.append(record{by: c.n(1).self(), data: encode(t, domain.Entry{Request: &domain.Request{
+		ID: "x", Node: held, Action: fence.ActionReboot, Cause: fence.CauseOperator, By: "op",
+	}})})
+	for range 20 {
+		c.run(50)
+		hear()
+	}
+	if c.count(1, domain.EventClaim, held) == 0 {
+		t.Error("an operator asked for it by name, and the brake held it all the same")
+	}
 }
 
 func TestAClaimEndsWithItsDuration(t *testing.T) { // R8: an actor whose engine hangs, alive in the ring
