@@ -80,7 +80,7 @@ func (a *accident) bystander(not ...int) int {
 }
 
 // over waits until all are clean members, then asks everybody: these lives have ended and no other, power was cut at their BMCs and at no
-// other, nobody saw a victim but these, nothing was released too early, and all tell one story.
+// other, nobody saw a victim but these, every survivor released them and none too early, and all tell one story.
 func (a *accident) over(ctx context.Context, fenced ...int) {
 	a.t.Helper()
 	for _, v := range fenced {
@@ -90,6 +90,13 @@ func (a *accident) over(ctx context.Context, fenced ...int) {
 	for _, n := range a.c.Nodes() {
 		if ended := n.BootID() != a.lives[n.Index]; ended != slices.Contains(fenced, n.Index) {
 			a.t.Errorf("the life of %s has ended: %v", n.Name, ended)
+		}
+	}
+	for _, v := range fenced {
+		for _, n := range a.c.Nodes() {
+			if !slices.Contains(fenced, n.Index) {
+				a.await(ctx, n.Name+" to release "+a.c.Node(v).Name, func() bool { return a.saw(n.Index, v, playground.Release) })
+			}
 		}
 	}
 	a.devices(ctx, fenced...)
