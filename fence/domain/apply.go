@@ -53,6 +53,10 @@ type Event struct {
 	On        bool
 	Verdict   *fence.Verdict
 	Request   string
+	// By, Reason and Action are of the request that this event is about.
+	By     string
+	Reason string
+	Action fence.Action
 	// Attempts and Times are those of the entry, for the local history.
 	Attempts []Attempt
 	Times    Times
@@ -87,6 +91,7 @@ type turn struct {
 	index  uint64
 	by     Origin
 	events []Event
+	asked  *Request // the request that is applied, for its events
 }
 
 // emit notes a transition; what belongs to a node's open operation gets its number.
@@ -98,6 +103,9 @@ func (t *turn) emit(e Event) {
 		case n.PowerOn != nil:
 			e.Operation = n.PowerOn.ID
 		}
+	}
+	if e.Kind == EventRequest && t.asked != nil {
+		e.By, e.Reason, e.Action = t.asked.By, t.asked.Reason, t.asked.Action
 	}
 	t.events = append(t.events, e)
 }

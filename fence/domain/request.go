@@ -10,6 +10,7 @@ import (
 
 // request makes a life a victim because somebody asked (R29), joins an open operation, or succeeds at once when a fresh verdict satisfies it.
 func (t *turn) request(r Request) error {
+	t.asked = &r
 	if err := t.quorate(); err != nil {
 		return err
 	}

@@ -142,7 +142,11 @@ func (m *Member) conclude(n *domain.Node, r *run) {
 			}})
 			return
 		}
-		m.do(Notice{Kind: domain.EventRefused, Node: r.node, Life: r.life, Text: "it was heard after it read off: the device lies or is another machine's (R16 d)"})
+		if m.lastHeard(r.life) >= silentFrom(r.result) {
+			m.do(Notice{Kind: domain.EventRefused, Node: r.node, Life: r.life, Text: "it was heard after it read off: the device lies or is another machine's (R16 d)"})
+		} else { // no alarm: a later life is there, somebody restored its power
+			m.do(Notice{Kind: domain.EventRefused, Node: r.node, Text: "a later life was heard after its machine read off: somebody switched it on meanwhile (R16 d)"})
+		}
 		r.result.Proven, r.result.FailedText = false, "the life was heard after its device read off (R16 d)"
 	}
 	m.propose(fmt.Sprintf("failed/%d/%d", r.node, r.claim), domain.Entry{ClaimEnd: &domain.ClaimEnd{

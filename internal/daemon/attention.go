@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,15 @@ func (d *Daemon) alarm(n member.Notice) {
 	}
 }
 
+// missing reports that a node is away for longer than post_join_delay though nobody holds it off and it did not leave: what ought to have come
+// back after a power-on, for example, and died on the way. It was never admitted, so it is nobody's victim.
+func (d *Daemon) missing(n *domain.Node) bool {
+	dom := d.member.Domain()
+	away := n.Instance == "" && n.PowerOn == nil && !n.OffHeld && n.Phase != domain.PhaseLeft
+	s, ok := d.seen[n.ID]
+	return away && ok && time.Since(s.since) > time.Duration(dom.Roster.Timing.PostJoinDelayMS)*time.Millisecond
+}
+
 // attention lists what a person should see to, each with the next command to type.
 func (d *Daemon) attention(domainID string, plugins client.Plugins) []client.Attention {
 	dom := d.member.Domain()
@@ -67,14 +77,20 @@ func (d *Daemon) attention(domainID string, plugins client.Plugins) []client.Att
 		n := &dom.Nodes[i]
 		name := d.name(n.ID)
 		switch {
-		case n.Victim != nil && n.Victim.Round > 0:
+		case n.Victim != nil && n.Victim.Round > 0 && !slices.Contains(d.member.Held(), n.ID):
 			add("E104", name, fmt.Sprintf("nobody could prove that %s is off, all levels were tried %d times", name, n.Victim.Round), "fenced history "+name)
+		case n.Victim != nil && slices.Contains(d.member.Held(), n.ID):
+			add("E106", name, name+" still answers and the brake holds its fencing back", "fenced reboot "+name)
+		case n.Victim != nil:
+			// its operation is shown; there is nothing to see to yet
 		case n.Phase == domain.PhaseUnguarded:
 			add("W203", name, n.Why, "reboot "+name)
 		case n.Phase == domain.PhaseDirty, n.Why != "" && n.Phase == domain.PhaseJoining:
 			add("W204", name, name+" is not admitted: "+n.Why, "fenced status "+name)
 		case n.Unknown:
 			add("W205", name, "nobody knows whether "+name+" holds state", "start fenced on "+name)
+		case d.missing(n):
+			add("W207", name, name+" is away since "+d.seen[n.ID].since.UTC().Format(time.RFC3339)+" and nobody waits for it", "fenced status "+name)
 		}
 	}
 	for _, a := range d.alarms {

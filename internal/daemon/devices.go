@@ -59,8 +59,15 @@ func (h *HostDevices) look() client.Plugins {
 	if err != nil {
 		return client.Plugins{API: client.API, Plugins: []client.Plugin{{Name: "*", State: client.PluginDisabled, Error: err.Error()}}}
 	}
+	running := h.host.Processes()
 	for _, i := range infos {
 		p := client.Plugin{Name: i.Name, Path: i.Path, State: client.PluginIdle}
+		for _, r := range running {
+			if r.Plugin == i.Name && !r.Draining {
+				p.State, p.PID, p.Version = client.PluginRunning, r.PID, r.Version
+				break
+			}
+		}
 		if len(i.Problems) > 0 {
 			p.State, p.Error = client.PluginDisabled, strings.Join(i.Problems, "; ")
 		}

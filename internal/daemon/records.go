@@ -144,6 +144,7 @@ func (r *records) take(e domain.Event, m moment) {
 		rec.attempts(e.Attempts)
 		if e.On {
 			rec.line.Times.OnMS = m.since(rec.verdict)
+			r.poweredOn(rec, m)
 		}
 	}
 }
@@ -155,8 +156,8 @@ func (r *records) action(rec *record, e domain.Event) {
 	case n == nil:
 	case n.Victim != nil:
 		rec.line.Action = string(n.Victim.Action)
-	case n.PowerOn != nil:
-		rec.line.Action = client.ActionOn
+	case n.PowerOn != nil && rec.line.Verdict == "":
+		rec.line.Action, rec.line.Cause = client.ActionOn, client.CauseOperator
 	}
 }
 
@@ -164,16 +165,7 @@ func (r *records) action(rec *record, e domain.Event) {
 const maxRequestsKept = 16
 
 func (r *records) request(rec *record, e domain.Event) {
-	n := r.d.member.Domain().Node(e.Node)
-	q := client.Request{ID: e.Request, Node: rec.line.Victim, Boot: e.Life.Boot}
-	if n != nil && n.Victim != nil {
-		for _, a := range n.Victim.Requests {
-			if a.ID == e.Request {
-				q.By, q.Reason = a.By, a.Reason
-			}
-		}
-		q.Action = string(n.Victim.Action)
-	}
+	q := client.Request{ID: e.Request, Node: rec.line.Victim, Boot: e.Life.Boot, By: e.By, Reason: e.Reason, Action: string(e.Action)}
 	if rec.line.RequestedBy == "" {
 		rec.line.RequestedBy, rec.line.Reason = q.By, q.Reason
 	}
@@ -203,6 +195,14 @@ func (r *records) resolved(rec *record, e domain.Event, m moment) {
 		l.Resolution, l.Verdict = client.ResolutionRejoined, ""
 	}
 	if !known {
+		r.store(rec)
+	}
+}
+
+// poweredOn ends an operation that was asked for to power a machine on: it has no verdict, its end is the power.
+func (r *records) poweredOn(rec *record, m moment) {
+	if rec.line.Action == client.ActionOn && rec.line.Verdict == "" && rec.line.Finished.IsZero() {
+		rec.line.Finished = client.At(m.at)
 		r.store(rec)
 	}
 }

@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/membership"
 
 	"github.com/fenced-project/fenced/client"
 )
@@ -21,7 +23,7 @@ func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
 		s = client.Status{
 			API: client.API, Cluster: d.cfg.Config.Roster.Cluster, Domain: info.Domain, Node: d.cfg.Config.SelfName, Version: d.cfg.Version,
 			Simulated: d.cfg.Config.Simulated, Armed: dom.Armed, Provider: info.Provider, Epoch: dom.View.Index, Quorate: d.member.Quorate(),
-			Votes:  client.Votes{Have: info.Votes, Need: info.Need, Source: "roster"},
+			Votes:  d.votes(info),
 			Roster: client.RosterState{Version: dom.Roster.Version, Hash: dom.RosterHash, Equal: dom.RosterHash == d.cfg.Config.Roster.Hash()},
 		}
 		if info.Leader != 0 {
@@ -39,6 +41,24 @@ func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
 		s.Attention = d.attention(info.Domain, plugins)
 	})
 	return s, err
+}
+
+// votes are those that this node counts on: of the view while it is in contact with a quorate one, else of those whom it hears itself.
+func (d *Daemon) votes(info membership.Info) client.Votes {
+	v := client.Votes{Have: info.Votes, Need: info.Need, Source: "roster"}
+	if d.member.Quorate() {
+		return v
+	}
+	dom := d.member.Domain()
+	v.Have = 0
+	for _, r := range dom.Roster.Nodes {
+		if r.ID == d.cfg.Self.Node || slices.ContainsFunc(info.Paths, func(p membership.Path) bool {
+			return p.Node == r.ID && p.LastSeen >= 0 && p.LastSeen.Milliseconds() < dom.Roster.Timing.FailureTimeoutMS
+		}) {
+			v.Have += r.Votes
+		}
+	}
+	return v
 }
 
 // nodes lists the configured nodes, from the committed roster or, before there is one, from this node's file.
