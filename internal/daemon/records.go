@@ -107,8 +107,11 @@ func (r *records) take(e domain.Event, m moment) {
 	}
 	rec := r.open(e.Operation, e, m)
 	if rec.loaded && !m.live {
-		if e.Kind == domain.EventRequest {
+		switch e.Kind {
+		case domain.EventRequest:
 			r.request(rec, e)
+		case domain.EventPowerOn: // the line was written at the verdict, before the power came back
+			rec.missing(e.Attempts)
 		}
 		return
 	}
@@ -262,6 +265,15 @@ func (rec *record) attempts(as []domain.Attempt) {
 	if n := len(rec.line.Attempts); n > maxAttemptsKept {
 		rec.line.Attempts = slices.Clone(rec.line.Attempts[n-maxAttemptsKept:])
 	}
+}
+
+// missing adds the attempts that a line from disk does not hold yet.
+func (rec *record) missing(as []domain.Attempt) {
+	have := slices.Clone(rec.line.Attempts)
+	rec.line.Attempts = nil
+	rec.attempts(as)
+	fresh := slices.DeleteFunc(rec.line.Attempts, func(a client.Attempt) bool { return slices.Contains(have, a) })
+	rec.line.Attempts = append(have, fresh...)
 }
 
 // store writes a resolved operation to disk, off the loop. A full or stalled disk hits only history: the loop goes on (R20).

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/internal/api"
 
 	"github.com/fenced-project/fenced/client"
@@ -35,5 +36,17 @@ func TestTheReplayedPastKeepsItsTimes(t *testing.T) {
 	}
 	if n := l.nodes[3].d.feed.Last(); n > 20 {
 		t.Errorf("%d events were told to a node that has just come", n)
+	}
+}
+
+// TestALineFromDiskGetsTheAttemptsItLacks: a daemon that died between verdict and power-on hears of the power-on from the log.
+func TestALineFromDiskGetsTheAttemptsItLacks(t *testing.T) {
+	rec := &record{loaded: true, line: client.HistoryLine{Attempts: []client.Attempt{{Level: 1, Device: "bmc", Action: "off", Class: "ok", MS: 5}}}}
+	on := domain.Attempt{Level: 0, Device: "bmc", Action: "on", Class: "ok", MS: 7}
+	for range 2 { // told twice, kept once
+		rec.missing([]domain.Attempt{{Level: 0, Device: "bmc", Action: "off", Class: "ok", MS: 5}, on})
+	}
+	if n := len(rec.line.Attempts); n != 2 || rec.line.Attempts[1].Action != "on" {
+		t.Fatalf("%+v", rec.line.Attempts)
 	}
 }
