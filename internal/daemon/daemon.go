@@ -78,6 +78,7 @@ type Daemon struct {
 	alarms  []alarm               // loop only
 	replies map[uint64]chan member.Answer
 	reply   uint64
+	broken  error        // what this daemon cannot go on with: the loop ends; loop only
 	departs bool         // this node has left, the loop ends; loop only
 	live    bool         // this daemon has been in a view; loop only
 	beat    atomic.Int64 // Now of the newest turn of the loop

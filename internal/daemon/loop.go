@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
@@ -24,7 +26,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 	events := d.cfg.Provider.Events()
 	var bye farewell
 	stop := ctx.Done()
-	for !d.departs {
+	for !d.departs && d.broken == nil {
 		d.beat.Store(d.cfg.Now())
 		select {
 		case ev, ok := <-events:
@@ -55,6 +57,9 @@ func (d *Daemon) loop(ctx context.Context) error {
 			bye.told(d, member.Answer{Unknown: true})
 			return nil
 		}
+	}
+	if d.broken != nil {
+		return d.broken
 	}
 	select {
 	case a := <-bye.answer: // it was given in the turn in which this node departed
@@ -118,9 +123,9 @@ func (d *Daemon) suspected(ev membership.Suspect) {
 // snapshot hands over the domain as of everything read so far. Reply has room for it.
 func (d *Daemon) snapshot(reply chan<- []byte) {
 	b, err := d.member.Domain().Snapshot()
-	if err != nil {
+	if err != nil { // no answer: the provider keeps its log, a snapshot without the state would forget victims
 		d.log.Error("cannot take a snapshot", "error", err)
-		b = nil
+		return
 	}
 	select {
 	case reply <- b:
@@ -132,7 +137,7 @@ func (d *Daemon) snapshot(reply chan<- []byte) {
 func (d *Daemon) restore(ev membership.SnapshotInstalled) {
 	state, err := domain.Restore(ev.Data)
 	if err != nil {
-		d.log.Error("cannot install a snapshot: this node knows nothing and takes no duty; see fenced status", "index", ev.Index, "error", err)
+		d.broken = fmt.Errorf("cannot install the snapshot of index %d, and without it this node would believe an older story: %w", ev.Index, err)
 		return
 	}
 	state.Index = max(state.Index, ev.Index)
@@ -204,9 +209,15 @@ func (d *Daemon) name(id fence.NodeID) string {
 
 // ask runs f in the loop and waits for it, at most until ctx ends.
 func (d *Daemon) ask(ctx context.Context, f func()) error {
+	var taken atomic.Bool // by whoever comes first: the loop, or a caller who gives up; what is given up is never run
 	done := make(chan struct{})
 	select {
-	case d.inputs <- func() { f(); close(done) }:
+	case d.inputs <- func() {
+		if taken.CompareAndSwap(false, true) {
+			f()
+			close(done)
+		}
+	}:
 	case <-d.done:
 		return client.Errorf(client.CodeUnreachable, "the daemon is going down")
 	case <-ctx.Done():
@@ -216,8 +227,14 @@ func (d *Daemon) ask(ctx context.Context, f func()) error {
 	case <-done:
 		return nil
 	case <-d.done:
-		return client.Errorf(client.CodeUnreachable, "the daemon is going down")
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	if !taken.CompareAndSwap(false, true) { // the loop is at it, and never waits: so this does not either
+		<-done
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return client.Errorf(client.CodeUnreachable, "the daemon is going down")
 }

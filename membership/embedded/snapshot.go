@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -42,6 +43,9 @@ func (s *snapshot) Persist(sink raft.SnapshotSink) error {
 	case file.Reader = <-s.reader:
 	case <-s.stop:
 		return fmt.Errorf("the reader did not give its state: %w", membership.ErrClosed)
+	}
+	if file.Reader == nil { // what forgets the reader's state must never replace the log
+		return errors.Join(errors.New("the reader gave no state"), sink.Cancel())
 	}
 	file.State = s.state
 	if err := json.NewEncoder(sink).Encode(file); err != nil {
