@@ -68,9 +68,58 @@ type Release struct {
 	Verdict fence.Verdict
 }
 
+// Tell is one message for one local client. The shell brings them in this order, or drops the client when it does not take them; it never
+// repeats, delays or invents one: also the heartbeat comes from here, so that a client hears no more of a mind that stands still (S4.7).
+type Tell struct {
+	Client uint64
+	Kind   TellKind
+	// Index is the newest log index that this node had applied; of a released it is the verdict's, by which a client resumes.
+	Index uint64
+	// Life and Verdict are set with TellReleased; Life alone, this node's own, with TellFailed.
+	Life    fence.Incarnation
+	Verdict fence.Verdict
+	Why     string
+	// State is set with TellState.
+	State ClientState
+}
+
+// TellKind is what a local client is told.
+type TellKind string
+
+// The messages. TellState is the first of every stream. TellGranted: it may use what is shared. TellRefused: not yet, and why; the grant follows
+// when the reason is gone. TellFrozen: nothing is released or granted, start nothing new. TellThawed: that is over, the grant stands.
+// TellReleased: that life and every earlier life of that node can touch nothing any more. TellFailed: this node's life is over for the others;
+// stop using what is shared now; nothing follows. The end of the stream means the same.
+const (
+	TellState     TellKind = "state"
+	TellGranted   TellKind = "granted"
+	TellRefused   TellKind = "grant-refused"
+	TellFrozen    TellKind = "frozen"
+	TellThawed    TellKind = "thawed"
+	TellReleased  TellKind = "released"
+	TellFailed    TellKind = "you-are-failed"
+	TellHeartbeat TellKind = "heartbeat"
+)
+
+// ClientState is where a client's stream begins.
+type ClientState struct {
+	Granted, Frozen bool
+	// Unresolved are the victims that are not released yet, Unknown the nodes of which nothing is known since a cold start (R10, R12).
+	Unresolved []fence.Incarnation
+	Unknown    []fence.NodeID
+}
+
+// Drop ends a client's stream after what was told before it.
+type Drop struct {
+	Client uint64
+	Why    string
+}
+
 // Depart: this node has left, and its record says so: the daemon ends by itself. What was answered before it still reaches the asker.
 type Depart struct{}
 
+func (Tell) effect()            {}
+func (Drop) effect()            {}
 func (Depart) effect()          {}
 func (Propose) effect()         {}
 func (Answer) effect()          {}

@@ -83,16 +83,31 @@ type ResidualScanned struct {
 // SessionWritten answers WriteSession; Err is "" when the record is durable.
 type SessionWritten struct{ Err string }
 
-// ClientRegistered and ClientGone tell of local clients (R12, S4.7).
+// ClientRegistered tells of a program on this node that registered on the socket (R12, S4.7). ID is never used twice in one run of the daemon.
 type ClientRegistered struct {
-	ID       uint64
-	Name     string
-	Role     string // watch, report
+	ID   uint64
+	Name string
+	Role string // RoleWatch or RoleReport
+	// Critical: if this client goes without saying that it is done while it may use what is shared, this node's life ends (S4).
 	Critical bool
+	// After is the index of the newest release that this client has handled, as an earlier stream told it; whatever was committed after it
+	// and is still known is told again. 0: it starts with what comes.
+	After uint64
 }
 
-// ClientGone: the client's connection ended.
-type ClientGone struct{ ID uint64 }
+// ClientGone: the client's stream ended, or it said that it uses nothing any more.
+type ClientGone struct {
+	ID uint64
+	// Done: it said itself, before it went, that it has stopped using what is shared.
+	Done bool
+	Why  string
+}
+
+// The roles of a client. One that watches may use what is shared once it is granted; one that reports asks for fencing and uses nothing (R29).
+const (
+	RoleWatch  = "watch"
+	RoleReport = "report"
+)
 
 // Requested is something an administrator or a client asks to have proposed. Reply identifies the asker; Answer effects carry it.
 type Requested struct {

@@ -171,15 +171,12 @@ func (m *Member) mayLeave() error {
 func (m *Member) holders() []string {
 	var names []string
 	for _, c := range m.clients {
-		if c.Role != roleReport {
+		if c.Role != RoleReport {
 			names = append(names, c.Name)
 		}
 	}
 	return names
 }
-
-// roleReport is the role of a client that asks for fencing and uses nothing (R29).
-const roleReport = "report"
 
 // busy reports whether this node still holds a claim, or may be given one that it asked for.
 func (m *Member) busy() bool {
