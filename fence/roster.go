@@ -53,6 +53,9 @@ type Policy struct {
 	// WatchdogWhilePaused declares that watchdogs of virtual machines here run while the guest is paused; AcceptSoftdog accepts softdog (R15).
 	WatchdogWhilePaused bool `json:"watchdog_while_paused,omitempty"`
 	AcceptSoftdog       bool `json:"accept_softdog,omitempty"`
+	// IdleStateless lets a member on which no client holds or waits for a grant count as stateless, after a clean scan (R12, S4.4). Only where
+	// every program that uses what is shared asks first: kernel dlm cannot.
+	IdleStateless bool `json:"idle_stateless,omitempty"`
 }
 
 // The values of Policy.OnResidual.

@@ -107,6 +107,8 @@ type ClientState struct {
 	// Unresolved are the victims that are not released yet, Unknown the nodes of which nothing is known since a cold start (R10, R12).
 	Unresolved []fence.Incarnation
 	Unknown    []fence.NodeID
+	// HeartbeatMS is how often at least this client is told a heartbeat while the deciding loop lives.
+	HeartbeatMS int64
 }
 
 // Drop ends a client's stream after what was told before it.

@@ -95,6 +95,12 @@ type ClientRegistered struct {
 	After uint64
 }
 
+// MaxClients bounds the clients of one node; whoever registers beyond it is dropped. HeartbeatMS is the interval of the heartbeats.
+const (
+	MaxClients  = 256
+	HeartbeatMS = 1000
+)
+
 // ClientGone: the client's stream ended, or it said that it uses nothing any more.
 type ClientGone struct {
 	ID uint64
