@@ -1,5 +1,5 @@
 // Command bench measures what the product itself costs, beside the time of devices and the timeouts that people choose: `go run ./test/bench`
-// (or `make bench`) builds the product, or takes what FENCED_BUILD names, runs every measure, writes build/bench.jsonl and prints a table
+// (or `make bench`) takes the product of test/product, runs every measure, writes build/bench.jsonl and prints a table
 // of value, aim and peer.
 //
 // A missed aim says MISSED and is no failure: the machine may be busy, and the load average stands in every line. The exit code is 1 only

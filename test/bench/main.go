@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/fenced-project/fenced/test/product"
 )
 
 // budget ends a run that hangs; a whole one takes about five minutes.
@@ -101,17 +103,15 @@ func bench(args []string, stdout, stderr io.Writer) int {
 // all measures what was chosen and goes on after a measure that could not run; its error names each of them.
 func (r *run) all(ctx context.Context, out string) error {
 	var err error
-	if r.root, err = moduleRoot(ctx); err != nil {
+	if r.root, err = product.ModuleRoot(); err != nil {
 		return err
 	}
 	if out == "" {
 		out = filepath.Join(r.root, "build", "bench.jsonl")
 	}
-	drop, err := r.product(ctx)
-	if err != nil {
+	if err := r.product(); err != nil {
 		return err
 	}
-	defer drop()
 	var errs []error
 	ran := 0
 	for _, m := range measures {

@@ -5,6 +5,5 @@
 // Each test breaks one thing and then asks everybody: the devices (how often was power cut), the machines (is it another life), the event
 // streams (was anything released before it was proven) and all nodes' histories (do they tell one story).
 //
-// It needs root and iproute2, else it skips by name. FENCED_BUILD names a directory with fenced, fenced-dev and plugins/; without it the
-// tests build the product into a temporary one. Start reading at main_test.go, then scenarios_test.go.
+// It needs root and iproute2, else it skips by name. The product is that of test/product. Start reading at main_test.go, then scenarios_test.go.
 package e2e

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fenced-project/fenced/client"
 	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
+	"github.com/fenced-project/fenced/test/product"
 )
 
 // The first actor's off is stuck in the BMC, and the actor loses its management link; another actor succeeds by the second level (S5.9).
@@ -83,7 +84,7 @@ func TestSwappedBMCsSwitchNothing(t *testing.T) {
 // Two nodes share one BMC in the configuration (S5.7): the daemons refuse it, and nothing runs.
 func TestTwoNodesOnOneBMCIsAConfigurationError(t *testing.T) {
 	needsNamespaces(t)
-	build, err := product()
+	build, err := product.Dir()
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), patience(20*time.Second))
 	defer cancel()

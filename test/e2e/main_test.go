@@ -4,55 +4,24 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
+	"github.com/fenced-project/fenced/test/product"
 )
-
-// ownBuild is the directory that product made; TestMain removes it.
-var ownBuild string
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if ownBuild != "" {
-		_ = os.RemoveAll(ownBuild)
-	}
 	if left := playground.Leftovers(); len(left) > 0 {
 		fmt.Fprintln(os.Stderr, "left behind:", strings.Join(left, ", "))
 		code = 1
 	}
 	os.Exit(code)
 }
-
-// product is a directory with the built product, made once.
-var product = sync.OnceValues(func() (string, error) {
-	if dir := os.Getenv("FENCED_BUILD"); dir != "" {
-		return dir, nil
-	}
-	dir, err := os.MkdirTemp("", "e2e-build-")
-	if err != nil {
-		return "", err
-	}
-	ownBuild = dir
-	plugins := filepath.Join(dir, "plugins")
-	if err := os.Mkdir(plugins, 0o755); err != nil {
-		return "", err
-	}
-	for _, b := range [][]string{{dir + "/", "../../cmd/fenced", "../../cmd/fenced-dev"}, {filepath.Join(plugins, "fenced-plugin-bmc"), "../../plugins/bmc"}} {
-		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-o"}, b...)...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("cannot build %v: %w: %s", b[1:], err, out)
-		}
-	}
-	return dir, nil
-})
 
 // slowness is FENCED_TEST_SLOW, at least 1.
 func slowness() float64 {
@@ -86,7 +55,7 @@ func needsNamespaces(t *testing.T) {
 func start(t *testing.T, opt playground.Options) (*playground.Cluster, context.Context) {
 	t.Helper()
 	needsNamespaces(t)
-	build, err := product()
+	build, err := product.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}

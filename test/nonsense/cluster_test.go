@@ -17,6 +17,7 @@ import (
 	"github.com/fenced-project/fenced/client"
 	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
 	"github.com/fenced-project/fenced/plugins/host"
+	"github.com/fenced-project/fenced/test/product"
 )
 
 // rig is a cluster of three whose bmc plugin has a checksum, and whose node-3 has a second device with a plugin that writes noise.
@@ -33,10 +34,11 @@ const noisePlugin = "#!/bin/sh\nhead -c 1048576 /dev/urandom\nexec sleep 600\n"
 
 func start(ctx context.Context, t *testing.T) *rig {
 	t.Helper()
-	build, err := product()
-	must(t, err)
+	build := t.TempDir() // the test's own, because it spoils the plugins
+	must(t, product.Copy(build))
 	r := &rig{plugins: filepath.Join(build, "plugins"), dir: filepath.Join(t.TempDir(), "cluster")}
 	must(t, os.WriteFile(filepath.Join(r.plugins, "fenced-plugin-noise"), []byte(noisePlugin), 0o755))
+	var err error
 	r.sum, err = host.Checksum(r.bmcPlugin())
 	must(t, err)
 	r.Cluster, err = playground.Start(ctx, playground.Options{

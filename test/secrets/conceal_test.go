@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fenced-project/fenced/test/product"
 )
 
 // bare is a command as root without any privilege: the kernel then judges it by its user and by whether the other process may be read.
@@ -65,7 +67,7 @@ func TestDaemonIsConcealed(t *testing.T) {
 // aloneDaemon starts a daemon that belongs to no domain, and returns when it answers.
 func aloneDaemon(ctx context.Context, t *testing.T) int {
 	t.Helper()
-	build, err := product()
+	build, err := product.Dir()
 	must(t, err)
 	dir, err := os.MkdirTemp("", "fs") // short: sockets are made in it
 	must(t, err)

@@ -2,14 +2,10 @@ package secrets
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,14 +14,8 @@ import (
 	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
 )
 
-// ownBuild is the directory that product made; TestMain removes it.
-var ownBuild string
-
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if ownBuild != "" {
-		_ = os.RemoveAll(ownBuild)
-	}
 	if left := playground.Leftovers(); len(left) > 0 {
 		fmt.Fprintln(os.Stderr, "left behind:", strings.Join(left, ", "))
 		code = 1
@@ -38,30 +28,6 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
-
-// product is a directory with the built product, made once; FENCED_BUILD names one that is there already.
-var product = sync.OnceValues(func() (string, error) {
-	if dir := os.Getenv("FENCED_BUILD"); dir != "" {
-		return filepath.Abs(dir)
-	}
-	dir, err := os.MkdirTemp("", "secrets-build-")
-	if err != nil {
-		return "", err
-	}
-	ownBuild = dir
-	plugins := filepath.Join(dir, "plugins")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(plugins, 0o755)); err != nil {
-		return "", err
-	}
-	for _, b := range [][]string{{dir + "/", "../../cmd/fenced", "../../cmd/fenced-dev"}, {filepath.Join(plugins, "fenced-plugin-bmc"), "../../plugins/bmc"}} {
-		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-o"}, b...)...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("cannot build %v: %w: %s", b[1:], err, out)
-		}
-	}
-	return dir, nil
-})
 
 // patience multiplies a deadline by FENCED_TEST_SLOW.
 func patience(d time.Duration) time.Duration {

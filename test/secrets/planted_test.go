@@ -19,6 +19,7 @@ import (
 
 	"github.com/fenced-project/fenced/cmd/fenced-dev/bmc"
 	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
+	"github.com/fenced-project/fenced/test/product"
 )
 
 // planted is a cluster whose secrets are canaries.
@@ -42,7 +43,7 @@ const admin = "fenced-admin"
 // ipmitool where that is installed, and the last one works.
 func plant(ctx context.Context, t *testing.T) *planted {
 	t.Helper()
-	build, err := product()
+	build, err := product.Dir()
 	must(t, err)
 	dir := t.TempDir()
 	p := &planted{build: build, dir: filepath.Join(dir, "cluster"), creds: filepath.Join(dir, "credentials"), password: map[string]string{}}

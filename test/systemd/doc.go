@@ -7,6 +7,6 @@
 // out of reach, generators and everything that is enabled here are left out. All of it ends with process 1, and that ends with the test, however
 // the test ends; guard_test.go says how, and TestNothingIsLeftOfAKilledTest proves it.
 //
-// It needs root and systemd, else it skips by name. FENCED_BUILD names a directory with fenced and plugins/; without it the tests build them.
+// It needs root and systemd, else it skips by name. The product is that of test/product.
 // Start reading at unit_test.go; machine_test.go boots, init_test.go is what runs before systemd does.
 package systemd

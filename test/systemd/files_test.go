@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fenced-project/fenced/test/product"
 )
 
 // unitPath is what is tested: the file that is shipped.
@@ -70,7 +72,7 @@ ExecStart=/bin/sleep infinity
 // cluster are the files of a machine with the unit as node-1 and two peers.
 func cluster(t *testing.T) map[string]file {
 	t.Helper()
-	build, err := product()
+	build, err := product.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,18 +4,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 )
 
 // roleEnv makes this test binary something else than tests: what runs before systemd, the guard, or a test that will be killed.
 const roleEnv = "FENCED_TEST_SYSTEMD_ROLE"
-
-// ownBuild is the directory that product made; TestMain removes it.
-var ownBuild string
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleEnv) {
@@ -26,9 +21,6 @@ func TestMain(m *testing.M) {
 		os.Exit(guardMain())
 	}
 	code := m.Run()
-	if ownBuild != "" {
-		_ = os.RemoveAll(ownBuild)
-	}
 	os.Exit(code)
 }
 
@@ -68,26 +60,3 @@ func patience(d time.Duration) time.Duration {
 	}
 	return time.Duration(float64(d) * f)
 }
-
-// product is a directory with fenced and plugins/fenced-plugin-dummy, made once.
-var product = sync.OnceValues(func() (string, error) {
-	if dir := os.Getenv("FENCED_BUILD"); dir != "" {
-		return dir, nil
-	}
-	dir, err := os.MkdirTemp("", "systemd-build-")
-	if err != nil {
-		return "", err
-	}
-	ownBuild = dir
-	if err := os.Mkdir(filepath.Join(dir, "plugins"), 0o755); err != nil {
-		return "", err
-	}
-	for _, b := range [][]string{{dir + "/", "../../cmd/fenced"}, {filepath.Join(dir, "plugins", "fenced-plugin-dummy"), "../../plugins/dummy"}} {
-		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-o"}, b...)...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("cannot build %v: %w: %s", b[1:], err, out)
-		}
-	}
-	return dir, nil
-})
