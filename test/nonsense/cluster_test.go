@@ -30,6 +30,10 @@ type rig struct {
 	err     error
 }
 
+// failureTimeout is above the product's default: a daemon that gets no processor for half of it says so and is frozen for a moment (R20), which
+// on a busy machine says nothing about what the test throws at it.
+const failureTimeout = 3 * time.Second
+
 const noisePlugin = "#!/bin/sh\nhead -c 1048576 /dev/urandom\nexec sleep 600\n"
 
 func start(ctx context.Context, t *testing.T) *rig {
@@ -42,7 +46,7 @@ func start(ctx context.Context, t *testing.T) *rig {
 	r.sum, err = host.Checksum(r.bmcPlugin())
 	must(t, err)
 	r.Cluster, err = playground.Start(ctx, playground.Options{
-		Build: build, Dir: r.dir, FailureTimeout: patience(time.Second), Log: r,
+		Build: build, Dir: r.dir, FailureTimeout: patience(failureTimeout), Log: r,
 		Levels: func(node int) [][]string {
 			own := []string{fmt.Sprintf("bmc-%d", node)}
 			if node == 3 {
@@ -150,7 +154,7 @@ func (r *rig) calm(ctx context.Context, t *testing.T, f func()) string {
 	must(t, err)
 	f()
 	// That nothing happens has no event: a node that was not heard would be suspected within a failure_timeout, and a view follows at once.
-	quiet := time.NewTimer(patience(1500 * time.Millisecond))
+	quiet := time.NewTimer(patience(failureTimeout + 500*time.Millisecond))
 	defer quiet.Stop()
 	select {
 	case <-quiet.C:

@@ -16,7 +16,7 @@ import (
 )
 
 func TestNonsense(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience(80*time.Second))
+	ctx, cancel := context.WithTimeout(context.Background(), patience(150*time.Second))
 	defer cancel()
 	starting, started := context.WithTimeout(ctx, patience(30*time.Second))
 	defer started()
