@@ -146,20 +146,6 @@ func (t *turn) admit(n *Node) {
 	t.emit(Event{Kind: EventClean, Node: n.ID, Life: n.Life})
 }
 
-// stateful commits whether the proposer's life may hold state (R12).
-func (t *turn) stateful(e Stateful) error {
-	n, err := t.present()
-	if err != nil {
-		return err
-	}
-	if !t.s.Clean(n.ID) {
-		return fmt.Errorf("%s is no clean member", t.name(n.ID))
-	}
-	n.Stateful = e.On
-	t.emit(Event{Kind: EventStateful, Node: n.ID, Life: n.Life, On: e.On})
-	return nil
-}
-
 // Rest is the sum of the votes of the view that stay when a node goes; who has left already or is a victim does not count, though its daemon
 // is still there. Of two that go at once the log's order picks the one that may.
 func (s *State) Rest(without fence.NodeID) int {

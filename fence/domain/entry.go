@@ -83,6 +83,8 @@ type Announce struct {
 // Stateful commits that the proposer's life may use shared state, or, after a scan with the grant gate closed, that it does not (R12).
 type Stateful struct {
 	On bool `json:"on"`
+	// Since is the Node.StatefulAt that the proposer of an off had applied: a later On makes it void.
+	Since uint64 `json:"since,omitempty"`
 }
 
 // Leave is the proposer's clean leave: no state, scanned, nobody needs to fence it. Its life becomes stateless by this very entry (R12).

@@ -310,9 +310,9 @@ func TestOffAfterAVerdictHoldsOff(t *testing.T) { // R29: satisfied means satisf
 
 func TestAMembersNewRosterHashMakesItEligible(t *testing.T) { // R5, S5.8: after apply and ConfigChanged
 	w := newWorld(t, 3)
-	w.must(2, Entry{Stateful: &Stateful{On: false}})
+	w.stateless(2)
 	r := roster(3)
-	r.Version, r.Timing.PingMS = 2, 77
+	r.Version, r.Timing.PingMS, r.Policy.IdleStateless = w.s.Roster.Version+1, 77, true
 	w.must(1, Entry{Roster: &Roster{Roster: r, By: "op"}})
 	if len(w.s.Eligibles()) != 0 {
 		t.Fatal("a member whose file differs acts")

@@ -42,7 +42,7 @@ func TestSnapshotKeepsWhatIsOverAndWhatIsInFlight(t *testing.T) { // R9, R16: a 
 
 func TestAStatelessVictimsNextDaemonIsRefusedToo(t *testing.T) { // R2, R29: the same boot is no rebirth, also where R12 has nothing to say
 	w := newWorld(t, 3)
-	w.must(3, Entry{Stateful: &Stateful{On: false}})
+	w.stateless(3)
 	w.must(1, Entry{Request: &Request{ID: "r", Node: 3, Action: fence.ActionOff, Cause: fence.CauseOperator, By: "op"}})
 	same := Origin{Incarnation: w.origin(3).Incarnation, Instance: "another daemon"}
 	w.index++

@@ -17,6 +17,7 @@ func TestAnyOrderOfEntriesKeepsTheInvariants(t *testing.T) {
 		w := newWorld(t, 5)
 		w.s.Node(5).Machine.Virtual = rapid.Bool().Draw(rt, "virtual")
 		w.s.Node(4).Stateful = rapid.Bool().Draw(rt, "stateful")
+		w.s.Roster.Policy.IdleStateless = rapid.Bool().Draw(rt, "idle")
 		held := lives{}
 		held.follow(w.s, nil)
 		var twin *State
@@ -144,7 +145,7 @@ func (w *world) draw(rt *rapid.T, kind int, node, by fence.NodeID) Entry {
 			Since: w.s.Node(by).Arrived - uint64(rapid.IntRange(0, 5).Draw(rt, "stale")/5),
 		}}
 	case 4:
-		return Entry{Stateful: &Stateful{On: flag}}
+		return Entry{Stateful: &Stateful{On: flag, Since: w.s.Node(by).StatefulAt - uint64(rapid.IntRange(0, 5).Draw(rt, "stale")/5)}}
 	case 5:
 		return Entry{Leave: &Leave{}}
 	case 6:

@@ -56,7 +56,9 @@ func (t *turn) roster(e Roster) error {
 		})
 		nodes = append(nodes, n)
 	}
+	idle := t.s.Roster.Policy.IdleStateless
 	t.s.Nodes, t.s.Roster, t.s.RosterHash = nodes, r, r.Hash()
+	t.idlePolicy(idle, r.Policy.IdleStateless)
 	if t.s.Feature == 0 {
 		t.s.Feature = 1
 	}

@@ -65,6 +65,8 @@ type Node struct {
 	Machine  fence.Machine  `json:"machine"`
 	Watchdog fence.Watchdog `json:"watchdog,omitzero"`
 	Stateful bool           `json:"stateful,omitempty"`
+	// StatefulAt is the index of the newest word that this node may hold state, where the policy allows it to say that it does not (R12).
+	StatefulAt uint64 `json:"stateful_at,omitempty"`
 	// Roster is the hash that the life announced; a life with another one does not act (R5).
 	Roster  string `json:"roster,omitempty"`
 	Feature int    `json:"feature,omitempty"`

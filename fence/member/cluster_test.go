@@ -35,6 +35,8 @@ type cluster struct {
 	// onPropose sees what a node proposes; true loses it without a word, as a provider does whose outcome never comes
 	onPropose func(by fence.NodeID, p Propose) bool
 	view      []domain.Origin
+	policy    fence.Policy // of the roster that is committed
+	clients   uint64       // the newest client
 }
 
 type record struct {
@@ -64,8 +66,12 @@ type node struct {
 	ops      []*op
 	events   []domain.Event
 	released []fence.Incarnation
-	fell     bool
-	answers  []Answer
+	streams  map[uint64]*stream
+	lease    int64 // the newest acknowledged ping
+	// appliedAt is when this daemon applied each index
+	appliedAt map[uint64]int64
+	fell      bool
+	answers   []Answer
 }
 
 type op struct {
@@ -109,10 +115,11 @@ func newCluster(t *testing.T, n int, armed bool) *cluster {
 	for i := 1; i <= n; i++ {
 		c.nodes = append(c.nodes, &node{id: fence.NodeID(i)})
 	}
+	c.policy = testRoster(n).Policy
 	for _, x := range c.nodes {
 		c.boot(x.id)
 	}
-	c.append(record{by: c.n(1).self(), data: encode(t, domain.Entry{Roster: &domain.Roster{Roster: testRoster(n), By: "test"}})})
+	c.append(record{by: c.n(1).self(), data: encode(t, domain.Entry{Roster: &domain.Roster{Roster: c.roster(), By: "test"}})})
 	c.install()
 	c.run(1000)
 	if armed {
@@ -125,6 +132,13 @@ func newCluster(t *testing.T, n int, armed bool) *cluster {
 		}
 	}
 	return c
+}
+
+// roster is what the files of all nodes say.
+func (c *cluster) roster() fence.Roster {
+	r := testRoster(len(c.nodes))
+	r.Policy = c.policy
+	return r
 }
 
 func encode(t *testing.T, e domain.Entry) []byte {
@@ -154,7 +168,8 @@ func (c *cluster) start(id fence.NodeID) {
 	x := c.n(id)
 	x.instance++
 	x.up, x.applied, x.queue, x.ops, x.cut = true, 0, nil, nil, false
-	r := testRoster(len(c.nodes))
+	r := c.roster()
+	x.lease, x.appliedAt, x.streams = 0, map[uint64]int64{}, nil
 	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id), Virtual: c.virtual[id]}, RosterHash: r.Hash(), Version: "test"})
 }
 
@@ -187,7 +202,9 @@ func (c *cluster) install() {
 }
 
 func (c *cluster) give(x *node, in Input) {
-	for _, e := range x.m.Step(c.now, in) {
+	effects := x.m.Step(c.now, in)
+	c.streams(x, effects)
+	for _, e := range effects {
 		c.perform(x, e)
 	}
 }
@@ -313,7 +330,8 @@ func (c *cluster) run(ms int64) {
 				c.give(x, Tick{})
 			}
 			if c.now%200 == 0 && !x.cut && !c.noLease[x.id] && slices.Contains(c.view, x.self()) && len(c.view) > len(c.nodes)/2 {
-				c.give(x, LeaseRenewed{SentMS: c.now - 10})
+				x.lease = c.now - 10
+				c.give(x, LeaseRenewed{SentMS: x.lease})
 			}
 			for _, o := range x.ops {
 				for len(o.calls) > 0 && !o.done {
@@ -335,6 +353,7 @@ func (c *cluster) deliver(x *node) {
 		r := c.log[x.applied]
 		x.applied++
 		index := uint64(x.applied)
+		x.appliedAt[index] = c.now
 		if r.data == nil {
 			c.give(x, ViewInstalled{Index: index, Members: r.view, Quorate: r.quorate})
 			continue

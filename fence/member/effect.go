@@ -79,6 +79,9 @@ type Tell struct {
 	Life    fence.Incarnation
 	Verdict fence.Verdict
 	Why     string
+	// UntilMS is set with TellGranted, TellThawed and TellReleased: when the lease behind it ends, by this node's clock. What could not be
+	// brought by then is not brought: the client is dropped. This node may have been stopped between deciding and bringing (S5.16).
+	UntilMS int64
 	// State is set with TellState.
 	State ClientState
 }

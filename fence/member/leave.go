@@ -18,7 +18,7 @@ var (
 	ErrResidue = errors.New("state is present")
 	// ErrUnsure: a probe could not be read, which is no better (V12).
 	ErrUnsure = errors.New("a probe could not be read")
-	// ErrHeld: a local client may hold a grant (R12).
+	// ErrHeld: a local client holds a grant, or went without a word where that must not be (R12).
 	ErrHeld = errors.New("a client may use shared state")
 	// ErrLate: the time given was over before anything was proposed.
 	ErrLate = errors.New("no clean leave within the time given")
@@ -161,21 +161,13 @@ func (m *Member) mayLeave() error {
 	if names := m.holders(); len(names) > 0 {
 		return fmt.Errorf("%w: %s", ErrHeld, bound(strings.Join(names, ", ")))
 	}
+	if m.tainted != "" {
+		return fmt.Errorf("%w: %s", ErrHeld, m.tainted)
+	}
 	if rest := m.dom.Rest(n.ID); !m.leaving.force && rest < m.dom.Roster.Quorum() {
 		return fmt.Errorf("%w: those who stay would have %d of the %d votes that quorum needs", fence.ErrUnsafe, rest, m.dom.Roster.Quorum())
 	}
 	return nil
-}
-
-// holders are the clients that may have been granted the use of what is shared: all but those that only report (R12).
-func (m *Member) holders() []string {
-	var names []string
-	for _, c := range m.clients {
-		if c.Role != RoleReport {
-			names = append(names, c.Name)
-		}
-	}
-	return names
 }
 
 // busy reports whether this node still holds a claim, or may be given one that it asked for.

@@ -87,7 +87,8 @@ func TestALeaveIsRefusedAndChangesNothing(t *testing.T) { // S2.11
 		{"a probe cannot be read", func(c *cluster) { c.n(3).unsure = true }, 500, ErrUnsure},
 		{"the scan does not end", func(c *cluster) { c.n(3).mute = true }, 6000, ErrLate},
 		{"a client may hold", func(c *cluster) {
-			c.give(c.n(3), ClientRegistered{ID: 1, Name: "db", Role: "watch"})
+			c.register(3, "db", RoleWatch)
+			c.run(500)
 		}, 500, ErrHeld},
 		{"no quorum", func(c *cluster) { c.give(c.n(3), QuorumLost{Why: "test"}) }, 500, fence.ErrNoQuorum},
 		{"those who stay would not be quorate", func(c *cluster) {
@@ -113,7 +114,7 @@ func TestALeaveIsRefusedAndChangesNothing(t *testing.T) { // S2.11
 
 func TestAReporterHoldsNothing(t *testing.T) { // R29: who only asks for fencing keeps nobody from leaving
 	c := newCluster(t, 3, true)
-	c.give(c.n(3), ClientRegistered{ID: 1, Name: "fence_dlm", Role: "report"})
+	c.register(3, "fence_dlm", RoleReport)
 	c.leave(3, false)
 	c.run(500)
 	if !c.n(3).departed {

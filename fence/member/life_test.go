@@ -190,8 +190,11 @@ func TestADaemonThatDiesInAStatefulLifeIsFenced(t *testing.T) { // S2.10, R26: t
 
 func TestAStatelessLifeThatGoesIsNobodysVictim(t *testing.T) { // S4.4, R12
 	c := newCluster(t, 3, true)
-	c.append(record{by: c.n(3).self(), data: encode(t, domain.Entry{Stateful: &domain.Stateful{On: false}})})
+	c.idleStateless(true)
 	c.run(300)
+	if c.dom(1).Node(3).Stateful || c.n(3).disk.State != SessionStateless {
+		t.Fatalf("%+v, record %+v", c.dom(1).Node(3), c.n(3).disk)
+	}
 	c.kill(3)
 	c.run(2000)
 	c.install()

@@ -89,6 +89,9 @@ func (m *Member) start() {
 		session = m.session.durable
 	}
 	outcome, why := StartTable(session, r.State || r.Unsure, m.lifeWord())
+	if m.tainted != "" {
+		outcome, why = OutcomeDirty, m.tainted
+	}
 	if why != "" && r.Why != "" {
 		why += ": " + r.Why
 	}
@@ -214,7 +217,7 @@ func (m *Member) fallSoon(present bool) {
 }
 
 func (m *Member) fall(why string) {
-	m.fell = true
+	m.fell, m.fellWhy = true, why
 	m.do(SelfFence{Why: why})
 }
 

@@ -36,9 +36,16 @@ type Member struct {
 	graces    []grace
 	releases  []release
 	answering []answered // victims that still answered when they were claimed (R21)
-	clients   []ClientRegistered
-	leaseSent int64 // send time of the newest acknowledged ping
+	clients   []*client
+	ask       asking // before a grant
+	soonSince int64  // since when a grant waits for what is over in a moment, 0 for not
+	idling    idling
+	tainted   string // why this life cannot say again that it holds nothing: a client may have left something
+	leaseSent int64  // send time of the newest acknowledged ping
+	leaseFrom int64  // only a ping sent at or after this time renews anything
+	here      bool   // this daemon was in the view at the last input
 	fell      bool
+	fellWhy   string
 	doomSince int64          // since when this life is known to be over or a victim, 0 for not
 	gapUntil  int64          // nothing is proposed before, because this node was stopped (R20)
 	held      []fence.NodeID // victims that the brake holds, for status
@@ -65,8 +72,10 @@ func (m *Member) Step(now int64, in Input) []Effect {
 	before := m.now
 	m.now = max(m.now, now)
 	m.out = nil
+	m.ask.passed = false
 	m.gap(before)
 	m.take(in)
+	m.arrive()
 	m.think()
 	return m.out
 }
@@ -104,9 +113,9 @@ func (m *Member) take(in Input) {
 	case SessionWritten:
 		m.sessionWritten(in)
 	case ClientRegistered:
-		m.clients = append(m.clients, in)
+		m.registered(in)
 	case ClientGone:
-		m.clientGone(in.ID)
+		m.clientGone(in)
 	case Requested:
 		m.requested(in)
 	case LeaveRequested:
@@ -125,6 +134,7 @@ func (m *Member) think() {
 	if m.fell { // a life that must end does nothing any more, even where ending it was in vain (R22, R24)
 		m.abandon("this node ends its own life")
 		m.fallenLeave()
+		m.serve()
 		return
 	}
 	m.leave()
@@ -132,6 +142,8 @@ func (m *Member) think() {
 	m.keepSession()
 	m.operations()
 	m.release()
+	m.serve()
+	m.idle()
 	if !m.Quorate() {
 		m.graces = nil // whoever is waited for could not announce itself: the delay begins anew with quorum (pitfall 11)
 		return
@@ -168,6 +180,9 @@ func (m *Member) committed(in EntryCommitted) {
 		}
 		if e.Leave != nil {
 			m.leaveCommitted(in.Number, err)
+		}
+		if e.Stateful != nil {
+			m.confirmed(in.Number, err)
 		}
 		m.answer(in.Number, in.Index, events, err)
 	}
@@ -218,25 +233,9 @@ func (m *Member) snapshot(s *domain.State) {
 		for _, boot := range n.Ended {
 			m.do(Deny{Life: fence.Incarnation{Node: n.ID, Boot: boot}})
 		}
-		m.missed(old.Node(n.ID), n)
 	}
-}
-
-// missed queues the releases of verdicts that a snapshot skipped. Of all but the newest only the fact is known.
-func (m *Member) missed(old, n *domain.Node) {
-	if old == nil {
-		return // this node knew nothing, so none of its clients waits
-	}
-	for _, boot := range n.Ended {
-		if slices.Contains(old.Ended, boot) || (n.Last != nil && n.Last.Boot == boot) {
-			continue
-		}
-		life := fence.Incarnation{Node: n.ID, Boot: boot}
-		m.releases = append(m.releases, release{index: m.dom.Index, at: m.now, verdict: fence.Verdict{Incarnation: life, Kind: fence.VerdictReset, Index: m.dom.Index}})
-	}
-	if n.Last != nil && (old.Last == nil || old.Last.Index < n.Last.Index) {
-		m.releases = append(m.releases, release{index: n.Last.Index, at: m.now, verdict: *n.Last})
-	}
+	m.missed(old, s)
+	m.leaseFrom = m.now // all of it was applied just now
 }
 
 // gap notices that this node was stopped: nothing that it measured is true, and what came meanwhile still waits in queues. All timers begin
@@ -246,7 +245,7 @@ func (m *Member) gap(before int64) {
 	if before == 0 || t.FailureTimeoutMS <= 0 || m.now-before <= t.FailureTimeoutMS/2 {
 		return
 	}
-	m.gapUntil = m.now + t.LeaseMS
+	m.gapUntil, m.leaseFrom = m.now+t.LeaseMS, m.now
 	m.graces = nil
 	m.since.restart(m.now)
 	for i := range m.dom.Nodes {
@@ -259,6 +258,7 @@ func (m *Member) gap(before int64) {
 	if l := m.leaving; l != nil {
 		l.scanned, l.final = false, false // also one that is still on its way began before
 	}
+	m.idling.scanned = false
 	m.abandon("this node was stopped")
 	m.do(Notice{Kind: domain.EventRefused, Node: m.cfg.Self.Node, Text: fmt.Sprintf("this node stood still for %d ms: its timers begin anew, it proposes nothing for one lease (R20)", m.now-before)})
 }
