@@ -14,6 +14,8 @@ var (
 	ErrRefused = errors.New("refused")
 	// ErrUnsafe: refused, and --force would allow it (107).
 	ErrUnsafe = errors.New("unsafe without --force")
+	// ErrStale: it was made from something that was replaced meanwhile (75).
+	ErrStale = errors.New("it is not the newest any more")
 	// ErrNotAdmissible: the evidence does not prove that this life is over (R16).
 	ErrNotAdmissible = errors.New("evidence is not admissible")
 )

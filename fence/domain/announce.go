@@ -30,6 +30,9 @@ func (t *turn) announce(a Announce) error {
 	if n.Machine.Known() && !n.Machine.Same(a.Machine) {
 		return t.foreign(n, a, fmt.Sprintf("machine %s is not the machine %s of this node (R2, S5.6)", a.Machine.UUID, n.Machine.UUID))
 	}
+	if n.former(a.Machine) {
+		return t.foreign(n, a, fmt.Sprintf("machine %s was given up: another one took the place of %s (R2)", a.Machine.UUID, t.name(n.ID)))
+	}
 	for i := range t.s.Nodes {
 		if o := &t.s.Nodes[i]; o.ID != n.ID && o.Machine.Known() && o.Machine.Same(a.Machine) {
 			return t.foreign(n, a, fmt.Sprintf("machine %s is already the machine of %s (R16)", a.Machine.UUID, t.name(o.ID)))
@@ -174,8 +177,8 @@ func (t *turn) leave(e Leave) error {
 	if !t.s.Clean(n.ID) {
 		return fmt.Errorf("%s is no clean member, so it does not leave cleanly (S2.11)", t.name(n.ID))
 	}
-	if rest := t.s.Rest(n.ID); !e.Force && rest < t.s.Roster.Quorum() {
-		return fmt.Errorf("%w: those who stay would have %d of the %d votes that quorum needs", fence.ErrUnsafe, rest, t.s.Roster.Quorum())
+	if rest := t.s.Rest(n.ID); !e.Force && rest < t.s.Quorum() {
+		return fmt.Errorf("%w: those who stay would have %d of the %d votes that quorum needs", fence.ErrUnsafe, rest, t.s.Quorum())
 	}
 	if err := checkTexts(e.Why); err != nil {
 		return err

@@ -37,6 +37,7 @@ const (
 	EventGone     EventKind = "gone"
 	EventRoster   EventKind = "roster"
 	EventCold     EventKind = "cold-start"
+	EventReplace  EventKind = "replace"
 	EventStateful EventKind = "stateful"
 )
 
@@ -148,6 +149,8 @@ func (t *turn) apply(e Entry) error {
 		return t.ack(*e.Ack)
 	case e.Mapping != nil:
 		return t.mapping(*e.Mapping)
+	case e.Replace != nil:
+		return t.replace(*e.Replace)
 	}
 	return errors.New("entry of a kind that this build does not know (R11)")
 }

@@ -81,7 +81,7 @@ func (t *turn) claimOff(n *Node, e ClaimEntry) error {
 // voter that gives quorum is fenced too, but last, after each other victim's first full round, and one at a time.
 func (t *turn) voter(n *Node, e ClaimEntry) error {
 	v := n.Victim
-	if v.Force || t.s.Votes(n.ID) >= t.s.Roster.Quorum() {
+	if v.Force || t.s.Votes(n.ID) >= t.s.Quorum() {
 		return nil
 	}
 	if v.Cause == fence.CauseOperator || v.Cause == fence.CauseReported {
@@ -95,7 +95,7 @@ func (t *turn) voter(n *Node, e ClaimEntry) error {
 		if o.ID == n.ID || o.Victim == nil {
 			continue
 		}
-		needed := o.Instance != "" && t.s.Votes(o.ID) < t.s.Roster.Quorum()
+		needed := o.Instance != "" && t.s.Votes(o.ID) < t.s.Quorum()
 		if (needed && o.Victim.Claim != nil) || (!needed && o.Victim.Round == 0) {
 			return fmt.Errorf("it gives quorum and is fenced last and alone, %s comes first (R21)", t.name(o.ID))
 		}

@@ -38,6 +38,7 @@ type Entry struct {
 	PowerOn  *PowerDone  `json:"power_on,omitempty"`
 	Ack      *Ack        `json:"ack,omitempty"`
 	Mapping  *Mapping    `json:"mapping,omitempty"`
+	Replace  *Replace    `json:"replace,omitempty"`
 }
 
 // Origin is the daemon that proposed an entry, as the membership provider authenticated it.
@@ -56,6 +57,8 @@ type Roster struct {
 	Roster fence.Roster `json:"roster"`
 	By     string       `json:"by"`
 	Reason string       `json:"reason,omitempty"`
+	// Force: also where the members that are there would not be quorate by it.
+	Force bool `json:"force,omitempty"`
 }
 
 // Arm arms or disarms the cluster. Armed is durable, replicated and false until an operator arms.
@@ -243,6 +246,7 @@ func (e Entry) kinds() int {
 	for _, set := range []bool{
 		e.Feature != nil, e.Roster != nil, e.Arm != nil, e.Announce != nil, e.Stateful != nil, e.Leave != nil, e.Request != nil,
 		e.Overdue != nil, e.Claim != nil, e.ClaimEnd != nil, e.Returned != nil, e.Verdict != nil, e.PowerOn != nil, e.Ack != nil, e.Mapping != nil,
+		e.Replace != nil,
 	} {
 		if set {
 			n++

@@ -84,7 +84,7 @@ func (l lives) follow(s *State, events []Event) {
 			delete(l, e.Life)
 		case EventVerdict, EventClean: // a new life of this machine, or a verdict about it, answers for all earlier ones; not for a spare
 			delete(l, e.Life)
-			if s.Node(e.Node).Foreign != nil {
+			if n := s.Node(e.Node); n == nil || n.Foreign != nil {
 				continue
 			}
 			// a new boot of this machine was admitted: whatever was unknown about it is answered
@@ -102,6 +102,9 @@ func (l lives) lost(s *State) (fence.Incarnation, bool) {
 	waiting := s.Unresolved()
 	for life := range l {
 		n := s.Node(life.Node)
+		if n == nil {
+			return life, true // forgotten with its node
+		}
 		member := n.Life == life && n.Phase == PhaseMember && n.Instance != ""
 		if !member && !slices.Contains(waiting, life.Node) {
 			return life, true
@@ -243,7 +246,7 @@ func (w *world) invariants(rt *rapid.T, events []Event, open []fence.Incarnation
 	// A victim never vanishes without a verdict of some kind.
 	for _, v := range open {
 		n := w.s.Node(v.Node)
-		still := n.Victim != nil && n.Victim.Incarnation == v
+		still := n != nil && n.Victim != nil && n.Victim.Incarnation == v
 		ended := slices.ContainsFunc(events, func(e Event) bool { return e.Kind == EventVerdict && e.Life == v })
 		if !still && !ended {
 			rt.Fatalf("victim %s was lost", v)

@@ -8,24 +8,17 @@ import (
 	"github.com/fenced-project/fenced/fence"
 )
 
-// roster commits a new roster (R5). Removing a node needs its verdict, its clean leave or an acknowledgement.
+// roster commits a new roster (R5). Removing a node, or giving it another machine, needs every life of it to be over; those who are there must
+// be quorate by the new one, unless forced.
 func (t *turn) roster(e Roster) error {
 	r := e.Roster
-	if r.Version != t.s.Roster.Version+1 {
-		return fmt.Errorf("roster version %d was proposed, the next is %d: somebody else applied one meanwhile", r.Version, t.s.Roster.Version+1)
+	if err := t.mayApply(e); err != nil {
+		return err
 	}
-	if len(r.Nodes) == 0 || len(r.Nodes) > MaxNodes {
-		return fmt.Errorf("a roster needs 1 to %d nodes, this one has %d", MaxNodes, len(r.Nodes))
+	if err := checkRoster(r); err != nil {
+		return err
 	}
-	if !slices.IsSortedFunc(r.Nodes, func(a, b fence.RosterNode) int { return int(int64(a.ID) - int64(b.ID)) }) {
-		return errors.New("the nodes of a roster are sorted by id")
-	}
-	for i, n := range r.Nodes {
-		if n.ID == 0 || n.Name == "" || (i > 0 && r.Nodes[i-1].ID == n.ID) {
-			return fmt.Errorf("node %d of the roster has no id, no name, or an id twice", i+1)
-		}
-	}
-	if r.Cluster == "" || (t.s.Roster.Cluster != "" && r.Cluster != t.s.Roster.Cluster) {
+	if t.s.Roster.Cluster != "" && r.Cluster != t.s.Roster.Cluster {
 		return fmt.Errorf("the cluster is %q, the roster says %q", t.s.Roster.Cluster, r.Cluster)
 	}
 	if err := t.removable(r); err != nil {
@@ -33,29 +26,16 @@ func (t *turn) roster(e Roster) error {
 	}
 	nodes := make([]Node, 0, len(r.Nodes))
 	for _, rn := range r.Nodes {
-		n := Node{ID: rn.ID, Phase: PhaseAbsent, NextClaim: 1, Unknown: t.s.Roster.Version == 0}
-		if t.s.Roster.Version > 0 {
-			n.NextClaim = t.index // it may have been here before: each claim took an index, so numbers never repeat (R7)
+		n, err := t.rostered(rn, r.Devices)
+		if err != nil {
+			return err
 		}
-		if old := t.s.Node(rn.ID); old != nil {
-			n = *old
-		}
-		if rn.Machine != nil {
-			if n.Machine.Known() && n.Victim != nil && !n.Machine.Same(*rn.Machine) {
-				return fmt.Errorf("%s has an open victim: its machine cannot change now", rn.Name)
-			}
-			virtual := n.Machine.Virtual
-			n.Machine = *rn.Machine
-			n.Machine.Virtual = n.Machine.Virtual || virtual
-		}
-		if n.Foreign != nil && n.Instance != "" && n.Victim == nil && n.Phase == PhaseJoining {
-			n.again(t.index) // the machine that was refused may be the right one now
-		}
-		n.Proven = slices.DeleteFunc(slices.Clone(n.Proven), func(m string) bool {
-			return !slices.ContainsFunc(r.Devices, func(d fence.Device) bool { return d.Mapping == m })
-		})
 		nodes = append(nodes, n)
 	}
+	if err := t.staysQuorate(r, nodes, e.Force); err != nil {
+		return err
+	}
+	t.bury(r)
 	idle := t.s.Roster.Policy.IdleStateless
 	t.s.Nodes, t.s.Roster, t.s.RosterHash = nodes, r, r.Hash()
 	t.idlePolicy(idle, r.Policy.IdleStateless)
@@ -67,6 +47,93 @@ func (t *turn) roster(e Roster) error {
 	return nil
 }
 
+// mayApply: the next version only, so that of two administrators the second is told; and once the cluster guards something, only with
+// quorum and by a daemon of the view that is no victim. Before that a wrong first roster must be mended without the nodes that it keeps out.
+func (t *turn) mayApply(e Roster) error {
+	if v := e.Roster.Version; v != t.s.Roster.Version+1 {
+		return fmt.Errorf("%w: roster version %d was proposed, the next is %d: somebody else applied one meanwhile", fence.ErrStale, v, t.s.Roster.Version+1)
+	}
+	if err := checkTexts(e.By, e.Reason); err != nil {
+		return err
+	}
+	if !t.s.EverArmed {
+		return nil
+	}
+	if err := t.quorate(); err != nil {
+		return err
+	}
+	by, err := t.present()
+	if err == nil && by.Victim != nil {
+		err = fmt.Errorf("%s is a victim: it decides nothing (R22)", t.name(by.ID))
+	}
+	return err
+}
+
+// checkRoster checks what a roster must be by itself.
+func checkRoster(r fence.Roster) error {
+	if len(r.Nodes) == 0 || len(r.Nodes) > MaxNodes {
+		return fmt.Errorf("a roster needs 1 to %d nodes, this one has %d", MaxNodes, len(r.Nodes))
+	}
+	if r.Cluster == "" {
+		return errors.New("the roster names no cluster")
+	}
+	if !slices.IsSortedFunc(r.Nodes, func(a, b fence.RosterNode) int { return int(int64(a.ID) - int64(b.ID)) }) {
+		return errors.New("the nodes of a roster are sorted by id")
+	}
+	names := make([]string, 0, len(r.Nodes))
+	for i, n := range r.Nodes {
+		if n.ID == 0 || n.Name == "" || (i > 0 && r.Nodes[i-1].ID == n.ID) {
+			return fmt.Errorf("node %d of the roster has no id, no name, or an id twice", i+1)
+		}
+		names = append(names, n.Name)
+	}
+	slices.Sort(names)
+	if len(slices.Compact(names)) < len(r.Nodes) {
+		return errors.New("two nodes of the roster have one name")
+	}
+	return nil
+}
+
+// rostered is what is remembered of a node under its new entry of the roster.
+func (t *turn) rostered(rn fence.RosterNode, devices []fence.Device) (Node, error) {
+	n := t.newcomer(rn.ID)
+	if old := t.s.Node(rn.ID); old != nil {
+		n = *old
+	}
+	if rn.Machine != nil {
+		if n.Machine.Known() && !n.Machine.Same(*rn.Machine) {
+			if err := t.over(&n, true); err != nil {
+				return n, fmt.Errorf("the machine of %s cannot change now: %w", rn.Name, err)
+			}
+			n.forgetMachine()
+		}
+		virtual := n.Machine.Virtual
+		n.Machine = *rn.Machine
+		n.Machine.Virtual = n.Machine.Virtual || virtual
+		n.Former = slices.DeleteFunc(slices.Clone(n.Former), func(m fence.Machine) bool { return m.Same(n.Machine) })
+	}
+	if n.Foreign != nil && n.Instance != "" && n.Victim == nil && n.Phase == PhaseJoining {
+		n.again(t.index) // the machine that was refused may be the right one now
+	}
+	n.Proven = slices.DeleteFunc(slices.Clone(n.Proven), func(m string) bool {
+		return !slices.ContainsFunc(devices, func(d fence.Device) bool { return d.Mapping == m })
+	})
+	return n, nil
+}
+
+// staysQuorate refuses a roster by which the members that are there now would not be quorate: they would freeze at once (R30). A node that is
+// new counts from its first arrival, so an addition alone never costs quorum (0029).
+func (t *turn) staysQuorate(r fence.Roster, nodes []Node, force bool) error {
+	if force || !t.s.View.Quorate || t.s.Roster.Version == 0 {
+		return nil
+	}
+	after := State{Roster: r, Nodes: nodes, View: t.s.View}
+	if rest, need := after.Rest(0), after.Quorum(); rest < need {
+		return fmt.Errorf("%w: the members that are there would have %d of the %d votes that quorum needs", fence.ErrUnsafe, rest, need)
+	}
+	return nil
+}
+
 // MaxNodes bounds a roster.
 const MaxNodes = 5000
 
@@ -74,26 +141,10 @@ const MaxNodes = 5000
 func (t *turn) adopt() {
 	for _, m := range t.s.View.Members {
 		if n := t.s.Node(m.Node); n != nil && n.Instance == "" && n.Suspect == "" {
-			n.Life, n.LifeIndex, n.Instance = m.Incarnation, t.index, m.Instance
+			n.Life, n.LifeIndex, n.Instance, n.Added = m.Incarnation, t.index, m.Instance, false
 			n.again(t.index)
 		}
 	}
-}
-
-func (t *turn) removable(r fence.Roster) error {
-	for _, n := range t.s.Nodes {
-		if _, kept := r.Node(n.ID); kept {
-			continue
-		}
-		proven := n.Last != nil && (n.Life == n.Last.Incarnation || n.Life.Zero() || t.s.IsOver(n.Life))
-		if len(n.Unquiet) > 0 || (n.PowerOn != nil && n.PowerOn.Claim != nil) {
-			return fmt.Errorf("%s cannot be removed: something may still be in flight to its devices (R9)", t.name(n.ID))
-		}
-		if n.Victim != nil || n.Instance != "" || !(n.Phase == PhaseLeft || proven) {
-			return fmt.Errorf("%s cannot be removed: it needs a verdict, a clean leave or an acknowledgement first (R5)", t.name(n.ID))
-		}
-	}
-	return nil
 }
 
 // arm arms or disarms. Members of an armed cluster are stateful from then on (R12); disarming makes nobody stateless.

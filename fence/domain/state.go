@@ -20,6 +20,8 @@ type State struct {
 	EverArmed bool   `json:"ever_armed"`
 	View      View   `json:"view"`
 	Nodes     []Node `json:"nodes"` // sorted by id, one for each node of the roster
+	// Removed remembers of nodes that left the roster what must not come back (R16).
+	Removed []Removed `json:"removed,omitempty"`
 	// Operations numbers operations: the same number on every member, never reused.
 	Operations uint64 `json:"operations"`
 	// Rejected counts entries that were not applied.
@@ -73,6 +75,10 @@ type Node struct {
 	Version string `json:"version,omitempty"`
 	// Unknown: since a cold start nobody knows whether this node holds state; it must announce itself clean or be fenced (R10).
 	Unknown bool `json:"unknown,omitempty"`
+	// Added: it was added to a running cluster and has never been in a view: no vote is counted for it and nothing is unknown about it (0029).
+	Added bool `json:"added,omitempty"`
+	// Former are machines that were given up for this node: never accepted again, unless declared (R2).
+	Former []fence.Machine `json:"former,omitempty"`
 	// Suspect is the instance that departed in a view without quorum, "" when none did (R30).
 	Suspect string `json:"suspect,omitempty"`
 	// Lapsed is the life of a suspect that another daemon replaced before there was quorum: it cannot show continuity any more (R30).

@@ -45,11 +45,12 @@ func (t *turn) verdict(p Proof) error {
 	}
 	verdict := fence.Verdict{Incarnation: v.Incarnation, Kind: kind, Claim: v.Claim.Number, Actor: t.by.Node, Index: t.index, Evidence: p.Evidence}
 	claim, cause, action, first, force := *v.Claim, v.Cause, v.Action, v.First, v.Force
+	elsewhere := n.Foreign != nil // what is there now runs on another machine than the one that was read off
 	t.resolve(n, verdict, p.Attempts, p.Times)
 	if !p.Quiet {
 		n.Unquiet = append(n.Unquiet, claim)
 	}
-	if n.Foreign == nil && n.LifeIndex != 0 && n.LifeIndex < claim.Index {
+	if !elsewhere && n.LifeIndex != 0 && n.LifeIndex < claim.Index {
 		t.end(n, n.Life.Boot) // a life seen before the claim ran on the machine that was read off
 	}
 	switch {

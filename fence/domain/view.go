@@ -48,7 +48,7 @@ func (t *turn) coldStart() {
 	for i := range t.s.Nodes {
 		n := &t.s.Nodes[i]
 		n.Instance, n.Pending, n.Suspect, n.Lapsed = "", nil, "", fence.Incarnation{}
-		n.Phase, n.Unknown = PhaseAbsent, n.Victim == nil
+		n.Phase, n.Unknown = PhaseAbsent, n.Victim == nil && !n.Added // who never came was never admitted
 	}
 	t.emit(Event{Kind: EventCold, Text: itoa(t.s.Generation)})
 }
@@ -78,6 +78,9 @@ func (t *turn) departed(n *Node, instance string) {
 		return
 	case phase == PhaseMember && !n.Stateful && t.s.Armed, phase == PhaseJoining:
 		n.Phase = PhaseAbsent
+		if n.Foreign != nil { // a clean life elsewhere leaves nothing behind: what is feared of this node is another life (0026)
+			n.Life, n.LifeIndex, n.Foreign = fence.Incarnation{}, 0, nil
+		}
 		if phase == PhaseMember {
 			n.Phase = PhaseGone
 			t.emit(Event{Kind: EventGone, Node: n.ID, Life: n.Life})
@@ -98,6 +101,9 @@ func (t *turn) departed(n *Node, instance string) {
 func (t *turn) arrivals(old []Origin) {
 	for _, m := range t.s.View.Members {
 		n := t.s.Node(m.Node)
+		if n != nil {
+			n.Added = false // from here on its vote counts, whether it stays or not
+		}
 		if n == nil || (slices.Contains(old, m) && n.Instance == m.Instance && n.Life == m.Incarnation) {
 			continue
 		}

@@ -164,8 +164,8 @@ func (m *Member) mayLeave() error {
 	if m.tainted != "" {
 		return fmt.Errorf("%w: %s", ErrHeld, m.tainted)
 	}
-	if rest := m.dom.Rest(n.ID); !m.leaving.force && rest < m.dom.Roster.Quorum() {
-		return fmt.Errorf("%w: those who stay would have %d of the %d votes that quorum needs", fence.ErrUnsafe, rest, m.dom.Roster.Quorum())
+	if rest := m.dom.Rest(n.ID); !m.leaving.force && rest < m.dom.Quorum() {
+		return fmt.Errorf("%w: those who stay would have %d of the %d votes that quorum needs", fence.ErrUnsafe, rest, m.dom.Quorum())
 	}
 	return nil
 }

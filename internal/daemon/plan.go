@@ -59,7 +59,7 @@ func (d *Daemon) plan(n *domain.Node, action fence.Action) (client.Plan, error) 
 		out.BlockedBy = append(out.BlockedBy, client.Block{Code: client.CodeNeedsOperator, Text: "the node has no levels: only an acknowledgement ends its operation"})
 	}
 	have := dom.Votes(n.ID)
-	out.QuorumAfter = client.QuorumAfter{Have: have, Need: dom.Roster.Quorum(), Quorate: have >= dom.Roster.Quorum()}
+	out.QuorumAfter = client.QuorumAfter{Have: have, Need: dom.Quorum(), Quorate: have >= dom.Quorum()}
 	for _, id := range dom.Eligibles() {
 		if id == n.ID {
 			continue
