@@ -31,6 +31,7 @@ const (
 	EventLeft         = "left"
 	EventGone         = "gone"
 	EventRoster       = "roster"
+	EventReplace      = "replace"
 	EventColdStart    = "cold-start"
 	EventSummary      = "summary"
 )

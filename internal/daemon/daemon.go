@@ -28,8 +28,8 @@ type Cluster interface {
 	membership.Provider
 	// Bootstrap makes the domain and returns its id; an error if there is one already (R3, R4).
 	Bootstrap() (string, error)
-	// Members tells the provider who is in the committed roster.
-	Members(fence.Roster) error
+	// Members tells the provider who is in the committed roster, and which of them were added live and have not come yet.
+	Members(r fence.Roster, added []fence.NodeID) error
 }
 
 // Devices is the plugin host as the daemon uses it.
@@ -80,11 +80,18 @@ type Daemon struct {
 	reply   uint64
 	broken  error        // what this daemon cannot go on with: the loop ends; loop only
 	departs bool         // this node has left, the loop ends; loop only
+	told    toldRoster   // what the provider knows of the roster; loop only
 	live    bool         // this daemon has been in a view; loop only
 	beat    atomic.Int64 // Now of the newest turn of the loop
 	done    chan struct{}
 	wg      sync.WaitGroup
 	log     *slog.Logger
+}
+
+// toldRoster is what the provider was told of the committed roster.
+type toldRoster struct {
+	version uint64
+	added   []fence.NodeID
 }
 
 type seen struct {

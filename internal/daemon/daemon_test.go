@@ -105,8 +105,8 @@ func members(s client.Status) int {
 // provider gives the memory provider the two methods of Cluster that only a real one needs.
 type provider struct{ *memory.Provider }
 
-func (provider) Bootstrap() (string, error) { return "domain", nil }
-func (provider) Members(fence.Roster) error { return nil }
+func (provider) Bootstrap() (string, error)                 { return "domain", nil }
+func (provider) Members(fence.Roster, []fence.NodeID) error { return nil }
 
 // devices is the device side: Do off ends the daemon of that node, as power does.
 type devices struct{ l *lab }

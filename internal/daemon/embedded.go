@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership/embedded"
@@ -26,11 +27,15 @@ func (e Embedded) Bootstrap() (string, error) {
 }
 
 // Members tells the provider who is in the committed roster.
-func (e Embedded) Members(r fence.Roster) error {
+func (e Embedded) Members(r fence.Roster, added []fence.NodeID) error {
 	if r.Version == 0 {
 		return nil
 	}
-	return e.SetNodes(EmbeddedNodes(r))
+	nodes := EmbeddedNodes(r)
+	for i := range nodes {
+		nodes[i].Added = slices.Contains(added, nodes[i].ID)
+	}
+	return e.SetNodes(nodes)
 }
 
 // EmbeddedNodes is the provider's part of a roster.

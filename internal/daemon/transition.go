@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
@@ -22,7 +23,7 @@ func (d *Daemon) transition(t member.Transition) {
 		if e.Kind == domain.EventRelease {
 			continue // told by the Release effect, behind the lease (R13)
 		}
-		if e.Kind == domain.EventRoster {
+		if e.Kind == domain.EventRoster || e.Kind == domain.EventView { // who comes for the first time counts from then on
 			d.members()
 		}
 		if !d.live {
@@ -93,9 +94,16 @@ func (d *Daemon) wall(atMS int64) time.Time {
 	return time.UnixMilli(atMS)
 }
 
-// members tells the provider who is in the committed roster. What it refuses it refuses alike on every node, and says so there.
+// members tells the provider who is in the committed roster, where that is new to it. What it refuses it refuses alike on every node, and says
+// so there.
 func (d *Daemon) members() {
-	if err := d.cfg.Provider.Members(d.member.Domain().Roster); err != nil {
+	dom := d.member.Domain()
+	added := dom.Added()
+	if d.told.version == dom.Roster.Version && slices.Equal(d.told.added, added) {
+		return
+	}
+	d.told.version, d.told.added = dom.Roster.Version, added
+	if err := d.cfg.Provider.Members(dom.Roster, added); err != nil {
 		d.log.Error("membership does not take the committed roster; it goes on with the one before", "error", err)
 	}
 }

@@ -35,11 +35,11 @@ func (p *presence) lease(seq uint64) uint64 {
 	var all []acked
 	for _, n := range p.nodes {
 		if n.ID == p.self {
-			if n.Votes < need {
-				all = append(all, acked{seq, n.Votes})
+			if n.counted() < need {
+				all = append(all, acked{seq, n.counted()})
 			}
 		} else if pe := p.peers[n.ID]; pe != nil && pe.acked != 0 {
-			all = append(all, acked{pe.acked, n.Votes})
+			all = append(all, acked{pe.acked, n.counted()})
 		}
 	}
 	slices.SortFunc(all, func(a, b acked) int {
@@ -62,7 +62,7 @@ func (p *presence) connectedVotes(now int64) int {
 	votes := 0
 	for _, n := range p.nodes {
 		if n.ID == p.self && !p.sick || n.ID != p.self && p.mutual(p.self, n.ID, now) {
-			votes += n.Votes
+			votes += n.counted()
 		}
 	}
 	return votes

@@ -33,6 +33,16 @@ type NodeConfig struct {
 	Address string // host:port, TCP and UDP
 	Votes   int
 	Witness bool
+	// Added: it was added to a running cluster and has not come yet. It is let in, and its votes do not count until it was in a view.
+	Added bool
+}
+
+// counted are the votes that count now.
+func (n NodeConfig) counted() int {
+	if n.Added {
+		return 0
+	}
+	return n.Votes
 }
 
 // Config of a provider.
@@ -149,7 +159,7 @@ func checkNodes(nodes []NodeConfig, self fence.NodeID) []error {
 func voters(nodes []NodeConfig) []membership.Voter {
 	var out []membership.Voter
 	for _, n := range nodes {
-		out = append(out, membership.Voter{ID: n.ID, Votes: n.Votes})
+		out = append(out, membership.Voter{ID: n.ID, Votes: n.counted()})
 	}
 	return out
 }

@@ -17,7 +17,7 @@ func (p *Provider) Info() membership.Info {
 	i := membership.Info{Provider: "embedded", Domain: p.domain, Leader: leader, Need: membership.Need(voters(p.nodes))}
 	for _, m := range k.view.Members {
 		if n, ok := nodeOf(p.nodes, m.Node); ok && slices.Contains(k.voters, serverID(m.Node, k.runs[m.Node].Store)) {
-			i.Votes += n.Votes
+			i.Votes += n.counted()
 		}
 	}
 	for _, what := range []string{"join"} {

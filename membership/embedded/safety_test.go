@@ -302,6 +302,37 @@ func TestRosterGrowsAndShrinks(t *testing.T) {
 	}
 }
 
+// A node that was added and has not come takes no quorum from those who work; when it comes it counts.
+func TestAnAddedNodeCountsWhenItComes(t *testing.T) {
+	p := newParty(t, 4)
+	four := p.nodes
+	p.nodes = four[:3]
+	p.startAll()
+	added := slices.Clone(four)
+	added[3].Added = true
+	for _, id := range []fence.NodeID{1, 2, 3} {
+		if err := p.node(id).SetNodes(added); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.kill(3)
+	p.settle(1, 2) // two of three: the fourth is not missed
+	p.nodes = added
+	p.start(3, 2)
+	p.settle(1, 2, 3)
+	p.start(4, 1)
+	p.settle(1, 2, 3, 4)
+	p.until("fourth voter", func() bool { return len(p.node(1).fsm.known().voters) == 4 })
+	for _, id := range []fence.NodeID{1, 2, 3, 4} {
+		if err := p.node(id).SetNodes(four); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if need := p.node(1).Info().Need; need != 3 {
+		t.Errorf("four nodes need %d votes", need)
+	}
+}
+
 // R2, R3: a second machine with a node's configuration does not take its store's place while the node is there.
 func TestSecondStoreOfALivingNodeIsRefused(t *testing.T) {
 	p := newParty(t, 3)

@@ -98,7 +98,7 @@ func (p *Provider) viewOf(k known, members []membership.Member, now int64) *memb
 	votes := 0
 	for _, m := range members {
 		if n, ok := nodeOf(p.nodes, m.Node); ok && slices.Contains(k.voters, serverID(m.Node, k.runs[m.Node].Store)) {
-			votes += n.Votes
+			votes += n.counted()
 		}
 	}
 	v.Quorate = votes >= membership.Need(voters(p.nodes))
