@@ -106,6 +106,7 @@ func TestWhatRemovalNeeds(t *testing.T) { // R5: each way in which a node may st
 			w.view(1, 2, 3, 4)
 		}, "nobody knows"},
 		{"stateless and gone without a word", func(w *world) {
+			w.s.Roster.Policy.IdleStateless = true
 			w.must(5, Entry{Stateful: &Stateful{}})
 			w.view(1, 2, 3, 4)
 		}, "it is gone"},
