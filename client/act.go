@@ -25,6 +25,8 @@ type Request struct {
 	Reason string `json:"reason"`
 	// Force allows what CodeUnsafe refused. It never allows what would release without proof.
 	Force bool `json:"force,omitempty"`
+	// Client is the id of a registered program of role report in whose name this is asked (R29), 0 for an operator.
+	Client uint64 `json:"client,omitempty"`
 	// By is filled by the server from the peer's credentials; what a client writes here is ignored.
 	By string `json:"by,omitempty"`
 }

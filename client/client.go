@@ -233,7 +233,7 @@ func answered(status int, b []byte) error {
 
 // lost is the code of a call whose answer did not come: whoever asked for something cannot know whether it happened.
 func lost(method string) Code {
-	if method == http.MethodPost {
+	if method != http.MethodGet {
 		return CodeUnknown
 	}
 	return CodeUnreachable
@@ -246,7 +246,7 @@ func (c *Client) broken(ctx context.Context, method string, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return fmt.Errorf("asking fenced at %s: %w", c.socket, context.Canceled)
-	case ctx.Err() != nil && dialed && method == http.MethodPost:
+	case ctx.Err() != nil && dialed && method != http.MethodGet:
 		return wrap(CodeUnknown, context.DeadlineExceeded, "fenced at %s did not say in time whether it was done", c.socket)
 	case ctx.Err() != nil:
 		return wrap(CodeTimeout, context.DeadlineExceeded, "fenced at %s did not answer in time", c.socket)

@@ -32,6 +32,7 @@ const (
 	EventGone         = "gone"
 	EventRoster       = "roster"
 	EventReplace      = "replace"
+	EventClientGone   = "client-gone"
 	EventColdStart    = "cold-start"
 	EventSummary      = "summary"
 )
@@ -59,18 +60,20 @@ type Event struct {
 	Action      string `json:"action,omitempty"`
 	Phase       string `json:"phase,omitempty"`
 	// Level and Attempt count from 1.
-	Level     int       `json:"level,omitempty"`
-	Device    string    `json:"device,omitempty"`
-	Attempt   int       `json:"attempt,omitempty"`
-	Attempts  int       `json:"attempts,omitempty"`
-	Class     string    `json:"class,omitempty"`
-	Result    string    `json:"result,omitempty"`
-	Verdict   string    `json:"verdict,omitempty"`
-	Evidence  *Evidence `json:"evidence,omitempty"`
-	Members   []string  `json:"members,omitempty"`
-	Quorate   *bool     `json:"quorate,omitempty"`
-	Request   string    `json:"request,omitempty"`
-	MS        int64     `json:"ms,omitempty"`
-	Text      string    `json:"text,omitempty"`
-	Simulated bool      `json:"simulated,omitempty"`
+	Level    int       `json:"level,omitempty"`
+	Device   string    `json:"device,omitempty"`
+	Attempt  int       `json:"attempt,omitempty"`
+	Attempts int       `json:"attempts,omitempty"`
+	Class    string    `json:"class,omitempty"`
+	Result   string    `json:"result,omitempty"`
+	Verdict  string    `json:"verdict,omitempty"`
+	Evidence *Evidence `json:"evidence,omitempty"`
+	Members  []string  `json:"members,omitempty"`
+	Quorate  *bool     `json:"quorate,omitempty"`
+	Request  string    `json:"request,omitempty"`
+	// Client names a local program, where the event is about one and not about the whole node.
+	Client    string `json:"client,omitempty"`
+	MS        int64  `json:"ms,omitempty"`
+	Text      string `json:"text,omitempty"`
+	Simulated bool   `json:"simulated,omitempty"`
 }

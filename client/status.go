@@ -29,10 +29,29 @@ type Status struct {
 	Nodes      List[Node]      `json:"nodes"` // in the order of node ids
 	Operations List[Operation] `json:"operations"`
 	Attention  List[Attention] `json:"attention"`
+	// Clients are the programs on the answering node that are registered with its daemon, by name.
+	Clients List[LocalClient] `json:"clients"`
 	// Seq is the sequence number of the newest event when this was made: watching from it misses nothing.
 	Seq uint64 `json:"seq"`
 	// Stream is the run of the daemon that Seq belongs to.
 	Stream string `json:"stream"`
+}
+
+// LocalClient is a program on the answering node that is registered with its daemon (R12).
+type LocalClient struct {
+	ID   uint64 `json:"id"`
+	Name string `json:"name"`
+	// Role is RoleWatch or RoleReport.
+	Role     string `json:"role"`
+	Critical bool   `json:"critical"`
+	// Granted: it may use what is shared. Frozen: it was told to start nothing new.
+	Granted bool `json:"granted"`
+	Frozen  bool `json:"frozen"`
+	// Since is when Granted or Frozen last changed, or when it registered; Why why it is not granted, or frozen, as it was told.
+	Since Time   `json:"since,omitzero"`
+	Why   string `json:"why,omitempty"`
+	// PID is the process that registered.
+	PID int32 `json:"pid"`
 }
 
 // Votes says how far the view is from quorum. Source names who counted: roster, corosync.

@@ -68,7 +68,8 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	return serve(ctx, cfg, d, log)
 }
 
-// serve runs the daemon and its socket; either one's end ends the other.
+// serve runs the daemon and its socket; either one's end ends the other. A daemon that is told to end still answers while it leaves, and its
+// clients keep their streams: whoever uses what is shared must keep it from leaving cleanly, and hears of the end when it is decided.
 func serve(ctx context.Context, cfg *config.Config, d *fenced.Daemon, log *slog.Logger) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -82,11 +83,13 @@ func serve(ctx context.Context, cfg *config.Config, d *fenced.Daemon, log *slog.
 		cancel()
 		return errors.Join(err, d.Run(ctx))
 	}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(ctx, ln); cancel() }()
+	go func() { served <- s.Serve(serving, ln); cancel() }()
 	log.Info("started", "node", cfg.SelfName, "cluster", cfg.Roster.Cluster, "version", version, "simulated", cfg.Simulated)
 	err = d.Run(ctx)
-	cancel()
+	stop()
 	return errors.Join(err, <-served)
 }
 

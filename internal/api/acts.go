@@ -20,7 +20,7 @@ func (s *Server) request(ctx context.Context, w http.ResponseWriter, r *http.Req
 	}
 	// Read first: who watches from here misses nothing of the operation.
 	seq := s.feed.Last()
-	doc, err := s.node.Request(ctx, RequestArgs{ID: id, Node: q.Node, Boot: q.Boot, Action: q.Action, Reason: q.Reason, Force: q.Force, By: by})
+	doc, err := s.node.Request(ctx, RequestArgs{ID: id, Node: q.Node, Boot: q.Boot, Action: q.Action, Reason: q.Reason, Force: q.Force, Client: q.Client, By: by})
 	doc.API, doc.ID, doc.Seq, doc.Stream = client.API, id, seq, s.feed.Stream()
 	return doc, err
 }

@@ -11,7 +11,9 @@ const (
 	maxHeader     = 8 << 10 // bytes of a request's head
 	maxBody       = 64 << 10
 	maxStreams    = 32      // event streams
-	maxBatch      = 64      // events in one write
+	maxClients    = 256     // registered clients, with connections of their own
+	clientBuffer  = 4 << 10 // bytes that the kernel may hold for one of them; it doubles that
+	maxBatch      = 64      // events or notices in one write
 	maxEventText  = 4 << 10 // bytes of an event's text; the rest is cut
 
 	// MaxHistory bounds HistoryQuery.Limit, and is its value where the caller gives none.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -34,6 +35,11 @@ type fake struct {
 	asked []any
 	err   error
 	hook  func(context.Context) error // runs in every call
+
+	ids     uint64
+	streams []*Stream
+	keep    int           // bound of new streams
+	first   client.Notice // of every stream
 }
 
 func (f *fake) ask(ctx context.Context, args any) error {
@@ -98,6 +104,33 @@ func (f *fake) Leave(ctx context.Context, a LeaveArgs) (client.Committed, error)
 
 func (f *fake) Bootstrap(ctx context.Context, a BootstrapArgs) (client.Bootstrapped, error) {
 	return client.Bootstrapped{Cluster: a.Cluster, Domain: "d"}, f.ask(ctx, a)
+}
+
+func (f *fake) Register(ctx context.Context, a ClientArgs) (uint64, *Stream, error) {
+	f.mu.Lock()
+	f.ids++
+	st := NewStream(f.ids, f.keep)
+	f.streams = append(f.streams, st)
+	first := f.first
+	f.mu.Unlock()
+	if first.Event != "" {
+		st.Tell(first)
+	}
+	return st.id, st, f.ask(ctx, a)
+}
+
+func (f *fake) Gone(id uint64, why string) {
+	_ = f.ask(context.Background(), fmt.Sprintf("gone %d: %s", id, why))
+}
+
+func (f *fake) Done(ctx context.Context, id uint64, by Caller) error {
+	err := f.ask(ctx, fmt.Sprintf("done %d by %s", id, by))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil && id <= uint64(len(f.streams)) {
+		f.streams[id-1].End()
+	}
+	return err
 }
 
 // rig is a running server with a fake node.

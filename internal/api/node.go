@@ -17,6 +17,7 @@ type Node interface {
 	Historian
 	Operator
 	Steward
+	Registrar
 }
 
 // Reader answers what is.
@@ -64,6 +65,27 @@ type Steward interface {
 	Leave(ctx context.Context, a LeaveArgs) (client.Committed, error)
 }
 
+// Registrar takes the programs of this machine that use what is shared, or report (R12, R29, S4.7).
+type Registrar interface {
+	// Register makes a client, with an id that no run of any daemon gives again, and returns the stream that the loop tells it by. Errors:
+	// CodeTryAgain while another one of its name is registered, CodeUnreachable when the daemon ends. After it, Gone must be called.
+	Register(ctx context.Context, a ClientArgs) (uint64, *Stream, error)
+	// Gone says that a client's connection is over, and why. It is a no-op for a client that is done or was dropped.
+	Gone(id uint64, why string)
+	// Done takes a client's word that it has stopped using what is shared, and ends its stream. Errors: CodeNoSuch, CodeNotPermitted where
+	// another user registered it and root does not ask.
+	Done(ctx context.Context, id uint64, by Caller) error
+}
+
+// ClientArgs is a registration that the server found well formed.
+type ClientArgs struct {
+	Name     string
+	Role     string // client.RoleWatch or client.RoleReport
+	Critical bool
+	After    uint64
+	By       Caller
+}
+
 // PlanQuery asks what would happen. Node is a name as it was typed. With Read the devices are asked for power state and identity too, and
 // nothing is commanded.
 type PlanQuery struct {
@@ -92,6 +114,8 @@ type RequestArgs struct {
 	Action string // client.ActionOff, ActionReboot or ActionOn
 	Reason string
 	Force  bool
+	// Client is the registered client of role report in whose name it is asked (R29), 0 for an operator.
+	Client uint64
 	By     Caller
 }
 

@@ -120,6 +120,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 			if got := asks(t, conn, "GET", "/v1/plan?node=a&read=true", ""); got != x.act {
 				t.Errorf("reading devices has code %d, want %d", got, x.act)
 			}
+			for _, q := range [][3]string{{"POST", "/v1/clients", `{"name":"a"}`}, {"DELETE", "/v1/clients/1", ""}} {
+				if x.act == 0 {
+					continue // the answer has no end
+				}
+				if got := asks(t, conn, q[0], q[1], q[2]); got != x.act {
+					t.Errorf("%s %s has code %d, want %d", q[0], q[1], got, x.act)
+				}
+			}
 			if got := fmt.Sprintf("%T", r.node.last()); x.act != 0 && strings.Contains(got, "ArmArgs") {
 				t.Errorf("the node was asked: %s", got)
 			}

@@ -19,6 +19,8 @@ func (s *Server) routes() *http.ServeMux {
 	m.Handle("GET /v1/history", s.read(s.times.read, s.history))
 	m.Handle("GET /v1/operations/{id}", s.read(s.times.read, s.show))
 	m.HandleFunc("GET /v1/events", s.events)
+	m.HandleFunc("POST /v1/clients", s.register)
+	m.Handle("DELETE /v1/clients/{id}", s.act(s.done))
 	m.Handle("POST /v1/requests", s.act(s.request))
 	m.Handle("POST /v1/ack", s.act(s.ack))
 	m.Handle("POST /v1/arm", s.act(s.arm))

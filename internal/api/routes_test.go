@@ -59,9 +59,9 @@ func TestEveryQuestionReachesTheNodeAsItWasMeant(t *testing.T) {
 		}, HistoryQuery{Node: "a", SinceMS: 1000, Failed: true, Limit: 3}},
 		{func() (string, error) { d, err := c.Show(ctx, 17); return d.History.API, err }, uint64(17)},
 		{func() (string, error) {
-			d, err := c.Request(ctx, client.Request{ID: "i", Node: "a", Boot: "b", Action: "off", Reason: "r", Force: true})
+			d, err := c.Request(ctx, client.Request{ID: "i", Node: "a", Boot: "b", Action: "off", Reason: "r", Force: true, Client: 7})
 			return d.API, err
-		}, RequestArgs{ID: "i", Node: "a", Boot: "b", Action: "off", Reason: "r", Force: true, By: me}},
+		}, RequestArgs{ID: "i", Node: "a", Boot: "b", Action: "off", Reason: "r", Force: true, Client: 7, By: me}},
 		{
 			func() (string, error) {
 				d, err := c.Ack(ctx, client.Ack{Node: "a", Boot: "b", Reason: "r"})
@@ -138,6 +138,25 @@ func TestNonsenseIsRefusedBeforeTheNode(t *testing.T) {
 		{"POST", "/v1/arm", `{}`},
 		{"POST", "/v1/arm", `{"armed":false}`},
 		{"POST", "/v1/bootstrap", `{}`},
+		{"POST", "/v1/clients", ``},
+		{"POST", "/v1/clients", `{}`},
+		{"POST", "/v1/clients", `{"role":"watch"}`},
+		{"POST", "/v1/clients", `{"name":"a","role":"root"}`},
+		{"POST", "/v1/clients", `{"name":"a","role":"report","critical":true}`},
+		{"POST", "/v1/clients", `{"name":"a b"}`},
+		{"POST", "/v1/clients", `{"name":"-a"}`},
+		{"POST", "/v1/clients", `{"name":"ä"}`},
+		{"POST", "/v1/clients", `{"name":"a\u001b[2J"}`},
+		{"POST", "/v1/clients", `{"name":"` + long + `"}`},
+		{"POST", "/v1/clients", `{"name":"a","after":-1}`},
+		{"POST", "/v1/clients", `{"name":"a","after":"7"}`},
+		{"POST", "/v1/clients", `{"name":"a","critcal":true}`}, // who misspells it believes to be protected
+		{"POST", "/v1/clients", `{"name":"a"}{"name":"b"}`},
+		{"POST", "/v1/clients?after=7", `{"name":"a"}`},
+		{"DELETE", "/v1/clients/0", ""},
+		{"DELETE", "/v1/clients/db", ""},
+		{"DELETE", "/v1/clients/1?x=1", ""},
+		{"GET", "/v1/clients", ""},
 		{"POST", "/v1/leave", `{}`}, // nothing makes a node leave by accident
 		{"POST", "/v1/leave", `{"timeout_ms":25001}`},
 		{"POST", "/v1/leave", `{"timeout_ms":-1}`},

@@ -30,6 +30,7 @@ type Server struct {
 	log     *slog.Logger
 	mux     *http.ServeMux
 	streams chan struct{} // one token for each open event stream
+	clients chan struct{} // one for each registered client
 	times   times
 
 	refusals refusals
@@ -48,7 +49,10 @@ func New(c Config, node Node, feed *Feed) (*Server, error) {
 	if c.Group != "" && r.group < 0 {
 		log.Warn("api group does not exist, only root acts", "group", c.Group)
 	}
-	s := &Server{node: node, feed: feed, rights: r, log: log, streams: make(chan struct{}, maxStreams), times: defaultTimes()}
+	s := &Server{
+		node: node, feed: feed, rights: r, log: log, streams: make(chan struct{}, maxStreams), clients: make(chan struct{}, maxClients),
+		times: defaultTimes(),
+	}
 	s.refusals = refusals{log: log, last: map[refusal]told{}}
 	s.mux = s.routes()
 	return s, nil

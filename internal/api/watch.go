@@ -52,16 +52,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 
 // pour writes events after number `place` until the reader goes, lags or the server ends.
 func (s *Server) pour(ctx context.Context, w http.ResponseWriter, place uint64) error {
-	rc := http.NewResponseController(w)
-	hand := func(b []byte) error {
-		if err := rc.SetWriteDeadline(time.Now().Add(s.times.write)); err != nil {
-			return err
-		}
-		if _, err := w.Write(b); err != nil {
-			return err
-		}
-		return rc.Flush()
-	}
+	hand := s.hand(w)
 	if err := hand([]byte("\n")); err != nil {
 		return err
 	}
@@ -86,5 +77,19 @@ func (s *Server) pour(ctx context.Context, w http.ResponseWriter, place uint64) 
 		if err := hand(out); err != nil {
 			return err
 		}
+	}
+}
+
+// hand returns what hands a batch to the kernel, within its deadline.
+func (s *Server) hand(w http.ResponseWriter) func([]byte) error {
+	rc := http.NewResponseController(w)
+	return func(b []byte) error {
+		if err := rc.SetWriteDeadline(time.Now().Add(s.times.write)); err != nil {
+			return err
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+		return rc.Flush()
 	}
 }

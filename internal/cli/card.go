@@ -13,6 +13,8 @@ type card struct {
 	API        string                        `json:"api"`
 	Node       client.Node                   `json:"node"`
 	Operations client.List[client.Operation] `json:"operations"`
+	// Clients are known only of the node that answers.
+	Clients client.List[client.LocalClient] `json:"clients"`
 }
 
 // cardText shows everything about one node, one fact on a line.
@@ -54,6 +56,9 @@ func (a *app) cardText(w io.Writer, s client.Status, n client.Node) {
 	}
 	for _, o := range operationsOf(s, n.Name) {
 		fact("operation", "%s", operationLine(o))
+	}
+	for _, c := range clientsOf(s, n.Name) {
+		fact("client", "%s", clientLine(c, now))
 	}
 	fact("next", "fenced plan %s  |  fenced history %s", n.Name, n.Name)
 }

@@ -11,6 +11,9 @@ import (
 func eventLine(e client.Event) string {
 	var more []string
 	add := func(format string, args ...any) { more = append(more, fmt.Sprintf(format, args...)) }
+	if e.Client != "" {
+		add("client %s", e.Client)
+	}
 	if len(e.Members) > 0 {
 		add("members %s", strings.Join(e.Members, ","))
 	}

@@ -137,3 +137,13 @@ func (f *fakeNode) Leave(_ context.Context, a api.LeaveArgs) (client.Committed, 
 func (f *fakeNode) Bootstrap(_ context.Context, a api.BootstrapArgs) (client.Bootstrapped, error) {
 	return answer[client.Bootstrapped](f, "bootstrap", "cluster="+a.Cluster)
 }
+
+func (f *fakeNode) Register(context.Context, api.ClientArgs) (uint64, *api.Stream, error) {
+	return 0, nil, client.Errorf(client.CodeError, "no command registers")
+}
+
+func (f *fakeNode) Gone(uint64, string) {}
+
+func (f *fakeNode) Done(context.Context, uint64, api.Caller) error {
+	return client.Errorf(client.CodeError, "no command is a client")
+}

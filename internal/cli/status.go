@@ -17,6 +17,7 @@ const (
 	maxOperations = 4
 	maxWaiting    = 2
 	maxAttention  = 5
+	maxClients    = 4 // on their one line
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -46,7 +47,7 @@ operator, 106 no quorum. With NODE: 0 member, 90 neither member nor trouble, 91 
 			if err != nil {
 				return err
 			}
-			a.show(card{API: client.API, Node: n, Operations: operationsOf(s, n.Name)}, func(w io.Writer) { a.cardText(w, s, n) })
+			a.show(card{API: client.API, Node: n, Operations: operationsOf(s, n.Name), Clients: clientsOf(s, n.Name)}, func(w io.Writer) { a.cardText(w, s, n) })
 			return code(nodeCode(n))
 		},
 	}
@@ -114,6 +115,14 @@ func operationsOf(s client.Status, node string) client.List[client.Operation] {
 		}
 	}
 	return out
+}
+
+// clientsOf are a node's registered programs: only its own daemon knows them.
+func clientsOf(s client.Status, node string) client.List[client.LocalClient] {
+	if node != s.Node {
+		return nil
+	}
+	return s.Clients
 }
 
 // look is how a state looks: unknown is never green, and what needs doing is red.
@@ -244,12 +253,58 @@ func statusLines(s client.Status, now time.Time, wide bool) []string {
 		notes = append(notes, line)
 	}
 	add("in progress", maxOperations, ops)
+	add("clients", 1, clientLines(s.Clients, now, wide))
 	add("waiting", maxWaiting, waits)
 	add("attention", maxAttention, notes)
 	if next := nextCommand(s); next != "" {
 		add("next", 1, []string{next})
 	}
 	return out
+}
+
+// clientLines are this node's registered programs: all on one line, or wide with one line for each.
+func clientLines(l []client.LocalClient, now time.Time, wide bool) []string {
+	var lines, short []string
+	for i, c := range l {
+		lines = append(lines, clientLine(c, now))
+		if i < maxClients || len(l) == maxClients+1 {
+			short = append(short, fmt.Sprintf("%s (%s)", c.Name, clientWords(c)))
+		}
+	}
+	switch more := len(l) - len(short); {
+	case wide || len(l) == 0:
+		return lines
+	case more > 0:
+		short = append(short, fmt.Sprintf("and %d more", more))
+	}
+	return []string{strings.Join(short, ", ")}
+}
+
+// clientLine is all about one registered program.
+func clientLine(c client.LocalClient, now time.Time) string {
+	line := fmt.Sprintf("%s  %s since %s  pid %d", c.Name, clientWords(c), age(now, c.Since), c.PID)
+	if c.Why != "" {
+		line += ": " + c.Why
+	}
+	return line
+}
+
+// clientWords say what a registered program may do.
+func clientWords(c client.LocalClient) string {
+	words := []string{"waits"}
+	switch {
+	case c.Granted:
+		words[0] = "granted"
+	case c.Role == client.RoleReport:
+		words[0] = "reports"
+	}
+	if c.Frozen {
+		words = append(words, "frozen")
+	}
+	if c.Critical {
+		words = append(words, "critical")
+	}
+	return strings.Join(words, ", ")
 }
 
 // nextCommand is what a person would type now.

@@ -76,6 +76,7 @@ type Daemon struct {
 	seen    map[fence.NodeID]seen // since when the loop sees a node in a state; loop only
 	suspect map[fence.NodeID]bool // loop only
 	alarms  []alarm               // loop only
+	locals  locals                // loop only
 	replies map[uint64]chan member.Answer
 	reply   uint64
 	broken  error        // what this daemon cannot go on with: the loop ends; loop only
@@ -126,6 +127,9 @@ func New(cfg Config) (*Daemon, error) {
 	if err := recovery.Err(); err != nil {
 		d.log.Warn("history is damaged", "error", err)
 	}
+	if d.locals, err = newLocals(); err != nil {
+		return nil, err
+	}
 	d.records = newRecords(history, keep, d)
 	d.session = newSessionFiles(cfg.Config.StateDir, cfg.Self.Boot)
 	d.member = member.New(member.Config{
@@ -149,6 +153,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.wg.Go(func() { d.tellSystemd(ctx) })
 	err := d.loop(ctx)
 	close(d.done)
+	d.locals.end()
 	errs := []error{err, d.engine.Close(), d.cfg.Provider.Close(), d.cfg.Devices.Close()}
 	d.wg.Wait()
 	errs = append(errs, d.records.close())

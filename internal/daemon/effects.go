@@ -41,6 +41,10 @@ func (d *Daemon) perform(e member.Effect) {
 		d.note(client.Event{Event: string(e.Kind), Node: d.name(e.Node), Incarnation: e.Life.Boot, Text: e.Text})
 	case member.Depart:
 		d.departs = true
+	case member.Tell:
+		d.tell(e)
+	case member.Drop:
+		d.drop(e)
 	case member.Release:
 		d.records.released(e.Life, d.cfg.Now())
 		d.note(client.Event{
@@ -127,6 +131,7 @@ func (d *Daemon) note(e client.Event) {
 			args = append(args, key, value)
 		}
 	}
+	add("client", e.Client, e.Client != "")
 	add("op", e.Operation, e.Operation != 0)
 	add("claim", e.Claim, e.Claim != 0)
 	add("life", e.Incarnation, e.Incarnation != "")

@@ -74,6 +74,11 @@ func (d *Daemon) step(in member.Input) {
 	for _, e := range d.member.Step(d.cfg.Now(), in) {
 		d.perform(e)
 	}
+	for len(d.locals.gone) > 0 { // clients that ended meanwhile; each ends once, so this comes to an end
+		gone := d.locals.gone[0]
+		d.locals.gone = d.locals.gone[1:]
+		d.step(gone)
+	}
 }
 
 // provided turns a provider's event into an input.

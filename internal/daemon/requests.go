@@ -105,9 +105,10 @@ func (d *Daemon) Request(ctx context.Context, a api.RequestArgs) (client.Accepte
 		if err != nil {
 			return domain.Entry{}, err
 		}
-		return domain.Entry{Request: &domain.Request{
+		r := &domain.Request{
 			ID: a.ID, Node: n.ID, Boot: a.Boot, Action: fence.Action(a.Action), Cause: fence.CauseOperator, By: d.who(a.By), Reason: a.Reason, Force: a.Force,
-		}}, nil
+		}
+		return domain.Entry{Request: r}, d.asker(a, r)
 	})
 	if err != nil {
 		return out, err

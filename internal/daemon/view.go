@@ -38,6 +38,7 @@ func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
 		}
 		d.nodes(&s)
 		s.Operations = d.operations()
+		s.Clients = d.locals.list()
 		s.Attention = d.attention(info.Domain, plugins)
 	})
 	return s, err
