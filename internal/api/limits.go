@@ -1,6 +1,10 @@
 package api
 
-import "time"
+import (
+	"time"
+
+	"github.com/fenced-project/fenced/fence/member"
+)
 
 // What a server holds at most. Whatever is beyond is refused with CodeTryAgain (connections, streams) or CodeUsage (sizes); a deadline
 // that passes closes the connection, or ends the call with CodeTimeout.
@@ -10,11 +14,11 @@ const (
 	maxUserConns  = 16      // of them, those of one such user
 	maxHeader     = 8 << 10 // bytes of a request's head
 	maxBody       = 64 << 10
-	maxStreams    = 32      // event streams
-	maxClients    = 256     // registered clients, with connections of their own
-	clientBuffer  = 4 << 10 // bytes that the kernel may hold for one of them; it doubles that
-	maxBatch      = 64      // events or notices in one write
-	maxEventText  = 4 << 10 // bytes of an event's text; the rest is cut
+	maxStreams    = 32                // event streams
+	maxClients    = member.MaxClients // registered clients, with connections of their own
+	clientBuffer  = 4 << 10           // bytes that the kernel may hold for one of them; it doubles that
+	maxBatch      = 64                // events or notices in one write
+	maxEventText  = 4 << 10           // bytes of an event's text; the rest is cut
 
 	// MaxHistory bounds HistoryQuery.Limit, and is its value where the caller gives none.
 	MaxHistory = 1000

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ type fake struct {
 	streams []*Stream
 	keep    int           // bound of new streams
 	first   client.Notice // of every stream
+	clock   atomic.Int64
 }
 
 func (f *fake) ask(ctx context.Context, args any) error {
@@ -109,12 +111,12 @@ func (f *fake) Bootstrap(ctx context.Context, a BootstrapArgs) (client.Bootstrap
 func (f *fake) Register(ctx context.Context, a ClientArgs) (uint64, *Stream, error) {
 	f.mu.Lock()
 	f.ids++
-	st := NewStream(f.ids, f.keep)
+	st := NewStream(f.ids, f.keep, func() int64 { return f.clock.Load() })
 	f.streams = append(f.streams, st)
 	first := f.first
 	f.mu.Unlock()
 	if first.Event != "" {
-		st.Tell(first)
+		st.Tell(Tale{Notice: first})
 	}
 	return st.id, st, f.ask(ctx, a)
 }

@@ -51,8 +51,8 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 // whyGone says in words why a client's connection is over.
 func (s *Server) whyGone(ctx context.Context, err error) string {
 	switch {
-	case errors.Is(err, errCut):
-		return errCut.Error()
+	case errors.Is(err, errCut), errors.Is(err, errLate):
+		return err.Error()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "it took nothing of what it was told for " + s.times.write.String()
 	case ctx.Err() != nil, err != nil:
@@ -133,7 +133,10 @@ func (s *Server) tell(w http.ResponseWriter, r *http.Request, stream *Stream) er
 		}
 		var out []byte
 		for _, n := range batch {
-			out = append(out, encode(n)...)
+			out = append(out, encode(n.Notice)...)
+		}
+		if stream.late(batch) {
+			return errLate
 		}
 		if err := hand(out); err != nil {
 			return err

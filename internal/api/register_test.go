@@ -83,7 +83,7 @@ func TestARegisteredProgramIsToldInOrderUntilItsStreamEnds(t *testing.T) {
 		t.Errorf("the node was asked %+v", asked)
 	}
 	for i := range 200 {
-		if !r.stream1(0).Tell(client.Notice{Event: client.NoticeReleased, Index: uint64(i), Node: "node-3"}) {
+		if !r.stream1(0).Tell(Tale{Notice: client.Notice{Event: client.NoticeReleased, Index: uint64(i), Node: "node-3"}}) {
 			t.Fatal("not taken")
 		}
 	}
@@ -99,7 +99,7 @@ func TestARegisteredProgramIsToldInOrderUntilItsStreamEnds(t *testing.T) {
 	if why := r.asked(t, "gone "); why != "gone 1: its stream ended" {
 		t.Error(why)
 	}
-	if r.stream1(0).Tell(client.Notice{Event: client.NoticeHeartbeat}) {
+	if r.stream1(0).Tell(Tale{Notice: client.Notice{Event: client.NoticeHeartbeat}}) {
 		t.Error("a stream that is over takes a notice")
 	}
 }
@@ -125,7 +125,7 @@ func TestAProgramThatTalksIsGoneToo(t *testing.T) {
 	stop := make(chan struct{})
 	defer close(stop)
 	go func() {
-		for r.stream1(0).Tell(client.Notice{Event: client.NoticeHeartbeat}) {
+		for r.stream1(0).Tell(Tale{Notice: client.Notice{Event: client.NoticeHeartbeat}}) {
 			select {
 			case <-stop:
 				return
@@ -161,10 +161,10 @@ func TestAProgramThatReadsNothingIsDropped(t *testing.T) {
 			told, longest := 0, time.Duration(0)
 			for end := time.Now().Add(slow(10 * time.Second)); len(gone) == 0 && time.Now().Before(end); told++ {
 				began := time.Now()
-				if s := r.stream1(0); !s.Tell(client.Notice{Event: client.NoticeHeartbeat}) {
+				if s := r.stream1(0); !s.Tell(Tale{Notice: client.Notice{Event: client.NoticeHeartbeat}}) {
 					s.Cut()
 				}
-				if !r.stream1(1).Tell(client.Notice{Event: client.NoticeHeartbeat}) {
+				if !r.stream1(1).Tell(Tale{Notice: client.Notice{Event: client.NoticeHeartbeat}}) {
 					t.Fatal("the reader's stream is full")
 				}
 				longest = max(longest, time.Since(began))
@@ -214,6 +214,31 @@ func TestClientsHaveRoomOfTheirOwn(t *testing.T) {
 		} else if time.Now().After(end) {
 			t.Fatal("the room of one that is gone does not come back")
 		}
+	}
+}
+
+// What was decided before this node stood still is not brought after it, nor anything that follows (S5.16): the program sees its stream end.
+func TestWhatIsNotTrueAnyMoreIsNotBrought(t *testing.T) {
+	r := registering(t, nil)
+	p, _ := r.program(t, `{"name":"db"}`)
+	p.next()
+	r.node.clock.Store(1000)
+	told := func(until int64, event string) {
+		if !r.stream1(0).Tell(Tale{Notice: client.Notice{Event: event}, UntilMS: until}) {
+			t.Fatal("not taken")
+		}
+	}
+	told(1001, client.NoticeGranted)
+	if line := p.next(); !strings.Contains(line, "granted") {
+		t.Fatalf("what is true is not brought: %s", line)
+	}
+	told(1000, client.NoticeReleased)
+	told(0, client.NoticeHeartbeat)
+	if end := p.next(); !strings.HasPrefix(end, "end of stream") {
+		t.Errorf("brought too late: %s", end)
+	}
+	if why := r.asked(t, "gone "); !strings.Contains(why, "not true any more") {
+		t.Error(why)
 	}
 }
 

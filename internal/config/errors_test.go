@@ -100,7 +100,7 @@ func mistakes(t *testing.T) []mistake {
 		{name: "impossible timings", text: good + "timings:\n  ping_interval: 1s\n  lease: 1s\n  post_join_delay: 500ms\n  stagger: 0s\n"},
 		{name: "impossible default", text: good + "timings: {failure_timeout: 60s}\n"},
 		{name: "durations", text: good + "timings: {lease: 5, stagger: -1s, ping_interval: soon, post_join_delay: 48h}\n"},
-		{name: "policy", text: good + "policy: {on_residual: ignore, max_concurrent: 0, watchdog_while_paused: \"true\", accept_softdog: yes}\n"},
+		{name: "policy", text: good + "policy: {on_residual: ignore, max_concurrent: 0, watchdog_while_paused: \"true\", accept_softdog: yes, idle_stateless: 1}\n"},
 		{name: "even split", text: good + "policy: {even_split: \"node N2\"}\n"},
 		{name: "even split by a witness that is none", text: good + "policy: {even_split: witness}\n"},
 		{name: "even split of nonsense", text: good + "policy: {even_split: dice}\n"},

@@ -59,7 +59,7 @@ func (d *Daemon) Register(ctx context.Context, a api.ClientArgs) (uint64, *api.S
 			}
 		}
 		d.locals.next++
-		c = &local{ClientArgs: a, id: d.locals.next, stream: api.NewStream(d.locals.next, 0), since: time.Now()}
+		c = &local{ClientArgs: a, id: d.locals.next, stream: api.NewStream(d.locals.next, 0, d.cfg.Now), since: time.Now()}
 		d.locals.byID[c.id] = c
 		d.step(member.ClientRegistered{ID: c.id, Name: a.Name, Role: a.Role, Critical: a.Critical, After: a.After})
 	})
@@ -129,7 +129,7 @@ func (d *Daemon) tell(e member.Tell) {
 	if c == nil {
 		return // gone meanwhile
 	}
-	if !c.stream.Tell(d.notice(e)) {
+	if !c.stream.Tell(api.Tale{Notice: d.notice(e), UntilMS: e.UntilMS}) {
 		c.stream.Cut()
 		d.drop(member.Drop{Client: e.Client, Why: "it did not keep up with what it was told"})
 		return

@@ -287,7 +287,7 @@ func TestAClientThatDoesNotKeepUpIsDropped(t *testing.T) {
 	if got := l.events("other"); len(got) != 1 {
 		t.Errorf("what came after it: %q", got)
 	}
-	if s.Tell(client.Notice{}) {
+	if s.Tell(api.Tale{}) {
 		t.Error("its stream goes on")
 	}
 	l.Gone(id, "its connection ended") // which its connection says too
@@ -308,7 +308,7 @@ func TestOnlyItsUserAndRootSayThatAClientIsDone(t *testing.T) {
 	if err := l.Done(l.soon(), id, api.Caller{UID: 1000, PID: 78}); err != nil { // another process of its, curl for example
 		t.Error(err)
 	}
-	if s.Tell(client.Notice{}) {
+	if s.Tell(api.Tale{}) {
 		t.Error("its stream goes on")
 	}
 	if err := l.Done(l.soon(), id, me); client.CodeOf(err) != client.CodeNoSuch {
@@ -328,7 +328,7 @@ func TestTheEndOfTheDaemonEndsEveryStream(t *testing.T) {
 	l := alone(t)
 	_, s := l.register(api.ClientArgs{Name: "db", By: me})
 	l.end()
-	if s.Tell(client.Notice{}) {
+	if s.Tell(api.Tale{}) {
 		t.Error("its stream goes on")
 	}
 	if _, _, err := l.Register(l.soon(), api.ClientArgs{Name: "late", By: me}); client.CodeOf(err) != client.CodeUnreachable {

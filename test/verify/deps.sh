@@ -10,6 +10,7 @@ want=(
 	git:git                        # the version of a build
 	gcc:gcc                        # the race detector
 	ip:iproute2                    # network namespaces of the end-to-end tests
+	curl:curl                      # the example of a client in shell is run
 	ipmitool:ipmitool              # the bmc plugin's selectable second driver
 	ipmi_sim:openipmi              # a second BMC, not ours, against which the bmc plugin is tested
 	systemctl:systemd              # the unit is tested under a real one, booted in namespaces
