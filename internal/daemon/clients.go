@@ -155,9 +155,9 @@ func (d *Daemon) told(c *local, e member.Tell) {
 	}
 	switch e.Kind {
 	case member.TellState:
-		c.granted, c.frozen, c.why = e.State.Granted, e.State.Frozen, e.Why
+		c.granted = e.State.Granted // only who is granted is told that it is frozen
 	case member.TellGranted:
-		c.granted = true
+		c.granted, c.frozen = true, false
 		turn(client.EventGranted, c.grant != e.Kind)
 		c.grant = e.Kind
 	case member.TellRefused:

@@ -108,6 +108,7 @@ func (l *loner) soon() context.Context {
 
 func (l *loner) register(a api.ClientArgs) (uint64, *api.Stream) {
 	l.t.Helper()
+	a.Role = member.RoleWatch
 	id, s, err := l.Register(l.soon(), a)
 	if err != nil {
 		l.t.Fatal(err)
@@ -149,40 +150,24 @@ var me = api.Caller{UID: 1000, PID: 77}
 
 func TestWhatTheMindTellsIsShownToTheClientInStatusAndInEvents(t *testing.T) {
 	l := alone(t)
-	socket := serveAPI(t, l.Daemon)
-	c := client.New(socket, "test")
+	c := client.New(serveAPI(t, l.Daemon), "test")
 	defer c.Close()
-	begun := make(chan struct{})
-	go func() { // the mind of this test: its word comes first
-		defer close(begun)
-		for {
-			if s, ok := l.shown("db"); ok {
-				l.mind(member.Tell{Client: s.ID, Kind: member.TellState, State: member.ClientState{
-					Unresolved: []fence.Incarnation{{Node: 3, Boot: "b3"}}, Unknown: []fence.NodeID{2}, HeartbeatMS: 60_000,
-				}})
-				return
-			}
-			time.Sleep(time.Millisecond)
-		}
-	}()
 	session, err := c.Register(l.soon(), client.Registration{Name: "db"})
-	<-begun
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer session.Close()
 	id := session.ID()
-	if f := session.State(); len(f.Unresolved) != 1 || f.Unresolved[0] != (client.Life{Node: "node-3", Incarnation: "b3"}) || !slices.Equal(f.Unknown, []string{"node-2"}) {
-		t.Errorf("%+v", f)
+	if s, ok := l.shown("db"); !ok || s.ID != id || s.Granted || s.Role != client.RoleWatch || s.PID == 0 || s.Since.IsZero() {
+		t.Errorf("at first status shows %+v", s)
 	}
-	life := fence.Incarnation{Node: 3, Boot: "b3"}
 	tell := func(kind member.TellKind) member.Tell { return member.Tell{Client: id, Kind: kind, Why: byHand} }
 	released := tell(member.TellReleased)
-	released.Index, released.Life, released.Verdict = 44, life, fence.Verdict{Kind: fence.VerdictReset}
-	l.mind(tell(member.TellRefused), tell(member.TellRefused), tell(member.TellHeartbeat), released, tell(member.TellGranted), tell(member.TellGranted),
-		tell(member.TellFrozen), tell(member.TellFrozen), tell(member.TellThawed), tell(member.TellFrozen))
+	released.Index, released.Life, released.Verdict = 44, fence.Incarnation{Node: 3, Boot: "b3"}, fence.Verdict{Kind: fence.VerdictReset}
+	l.mind(tell(member.TellGranted), tell(member.TellGranted), tell(member.TellHeartbeat), released, tell(member.TellFrozen), tell(member.TellFrozen),
+		tell(member.TellThawed), tell(member.TellRefused), tell(member.TellRefused), tell(member.TellGranted), tell(member.TellFrozen))
 	var got []string
-	for range 9 {
+	for len(got) < 10 {
 		n, err := session.Next(l.soon())
 		if err != nil {
 			t.Fatal(err)
@@ -190,24 +175,46 @@ func TestWhatTheMindTellsIsShownToTheClientInStatusAndInEvents(t *testing.T) {
 		if n.Event == client.NoticeReleased && (n.Node != "node-3" || n.Incarnation != "b3" || n.Verdict != client.VerdictReset || n.Index != 44 || n.At.IsZero()) {
 			t.Errorf("%+v", n)
 		}
-		got = append(got, n.Event)
+		if n.Why == byHand {
+			got = append(got, n.Event)
+		}
 	}
-	if want := "grant-refused grant-refused released granted granted frozen frozen thawed frozen"; strings.Join(got, " ") != want {
+	if want := "granted granted released frozen frozen thawed grant-refused grant-refused granted frozen"; strings.Join(got, " ") != want {
 		t.Errorf("the client heard %s", got)
 	}
-	if s, _ := l.shown("db"); !s.Granted || !s.Frozen || s.Why != byHand || s.Role != client.RoleWatch || s.Since.IsZero() || s.PID == 0 {
+	if s, _ := l.shown("db"); !s.Granted || !s.Frozen || s.Why != byHand {
 		t.Errorf("status shows %+v", s)
 	}
-	want := []string{"grant-refused text=by-hand", "granted text=by-hand", "frozen text=by-hand", "thawed text=by-hand", "frozen text=by-hand"}
+	want := []string{"granted", "frozen", "thawed", "grant-refused", "granted", "frozen"}
+	for i := range want {
+		want[i] += " text=" + byHand
+	}
 	if got := l.events("db"); !slices.Equal(got, want) { // each transition once, and no release: the node has told that
 		t.Errorf("events %q", got)
 	}
 	l.mind(tell(member.TellFailed), member.Drop{Client: id, Why: byHand})
+	<-session.Over()
 	if _, err := session.Next(l.soon()); err == nil || !strings.Contains(err.Error(), byHand) {
 		t.Errorf("after you-are-failed: %v", err)
 	}
 	if _, ok := l.shown("db"); ok {
 		t.Error("a client that was dropped is shown")
+	}
+}
+
+func TestTheStateOfAStream(t *testing.T) {
+	l := alone(t)
+	var n client.Notice
+	if err := l.ask(l.soon(), func() {
+		n = l.notice(member.Tell{Kind: member.TellState, Index: 7, State: member.ClientState{
+			Frozen: true, Unresolved: []fence.Incarnation{{Node: 3, Boot: "b3"}}, Unknown: []fence.NodeID{2}, HeartbeatMS: 500,
+		}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(n.Unresolved) != 1 || n.Unresolved[0] != (client.Life{Node: "node-3", Incarnation: "b3"}) || !slices.Equal(n.Unknown, []string{"node-2"}) ||
+		n.Granted || !n.Frozen || n.HeartbeatMS != 500 || n.Index != 7 || n.Event != client.NoticeState {
+		t.Errorf("%+v", n)
 	}
 }
 

@@ -49,6 +49,7 @@ func uuid(id fence.NodeID) string { return fmt.Sprintf("00000000-0000-4000-8000-
 
 func newLab(t *testing.T) *lab {
 	l := &lab{t: t, nodes: map[fence.NodeID]*running{}, power: map[fence.NodeID]bool{}, offs: map[fence.NodeID]int{}}
+	t.TempDir() // so that these are removed when the daemons have ended
 	var voters []membership.Voter
 	l.roster = fence.Roster{
 		Cluster: "test",
