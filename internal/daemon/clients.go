@@ -134,7 +134,7 @@ func (d *Daemon) tell(e member.Tell) {
 		d.drop(member.Drop{Client: e.Client, Why: "it did not keep up with what it was told"})
 		return
 	}
-	d.told(c, e)
+	d.wasTold(c, e)
 }
 
 // drop ends a client's stream. The member hears of it after the effects that are being carried out.
@@ -145,8 +145,8 @@ func (d *Daemon) drop(e member.Drop) {
 	}
 }
 
-// told keeps for status how a client stands, and publishes each transition once.
-func (d *Daemon) told(c *local, e member.Tell) {
+// wasTold keeps for status how a client stands, and publishes each transition once.
+func (d *Daemon) wasTold(c *local, e member.Tell) {
 	turn := func(event string, is bool) {
 		c.since, c.why = time.Now(), e.Why
 		if is {
