@@ -17,7 +17,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.10
 PROTOC_GEN_GO_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1
 
-.PHONY: help deps build demo test verify race lint e2e systemd secrets fuzz mutants bench tools generate clean
+.PHONY: help deps build demo test verify race lint e2e systemd secrets fuzz agents mutants bench tools generate clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ secrets: ## planted secrets are looked for everywhere they must not be (RUN=rege
 
 fuzz: ## every fuzz function for FUZZTIME (5s)
 	@$(VERIFY) -stream -only fuzz $(if $(FUZZTIME),-fuzztime $(FUZZTIME))
+
+agents: ## every installed fence agent through the adapter (RUN=regex COUNT=n)
+	FENCED_TEST_REQUIRE=all $(GO) test -count=$(or $(COUNT),1) -run '$(RUN)' -v ./plugins/agent
 
 mutants: ## break one rule at a time; its test must fail (RUN=regex)
 	@$(GO) run ./test/mutants -run '$(RUN)'

@@ -31,10 +31,12 @@ type Plugin struct {
 	Limit         uint32             `json:"limit"`
 	Options       List[PluginOption] `json:"options"`
 	Sample        string             `json:"sample,omitempty"`
-	State         string             `json:"state"`
-	PID           int                `json:"pid,omitempty"`
-	Restarts      int                `json:"restarts"`
-	Devices       List[string]       `json:"devices"`
+	// ExtraOptions: the plugin takes options beside these, and judges them when it opens a device.
+	ExtraOptions bool         `json:"extra_options,omitempty"`
+	State        string       `json:"state"`
+	PID          int          `json:"pid,omitempty"`
+	Restarts     int          `json:"restarts"`
+	Devices      List[string] `json:"devices"`
 	// Error says why it cannot be used.
 	Error string `json:"error,omitempty"`
 }

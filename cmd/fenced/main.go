@@ -26,6 +26,7 @@ func main() {
 		ListPlugins:    listPlugins,
 		DescribePlugin: describePlugin,
 		TestPlugin:     testPlugin,
+		ListAgents:     listAgents,
 		CheckLog:       checkLog,
 	}, os.Stdin, os.Stdout, os.Stderr))
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -72,6 +73,21 @@ func testDeps() cli.Deps {
 					{Name: "mode", Type: "enum", Values: []string{"a", "b"}, Default: "a", Help: "which"},
 				},
 			}, nil
+		},
+		ListAgents: func(_ context.Context, _ string, names []string) ([]client.Agent, error) {
+			list := []client.Agent{
+				{
+					Name: "fence_apc", Class: "power", Why: "it switches on and off, reboots, and says the state", Summary: "Fence agent for APC", Actions: []string{"on", "off", "status"},
+					Options: []client.AgentOption{
+						{Name: "ip", Type: "string", Required: true, Help: "address"},
+						{Name: "password", Type: "string", Secret: true, Help: "of the account"},
+						{Name: "version", Type: "select", Values: []string{"1", "2c"}, Default: "1", Help: "of SNMP"},
+					},
+					Sample: "devices:\n  apc-1: {plugin: agent, agent: fence_apc}\n",
+				},
+				{Name: "fence_lost", Error: "its interpreter is missing"},
+			}
+			return slices.DeleteFunc(list, func(g client.Agent) bool { return len(names) > 0 && !slices.Contains(names, g.Name) }), nil
 		},
 		TestPlugin: func(_ context.Context, path string, o cli.PluginTest) (client.PluginReport, error) {
 			r := client.PluginReport{Path: path, Passed: o.Options["knob"] != "lie", Cases: []client.PluginCase{{Name: "describe", Result: client.CasePass, MS: 3}}}

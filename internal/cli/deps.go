@@ -24,6 +24,8 @@ type Deps struct {
 	DescribePlugin func(ctx context.Context, path string) (client.Plugin, error)
 	// TestPlugin runs the conformance test on one executable. Only what could not be tested at all is an error.
 	TestPlugin func(ctx context.Context, path string, o PluginTest) (client.PluginReport, error)
+	// ListAgents asks the agent plugin (its path) for the fence agents that are installed, all or those with these names.
+	ListAgents func(ctx context.Context, path string, names []string) ([]client.Agent, error)
 	// CheckLog checks event lines of any number of nodes offline, file by file.
 	CheckLog func(files []string, o LogCheck) (LogReport, error)
 	// Now is the clock for ages in tables; nil means time.Now.

@@ -27,6 +27,9 @@ func (a *app) pluginCommand() *cobra.Command {
 	if a.deps.TestPlugin != nil {
 		cmds = append(cmds, a.pluginTestCommand())
 	}
+	if a.deps.ListAgents != nil {
+		cmds = append(cmds, a.pluginAgentsCommand())
+	}
 	if len(cmds) == 0 {
 		return nil
 	}

@@ -133,12 +133,12 @@ func DeviceConfigs(c *config.Config) []host.DeviceConfig {
 		for k, v := range d.Secrets {
 			secrets[k] = host.NewSecret(v.Reveal())
 		}
-		limit := 0
+		limit, kind := 0, ""
 		if r, ok := c.Roster.Device(d.Name); ok {
-			limit = r.Limit
+			limit, kind = r.Limit, string(r.Kind)
 		}
 		out = append(out, host.DeviceConfig{
-			Name: d.Name, Plugin: d.Plugin, Options: d.Options, Secrets: secrets, Limit: limit, Isolate: c.Plugin(d.Plugin).Isolate,
+			Name: d.Name, Plugin: d.Plugin, Options: d.Options, Secrets: secrets, Limit: limit, Kind: kind, Isolate: c.Plugin(d.Plugin).Isolate,
 		})
 	}
 	return out
@@ -149,6 +149,7 @@ func PluginOf(path string, d host.Description) client.Plugin {
 	p := client.Plugin{
 		Name: d.Name, Version: d.Version, Path: path, Summary: d.Summary, Kind: d.Kind, Actions: d.Actions, GivesIdentity: d.GivesIdentity,
 		EffectMS: ms(d.Effect), SettleMS: ms(d.Settle), HoldUpMS: ms(d.HoldUp), Limit: uint32(max(d.Limit, 0)), Sample: d.Sample, State: client.PluginIdle,
+		ExtraOptions: d.ExtraOptions,
 	}
 	for _, o := range d.Options {
 		p.Options = append(p.Options, client.PluginOption{

@@ -69,6 +69,8 @@ type DeviceConfig struct {
 	Secrets map[string]Secret
 	// Limit is how many calls the host lets in at once; zero means 4. The plugin's own limit applies beside it.
 	Limit int
+	// Kind is what the configuration takes a success of this device for (R18); a device that says it is another kind is refused. "" for unchecked.
+	Kind string
 	// Isolate gives the device a process to itself.
 	Isolate bool
 }
@@ -93,6 +95,6 @@ func (d DeviceConfig) check() error {
 }
 
 func (d DeviceConfig) equal(o DeviceConfig) bool {
-	return d.Name == o.Name && d.Plugin == o.Plugin && d.Limit == o.Limit && d.Isolate == o.Isolate &&
+	return d.Name == o.Name && d.Plugin == o.Plugin && d.Limit == o.Limit && d.Isolate == o.Isolate && d.Kind == o.Kind &&
 		maps.Equal(d.Options, o.Options) && maps.EqualFunc(d.Secrets, o.Secrets, Secret.equal)
 }

@@ -20,8 +20,10 @@ type Description struct {
 	// Effect, Settle and HoldUp are the roster's defaults for its devices (R9, R16, R17).
 	Effect, Settle, HoldUp time.Duration
 	// Limit is how many calls the plugin takes at once at one device.
-	Limit  int
-	Sample string
+	Limit int
+	// ExtraOptions: it judges options that it does not name.
+	ExtraOptions bool
+	Sample       string
 }
 
 // Option is one option of a plugin's devices.
@@ -52,6 +54,7 @@ func described(r *proto.DescribeResponse) (Description, error) {
 	d := Description{
 		Name: r.Name, Version: line(r.Version), Summary: line(r.Summary), Kind: r.Kind, GivesIdentity: r.GivesIdentity,
 		Effect: ms(r.EffectMs), Settle: ms(r.SettleMs), HoldUp: ms(r.HoldUpMs), Limit: int(max(1, r.Limit)), Sample: r.Sample,
+		ExtraOptions: r.ExtraOptions,
 	}
 	for _, a := range r.Actions {
 		d.Actions = append(d.Actions, line(a))

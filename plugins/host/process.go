@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -185,12 +186,15 @@ func (p *process) open(ctx context.Context, d *device) error {
 	if o.open {
 		return nil
 	}
-	_, err := exchange(ctx, p, d, false, func(ctx context.Context, rpc proto.FencePluginClient, at int64) (struct{}, *proto.Failure, error) {
+	kind, err := exchange(ctx, p, d, false, func(ctx context.Context, rpc proto.FencePluginClient, at int64) (string, *proto.Failure, error) {
 		r, err := rpc.Open(ctx, &proto.OpenRequest{Device: d.id, Name: d.config.Name, Options: d.options, DeadlineMs: at})
-		return struct{}{}, r.GetFailure(), err
+		return cmp.Or(r.GetKind(), p.about.Kind), r.GetFailure(), err
 	})
 	if err != nil {
 		return err
+	}
+	if want := d.config.Kind; want != "" && kind != want {
+		return fail(ClassRefused, fmt.Sprintf("the configuration says kind %s, the plugin says it is %s: a success of it means something else (R18); write `kind: %s`", want, line(kind), line(kind)))
 	}
 	o.open = true
 	return nil

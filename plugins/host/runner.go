@@ -16,9 +16,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/fenced-project/fenced/plugins/session"
 )
 
-// runner is one operating-system process with its group, pipes and limits. It is go-plugin's runner.Runner, so that go-plugin forks on
+// runner is one operating-system process with its session, pipes and limits. It is go-plugin's runner.Runner, so that go-plugin forks on
 // the forker's thread, kills groups and sees no more of the output than the handshake.
 type runner struct {
 	host      *Host
@@ -60,7 +62,7 @@ func (r *runner) Start(ctx context.Context) error {
 	}
 	cmd := exec.Command(r.path)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = r.env, r.dir, outW, errW
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	err = r.host.forker.do(ctx, func() error { return r.fork(cmd) })
 	_ = outW.Close()
 	_ = errW.Close()
@@ -105,7 +107,7 @@ func (r *runner) fork(cmd *exec.Cmd) error {
 	return nil
 }
 
-// watch waits for the process's end, kills what is left of its group while the process id cannot be anybody else's, and reaps it.
+// watch waits for the process's end, kills what is left of its session and group while the process id cannot be anybody else's, and reaps it.
 func (r *runner) watch(cmd *exec.Cmd, pipes ...*os.File) {
 	for {
 		err := unix.Waitid(unix.P_PID, r.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
@@ -113,6 +115,7 @@ func (r *runner) watch(cmd *exec.Cmd, pipes ...*os.File) {
 			break
 		}
 	}
+	session.Kill(r.pid, r.pid) // also who leads a group of its own; without the lock: it reads the process table
 	r.mu.Lock()
 	_ = unix.Kill(-r.pid, unix.SIGKILL)
 	err := cmd.Wait()

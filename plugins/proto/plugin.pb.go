@@ -82,7 +82,9 @@ type DescribeResponse struct {
 	HoldUpMs int64  `protobuf:"varint,11,opt,name=hold_up_ms,json=holdUpMs,proto3" json:"hold_up_ms,omitempty"`
 	Sample   string `protobuf:"bytes,12,opt,name=sample,proto3" json:"sample,omitempty"`
 	// How many calls may be in flight at one device at once; zero means one.
-	Limit         uint32 `protobuf:"varint,13,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit uint32 `protobuf:"varint,13,opt,name=limit,proto3" json:"limit,omitempty"`
+	// More options than these are taken: the plugin judges them in Open (a plugin that drives programs with options of their own).
+	ExtraOptions  bool `protobuf:"varint,14,opt,name=extra_options,json=extraOptions,proto3" json:"extra_options,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -206,6 +208,13 @@ func (x *DescribeResponse) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *DescribeResponse) GetExtraOptions() bool {
+	if x != nil {
+		return x.ExtraOptions
+	}
+	return false
 }
 
 type Option struct {
@@ -381,8 +390,11 @@ func (x *OpenRequest) GetName() string {
 }
 
 type OpenResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Failure       *Failure               `protobuf:"bytes,1,opt,name=failure,proto3" json:"failure,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Failure *Failure               `protobuf:"bytes,1,opt,name=failure,proto3" json:"failure,omitempty"`
+	// What a success of this very device means, where it is not the plugin's kind (R18): power, storage, delay. The host refuses a device that
+	// is another kind than the configuration says.
+	Kind          string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -422,6 +434,13 @@ func (x *OpenResponse) GetFailure() *Failure {
 		return x.Failure
 	}
 	return nil
+}
+
+func (x *OpenResponse) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
 }
 
 type CloseRequest struct {
@@ -1113,7 +1132,7 @@ var File_plugin_proto protoreflect.FileDescriptor
 const file_plugin_proto_rawDesc = "" +
 	"\n" +
 	"\fplugin.proto\x12\x10fenced.plugin.v1\"\x11\n" +
-	"\x0fDescribeRequest\"\x96\x03\n" +
+	"\x0fDescribeRequest\"\xbb\x03\n" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12+\n" +
@@ -1129,7 +1148,8 @@ const file_plugin_proto_rawDesc = "" +
 	"\n" +
 	"hold_up_ms\x18\v \x01(\x03R\bholdUpMs\x12\x16\n" +
 	"\x06sample\x18\f \x01(\tR\x06sample\x12\x14\n" +
-	"\x05limit\x18\r \x01(\rR\x05limit\"\xc4\x01\n" +
+	"\x05limit\x18\r \x01(\rR\x05limit\x12#\n" +
+	"\rextra_options\x18\x0e \x01(\bR\fextraOptions\"\xc4\x01\n" +
 	"\x06Option\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +
@@ -1147,9 +1167,10 @@ const file_plugin_proto_rawDesc = "" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"C\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"W\n" +
 	"\fOpenResponse\x123\n" +
-	"\afailure\x18\x01 \x01(\v2\x19.fenced.plugin.v1.FailureR\afailure\"&\n" +
+	"\afailure\x18\x01 \x01(\v2\x19.fenced.plugin.v1.FailureR\afailure\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\"&\n" +
 	"\fCloseRequest\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\tR\x06device\"\x0f\n" +
 	"\rCloseResponse\"`\n" +

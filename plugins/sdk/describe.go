@@ -48,6 +48,7 @@ func (d Description) wire() *proto.DescribeResponse {
 		Name: d.Name, Version: d.Version, ProtocolVersions: []uint32{proto.ProtocolVersion}, Summary: d.Summary, Kind: string(d.Kind),
 		GivesIdentity: d.GivesIdentity, EffectMs: d.Effect.Milliseconds(), SettleMs: d.Settle.Milliseconds(),
 		HoldUpMs: d.HoldUp.Milliseconds(), Sample: d.Sample, Limit: uint32(min(d.Limit, 1<<16)),
+		ExtraOptions: d.ExtraOptions,
 	}
 	for _, a := range d.Actions {
 		r.Actions = append(r.Actions, string(a))
@@ -92,11 +93,13 @@ func (d Description) json() string {
 		HoldUpMS  int64    `json:"hold_up_ms"`
 		Limit     uint32   `json:"limit"`
 		Options   []option `json:"options"`
+		Extra     bool     `json:"extra_options,omitempty"`
 		Sample    string   `json:"sample,omitempty"`
 	}{
 		"fenced/v1", w.Name, w.Version, w.ProtocolVersions, w.Summary, w.Kind, w.GivesIdentity, w.Actions, w.EffectMs, w.SettleMs,
 		w.HoldUpMs, w.Limit,
 		[]option{},
+		w.ExtraOptions,
 		w.Sample,
 	}
 	for _, o := range w.Options {
@@ -142,6 +145,9 @@ func (d Description) text() string {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", o.Name, o.Type, o.Help, strings.Join(notes, ", "))
 	}
 	_ = w.Flush() // into memory: cannot fail
+	if d.ExtraOptions {
+		b.WriteString("  and the options of what it drives\n")
+	}
 	if d.Sample != "" {
 		fmt.Fprintf(&b, "\n%s\n", strings.TrimRight(d.Sample, "\n"))
 	}

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"log/slog"
+	"maps"
 	"strconv"
 	"time"
 )
@@ -41,7 +42,12 @@ type Options struct {
 	schema map[string]Option
 	values map[string]string // without the secrets, so that no print of an Options shows one
 	secret map[string]Secret
+	extra  map[string]Secret // what the schema does not name; any of it may be a secret
 }
+
+// Extra returns the options that the schema does not name, where Description.ExtraOptions lets them through. Any of them may hold a secret:
+// the configuration's `NAME_file` and `secrets` arrive like all others.
+func (o Options) Extra() map[string]Secret { return maps.Clone(o.extra) }
 
 // raw is the value as it came, "" where there is none.
 func (o Options) raw(name string) string {
@@ -134,3 +140,6 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
 
 // LogValue hides the value from slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue("***") }
+
+// NewSecret makes a Secret of a value that a plugin got elsewhere.
+func NewSecret(value string) Secret { return Secret{&value} }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/fenced-project/fenced/plugins/session"
 )
 
 // dieWithParent ends this process and its process group when the daemon that started it is gone: nobody is left who would bound its
@@ -32,9 +34,13 @@ func dieWithParent() {
 	}()
 }
 
-// end kills the whole group where this process leads one, so that no child goes on switching.
+// end kills the whole session and group where this process leads one, so that no child goes on switching.
 func end() {
-	if unix.Getpgrp() == os.Getpid() {
+	self := os.Getpid()
+	if sid, err := unix.Getsid(0); err == nil && sid == self {
+		session.Kill(sid, self)
+	}
+	if unix.Getpgrp() == self {
 		_ = unix.Kill(0, unix.SIGKILL)
 	}
 	os.Exit(1)

@@ -36,6 +36,11 @@ type Prober interface {
 	Probe(ctx context.Context, target string) (Probe, error)
 }
 
+// Kinder is implemented by a Device whose kind is not its plugin's. The host refuses it where the configuration says otherwise (R18).
+type Kinder interface {
+	Kind() Kind
+}
+
 // A Device that is also an io.Closer is closed when it is forgotten or replaced, after its last call has returned.
 
 // Description is what a plugin says of itself.
@@ -57,6 +62,8 @@ type Description struct {
 	Settle, HoldUp time.Duration
 	// Limit is how many calls may be in flight at one device at once; zero means one.
 	Limit int
+	// ExtraOptions lets options through that the schema does not name, for Open to judge: see Options.Extra.
+	ExtraOptions bool
 	// Sample is a commented piece of configuration that works after its values were replaced.
 	Sample string
 }

@@ -12,7 +12,16 @@ import (
 // NewOptions checks values against a plugin's schema and completes them with defaults. Main does it before every Open; a vendor's own
 // tests may call it. The error names every problem at once and never a secret's value.
 func NewOptions(schema []Option, values map[string]string) (Options, error) {
-	o := Options{schema: make(map[string]Option, len(schema)), values: map[string]string{}, secret: map[string]Secret{}}
+	return newOptions(schema, values, false)
+}
+
+// NewOptions is the same for a whole description, which may let options through that its schema does not name.
+func (d Description) NewOptions(values map[string]string) (Options, error) {
+	return newOptions(d.Options, values, d.ExtraOptions)
+}
+
+func newOptions(schema []Option, values map[string]string, extra bool) (Options, error) {
+	o := Options{extra: map[string]Secret{}, schema: make(map[string]Option, len(schema)), values: map[string]string{}, secret: map[string]Secret{}}
 	var problems []string
 	for _, s := range schema {
 		if s.Type == "" {
@@ -40,8 +49,16 @@ func NewOptions(schema []Option, values map[string]string) (Options, error) {
 			o.values[s.Name] = v
 		}
 	}
-	for name := range values {
-		if _, ok := o.schema[name]; !ok {
+	for name, v := range values {
+		if _, ok := o.schema[name]; ok {
+			continue
+		}
+		switch {
+		case extra && strings.ContainsRune(v, 0):
+			problems = append(problems, fmt.Sprintf("option %s has a zero byte", strconv.Quote(name)))
+		case extra:
+			o.extra[name] = Secret{&v}
+		default:
 			problems = append(problems, fmt.Sprintf("option %s is unknown", strconv.Quote(name)))
 		}
 	}

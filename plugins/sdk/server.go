@@ -42,7 +42,7 @@ func (s *server) Describe(context.Context, *proto.DescribeRequest) (*proto.Descr
 }
 
 func (s *server) Open(ctx context.Context, r *proto.OpenRequest) (*proto.OpenResponse, error) {
-	options, err := NewOptions(s.about.Options, r.Options)
+	options, err := s.about.NewOptions(r.Options)
 	if err != nil {
 		return &proto.OpenResponse{Failure: wire(ctx, err)}, nil
 	}
@@ -59,10 +59,15 @@ func (s *server) Open(ctx context.Context, r *proto.OpenRequest) (*proto.OpenRes
 	if err == nil && dev == nil {
 		err = errors.New("the plugin opened nothing")
 	}
+	answer := &proto.OpenResponse{}
 	if err == nil {
+		if k, ok := dev.(Kinder); ok {
+			answer.Kind = string(k.Kind())
+		}
 		err = s.keep(r.Device, dev)
 	}
-	return &proto.OpenResponse{Failure: wire(ctx, err)}, nil
+	answer.Failure = wire(ctx, err)
+	return answer, nil
 }
 
 // keep makes dev the device with this name; the one it replaces is closed when its calls have returned.

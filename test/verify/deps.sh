@@ -14,6 +14,7 @@ want=(
 	ipmitool:ipmitool              # the bmc plugin's selectable second driver
 	ipmi_sim:openipmi              # a second BMC, not ours, against which the bmc plugin is tested
 	systemctl:systemd              # the unit is tested under a real one, booted in namespaces
+	fence_ipmilan:fence-agents     # the agent plugin lists, opens and runs real ones
 	protoc:protobuf-compiler       # `make verify` checks that the generated code is current
 )
 missing=()

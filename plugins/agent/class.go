@@ -1,0 +1,64 @@
+package main
+
+import (
+	"path/filepath"
+
+	"github.com/fenced-project/fenced/plugins/sdk"
+)
+
+// class is what a success of an agent means, and why we say so (R18).
+type class struct {
+	kind sdk.Kind
+	why  string
+}
+
+// known are the agents whose class their metadata does not show. An agent that is not here is judged by what it can do (judge).
+var known = map[string]class{
+	"fence_scsi":            {sdk.Storage, "it takes away SCSI registrations: the machine goes on running"},
+	"fence_mpath":           {sdk.Storage, "it takes away SCSI registrations through multipath: the machine goes on running"},
+	"fence_brocade":         {sdk.Storage, "it closes a port of a Fibre Channel switch: the machine goes on running"},
+	"fence_cisco_mds":       {sdk.Storage, "it closes a port of a Fibre Channel switch: the machine goes on running"},
+	"fence_sanbox2":         {sdk.Storage, "it closes a port of a Fibre Channel switch: the machine goes on running"},
+	"fence_ifmib":           {sdk.Storage, "it closes a port of a network switch: the machine goes on running"},
+	"fence_compute":         {sdk.Delay, "it tells OpenStack to move machines away; whether the host runs it does not know"},
+	"fence_evacuate":        {sdk.Delay, "it tells OpenStack to move machines away; whether the host runs it does not know"},
+	"fence_kdump":           {sdk.Delay, "it waits for a message of a crashing kernel; silence and a lost message look alike"},
+	"fence_heuristics_ping": {sdk.Delay, "it pings somebody else; it is a gate before a device and no device"},
+	"fence_heuristics":      {sdk.Delay, "it looks at something else; it is a gate before a device and no device"},
+	"fence_crosslink":       {sdk.Delay, "it looks at a cable between two nodes and switches nothing"},
+	"fence_sbd":             {sdk.Delay, "it leaves a message on a disk and waits; nothing reads back that the machine is off"},
+	"fence_watchdog":        {sdk.Delay, "it only waits; the watchdog is a step of its own: wait: watchdog"},
+	"fence_dummy":           {sdk.Delay, "it writes a file, for tests"},
+	"fence_ack_manual":      {sdk.Delay, "it is a person's word: fenced ack is what asks for that"},
+	"fence_fenced":          {sdk.Delay, "it is fenced itself"},
+	"fence_rcd_serial":      {sdk.Delay, "it pulls a reset line and can read nothing back"},
+	"fence_ovh":             {sdk.Delay, "it asks for a rescue boot and cannot read the state of the machine back"},
+}
+
+// classify says what an agent's success means. path's symbolic links count: fence_ilo4 is fence_ipmilan.
+func classify(path string, m metadata) class {
+	names := []string{filepath.Base(path), m.Name}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		names = append(names, filepath.Base(real))
+	}
+	for _, n := range names {
+		if c, ok := known[n]; ok {
+			return c
+		}
+	}
+	return judge(m)
+}
+
+// judge goes by what the agent can do, and by the less where that is unclear.
+func judge(m metadata) class {
+	on, _ := m.action("on")
+	switch {
+	case !m.can("off") || !m.can("status"):
+		return class{sdk.Delay, "it cannot both switch off and say the state, so nothing can be read back"}
+	case on.OnTarget || on.Automatic:
+		return class{sdk.Storage, "a node has to switch itself on when it joins: that is access, not power"}
+	case !m.can("reboot"):
+		return class{sdk.Storage, "it knows no reboot, as agents that cut access do"}
+	}
+	return class{sdk.Power, "it switches on and off, reboots, and says the state"}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"strings"
+
+	"github.com/fenced-project/fenced/plugins/sdk"
+)
+
+// device is one agent with its parameters. It keeps nothing between calls: each one is a run of its own.
+type device struct {
+	path     string
+	meta     metadata
+	class    class
+	settings settings
+}
+
+// The exit codes of action status; of every other action 0 is success.
+const (
+	codeOn  = 0
+	codeOff = 2
+)
+
+// Kind says what a success means: for agents that is not the plugin's to say, but each agent's (R18).
+func (d *device) Kind() sdk.Kind { return d.class.kind }
+
+// Status runs the agent's own status. Of an agent that only delays nothing is believed.
+func (d *device) Status(ctx context.Context, target string) (sdk.Status, error) {
+	st := sdk.Status{State: sdk.Unknown}
+	if d.class.kind == sdk.Delay {
+		return st, sdk.Unsupported(fmt.Errorf("%s proves nothing: %s", d.name(), d.class.why))
+	}
+	s, err := d.with(target)
+	if err != nil {
+		return st, err
+	}
+	o, err := run(ctx, d.path, s.input("status"))
+	switch {
+	case err != nil:
+		return st, startFailure(d.name(), err)
+	case o.overran || o.signal != 0:
+		return st, o.failure(d.name(), "status", s)
+	case o.code == codeOn:
+		st.State = sdk.On
+	case o.code == codeOff:
+		st.State = sdk.Off
+	default:
+		return st, o.failure(d.name(), "status", s)
+	}
+	return st, nil
+}
+
+// Do runs one action. Its success proves nothing: fenced reads Status afterwards.
+func (d *device) Do(ctx context.Context, target string, action sdk.Action) error {
+	a, ok := d.meta.action(string(action))
+	switch {
+	case !ok:
+		return sdk.Unsupported(fmt.Errorf("%s knows no action %s", d.name(), action))
+	case a.OnTarget:
+		return sdk.Unsupported(fmt.Errorf("%s does %s only on the node itself (unfencing)", d.name(), action))
+	}
+	s, err := d.with(target)
+	if err != nil {
+		return err
+	}
+	o, err := run(ctx, d.path, s.input(string(action)))
+	if err != nil {
+		return startFailure(d.name(), err)
+	}
+	if o.overran || o.signal != 0 || o.code != 0 {
+		return o.failure(d.name(), string(action), s)
+	}
+	return nil
+}
+
+// List names outlets or machines.
+func (d *device) List(ctx context.Context) ([]sdk.Target, error) {
+	if !d.meta.can("list") {
+		return nil, sdk.Unsupported(fmt.Errorf("%s cannot list", d.name()))
+	}
+	s := d.copied()
+	o, err := run(ctx, d.path, s.input("list"))
+	if err != nil {
+		return nil, startFailure(d.name(), err)
+	}
+	if o.overran || o.signal != 0 || o.code != 0 {
+		return nil, o.failure(d.name(), "list", s)
+	}
+	separator := ","
+	if v, ok := s["separator"]; ok {
+		separator = v.Reveal()
+	}
+	return targets(o.stdout, separator), nil
+}
+
+// with are the settings for a target. Where an agent has a plug, the step's target is the plug; one without has a single machine.
+func (d *device) with(target string) (settings, error) {
+	s := d.copied()
+	plug := d.meta.plugName()
+	have := plug != "" && s[plug].Reveal() != ""
+	switch {
+	case target == "":
+		if p, _ := d.meta.find("plug"); plug != "" && !have && p.Required {
+			return nil, sdk.Refused(fmt.Errorf("%s wants a target: write it in the level (`target:`) or as option %s", d.name(), plug))
+		}
+	case plug == "":
+		return nil, sdk.Refused(fmt.Errorf("%s has one machine and no target %.100q", d.name(), target))
+	case have && s[plug].Reveal() != target:
+		return nil, sdk.Refused(fmt.Errorf("%s is set to %s %.100q, the level says %.100q", d.name(), plug, s[plug].Reveal(), target))
+	case strings.ContainsAny(target, "\n\r\x00"):
+		return nil, sdk.Refused(errors.New("a target has no line break"))
+	default:
+		s[plug] = sdk.NewSecret(target)
+	}
+	return s, nil
+}
+
+// copied are the settings with what is sent unless the configuration says otherwise: an agent's own time-outs are off, because the deadline
+// of a call is fenced's, and shorter ones would end what only needs a moment more. (disable_timeout: false lets a dead device fail sooner.)
+func (d *device) copied() settings {
+	s := maps.Clone(d.settings)
+	if p, ok := d.meta.find("disable_timeout"); ok {
+		if _, set := s[p.Name]; !set {
+			s[p.Name] = sdk.NewSecret("1")
+		}
+	}
+	return s
+}
+
+func (d *device) name() string { return filepath.Base(d.path) }
+
+// startFailure is the class of an agent that did not run at all.
+func startFailure(name string, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return sdk.Timeout(fmt.Errorf("no time is left to run %s", name))
+	}
+	return sdk.Unsupported(fmt.Errorf("cannot run %s: %w", name, err))
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/fenced-project/fenced/cmd/fenced-dev/bmc"
+	"github.com/fenced-project/fenced/plugins/sdk"
+)
+
+// need says by name that an agent is missing; where nothing may be skipped the test fails.
+func need(t *testing.T, agent string) string {
+	t.Helper()
+	path := filepath.Join(directory, agent)
+	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("FENCED_TEST_REQUIRE") == "all" {
+			t.Fatalf("may not be skipped: %v", err)
+		}
+		t.Skipf("SKIP %s: %s (package fence-agents) is not installed", t.Name(), agent)
+	}
+	return path
+}
+
+// notAgents are programs in /usr/sbin named like agents that are none.
+var notAgents = []string{"fence_ack_manual", "fence_node", "fence_tool", "fence_xvm"}
+
+// TestEveryInstalledAgent lists, parses and classifies what Debian's fence-agents installs, and opens each with its own sample.
+func TestEveryInstalledAgent(t *testing.T) {
+	need(t, "fence_ipmilan")
+	var out bytes.Buffer
+	survey(&out, os.Stderr, nil)
+	var doc struct{ Agents []found }
+	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Agents) < 60 {
+		t.Errorf("%d agents found, Debian's fence-agents alone has more than 60", len(doc.Agents))
+	}
+	classes := map[sdk.Kind]int{}
+	for _, f := range doc.Agents {
+		if slices.Contains(notAgents, f.Name) {
+			continue
+		}
+		classes[f.Class]++
+		if f.Error != "" || f.Why == "" || len(f.Options) == 0 {
+			t.Errorf("%s: %+v", f.Name, f)
+			continue
+		}
+		d, err := openAgent(t, sampleValues(t, f))
+		if err != nil {
+			t.Errorf("%s: its sample is refused: %v\n%s", f.Name, err, f.Sample)
+			continue
+		}
+		if d.(sdk.Kinder).Kind() != f.Class {
+			t.Errorf("%s is listed as %s and opened as %s", f.Name, f.Class, d.(sdk.Kinder).Kind())
+		}
+	}
+	t.Logf("classes: %v", classes)
+	for kind, least := range map[sdk.Kind]int{sdk.Power: 50, sdk.Storage: 5, sdk.Delay: 5} {
+		if classes[kind] < least {
+			t.Errorf("%d agents are of class %s, at least %d are known to be", classes[kind], kind, least)
+		}
+	}
+}
+
+// sampleValues are the options that a sample gives, each secret with some value.
+func sampleValues(t *testing.T, f found) map[string]string {
+	t.Helper()
+	var doc struct {
+		Devices map[string]map[string]any
+	}
+	if err := yaml.Unmarshal([]byte(f.Sample), &doc); err != nil {
+		t.Fatalf("%s: %v\n%s", f.Name, err, f.Sample)
+	}
+	values := map[string]string{}
+	for _, dev := range doc.Devices {
+		for k, v := range dev {
+			switch v := v.(type) {
+			case string:
+				values[k] = v
+			case bool:
+				values[k] = strconv.FormatBool(v)
+			case uint64:
+				values[k] = strconv.FormatUint(v, 10)
+			case map[string]any: // secrets
+				for name := range v {
+					values[name] = "secret"
+				}
+			default:
+				t.Fatalf("%s: %s is %T", f.Name, k, v)
+			}
+		}
+	}
+	delete(values, "plugin")
+	delete(values, "kind") // fenced's own
+	return values
+}
+
+// TestIPMILanForReal switches a BMC of ours by Debian's fence_ipmilan and the real ipmitool.
+func TestIPMILanForReal(t *testing.T) {
+	need(t, "fence_ipmilan")
+	m := bmc.NewMemory(true)
+	b, err := bmc.Start(bmc.Config{Listen: "127.0.0.1:0", User: "fenced", Password: "correct horse", Power: m, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	options := map[string]string{
+		"agent": "fence_ipmilan", "ip": "127.0.0.1", "ipport": strconv.Itoa(b.Addr().Port), "lanplus": "true", "username": "fenced", "password": "correct horse", "cipher": "3",
+		"power_wait": "0",
+	}
+	d, err := openAgent(t, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := func(want sdk.State) {
+		t.Helper()
+		st, err := d.Status(within(t, 30*time.Second), "")
+		if err != nil || st.State != want {
+			t.Fatalf("%v %v, want %v", st.State, err, want)
+		}
+	}
+	state(sdk.On)
+	for _, a := range []sdk.Action{sdk.ActionOff, sdk.ActionOn} {
+		if err := d.Do(within(t, 30*time.Second), "", a); err != nil {
+			t.Fatal(err)
+		}
+		on, err := m.On(t.Context())
+		if err != nil || on != (a == sdk.ActionOn) {
+			t.Fatalf("after %s the machine is on: %t, %v", a, on, err)
+		}
+		state(map[sdk.Action]sdk.State{sdk.ActionOff: sdk.Off, sdk.ActionOn: sdk.On}[a])
+	}
+	options["password"] = "wrong"
+	if d, err = openAgent(t, options); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Status(within(t, 30*time.Second), ""); err == nil || errors.Is(err, sdk.ClassTimeout) {
+		t.Errorf("a wrong password gives %v", err)
+	} else {
+		t.Logf("a wrong password: %v", err)
+	}
+	b.Close()
+	if _, err := d.Status(within(t, 15*time.Second), ""); err == nil {
+		t.Error("a BMC that is gone has a state")
+	} else {
+		t.Logf("a BMC that is gone: %v", err)
+	}
+}
+
+// TestTheTableBeatsMetadata: fence_dummy says that it can do everything, and proves nothing unless the administrator vouches for it.
+func TestTheTableBeatsMetadata(t *testing.T) {
+	need(t, "fence_dummy")
+	file := filepath.Join(t.TempDir(), "status")
+	if err := os.WriteFile(file, []byte("on"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	options := map[string]string{"agent": "fence_dummy", "status_file": file}
+	d, err := openAgent(t, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Status(within(t, 20*time.Second), ""); !errors.Is(err, sdk.ClassUnsupported) || d.(sdk.Kinder).Kind() != sdk.Delay {
+		t.Errorf("a delay-only agent gives a state: %v", err)
+	}
+	options["class"] = "power"
+	if d, err = openAgent(t, options); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Do(within(t, 30*time.Second), "", sdk.ActionOff); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := d.Status(within(t, 20*time.Second), ""); err != nil || st.State != sdk.Off || d.(sdk.Kinder).Kind() != sdk.Power {
+		t.Errorf("%v %v", st, err)
+	}
+	if _, err := d.Status(within(t, 20*time.Second), "n1"); !errors.Is(err, sdk.ClassRefused) {
+		t.Errorf("it has one machine and no target: %v", err)
+	}
+}
