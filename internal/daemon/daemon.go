@@ -84,6 +84,7 @@ type Daemon struct {
 	told    toldRoster   // what the provider knows of the roster; loop only
 	live    bool         // this daemon has been in a view; loop only
 	beat    atomic.Int64 // Now of the newest turn of the loop
+	pace    *pace        // loop only
 	done    chan struct{}
 	wg      sync.WaitGroup
 	log     *slog.Logger
@@ -159,9 +160,6 @@ func (d *Daemon) Run(ctx context.Context) error {
 	errs = append(errs, d.records.close())
 	return errors.Join(errs...)
 }
-
-// tickEvery is the granularity of every delay that member keeps.
-const tickEvery = 50 * time.Millisecond
 
 // diskDeadline bounds one write of history or session (R20).
 const diskDeadline = 5 * time.Second

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
@@ -21,8 +20,8 @@ var errProviderClosed = errors.New("membership provider closed")
 
 // loop is the deciding loop. Nothing in it waits for anything but its own channels.
 func (d *Daemon) loop(ctx context.Context) error {
-	tick := time.NewTicker(tickEvery)
-	defer tick.Stop()
+	d.pace = newPace()
+	defer d.pace.stop()
 	events := d.cfg.Provider.Events()
 	var bye farewell
 	stop := ctx.Done()
@@ -44,8 +43,9 @@ func (d *Daemon) loop(ctx context.Context) error {
 			case member.Input:
 				d.step(in)
 			}
-		case <-tick.C:
+		case <-d.pace.c():
 			d.step(member.Tick{})
+			d.rest()
 		case <-stop:
 			if stop = nil; !bye.begin(d) {
 				return nil
@@ -71,7 +71,11 @@ func (d *Daemon) loop(ctx context.Context) error {
 
 // step feeds the member and carries out what it wants.
 func (d *Daemon) step(in member.Input) {
-	for _, e := range d.member.Step(d.cfg.Now(), in) {
+	effects := d.member.Step(d.cfg.Now(), in)
+	if len(effects) > 0 || !d.member.Quorate() {
+		d.pace.hurry(d.cfg.Now())
+	}
+	for _, e := range effects {
 		d.perform(e)
 	}
 	for len(d.locals.gone) > 0 { // clients that ended meanwhile; each ends once, so this comes to an end

@@ -35,6 +35,8 @@ func (p *Provider) Close() error {
 		if trans != nil {
 			trans.CloseStreams()
 			_ = trans.Close()
+			trans.nudges.stop()
+			trans.nudges.wait()
 		}
 		if p.store != nil {
 			p.store.letGo()

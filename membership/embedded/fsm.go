@@ -43,6 +43,7 @@ type fsm struct {
 	push      func(membership.Event)     // in order; never blocks
 	delivered func(r run, number uint64) // a run's proposal is delivered; number 0: whatever its window has
 	changed   func()                     // somebody may be waiting for what was applied
+	committed func(index uint64)         // the log is committed up to here; never blocks
 	stop      <-chan struct{}            // closed when the provider closes
 
 	mu    sync.Mutex
@@ -55,10 +56,11 @@ func emptyState() logState {
 	return logState{Runs: make(map[fence.NodeID]*run), Replaced: make(map[fence.NodeID][]string)}
 }
 
-func newFSM() *fsm { return &fsm{state: emptyState()} }
+func newFSM() *fsm { return &fsm{state: emptyState(), committed: func(uint64) {}} }
 
 // Apply takes one committed entry. It decides nothing but what every node decides alike from the log.
 func (f *fsm) Apply(l *raft.Log) any {
+	f.committed(l.Index)
 	f.mu.Lock()
 	defer f.changed()
 	defer f.mu.Unlock()
@@ -136,6 +138,7 @@ func (f *fsm) newStore(e entry) error {
 
 // StoreConfiguration remembers who votes in Raft: only their votes make a view quorate, because only they keep what is committed.
 func (f *fsm) StoreConfiguration(index uint64, c raft.Configuration) {
+	f.committed(index)
 	f.mu.Lock()
 	defer f.changed()
 	defer f.mu.Unlock()

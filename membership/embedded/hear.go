@@ -52,9 +52,13 @@ func (p *Provider) hear(m ping) {
 		p.lease = seq
 		lease = p.sent[seq%uint64(len(p.sent))]
 	}
+	trans := p.trans
 	p.mu.Unlock()
 	if !fresh {
 		return
+	}
+	if trans != nil {
+		trans.heard(m.Node)
 	}
 	p.push(membership.Heard{Member: m.member()})
 	if lease != 0 {

@@ -38,6 +38,9 @@ func (p *Provider) leadStep(r *raft.Raft) error {
 	if hand != 0 {
 		for _, s := range r.GetConfiguration().Configuration().Servers {
 			if node, _, err := parseServerID(string(s.ID)); err == nil && node == hand && s.Suffrage == raft.Voter {
+				if p.unanswered(s.ID) {
+					return nil // it cannot be handed over to who does not answer; the others end this leadership by silence
+				}
 				p.log.Info("this leader is outside the connected set and hands over", "to", hand)
 				return r.LeadershipTransferToServer(s.ID, s.Address).Error()
 			}
@@ -48,6 +51,14 @@ func (p *Provider) leadStep(r *raft.Raft) error {
 		return p.apply(r, entry{Kind: kindView, View: next, Base: k.viewAt})
 	}
 	return p.tidy(r, k, now)
+}
+
+// unanswered reports whether a server has a request of Raft that it does not answer.
+func (p *Provider) unanswered(id raft.ServerID) bool {
+	p.mu.Lock()
+	t := p.trans
+	p.mu.Unlock()
+	return t != nil && t.silent(id)
 }
 
 // apply commits one entry of the leader's own.

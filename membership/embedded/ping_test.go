@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -276,4 +277,45 @@ func FuzzEntry(f *testing.F) {
 			e.encode()
 		}
 	})
+}
+
+// What the matrix says changes, while nothing is heard, at the instants that next names and at no other.
+func TestNextIsTheNextChange(t *testing.T) {
+	m := newMatrix(t, 4)
+	m.cut[[2]fence.NodeID{2, 3}] = true
+	m.run(3)
+	m.off[4] = true
+	m.run(2)
+	p := m.ps[1]
+	says := func(now int64) string {
+		var s []any
+		for _, a := range p.nodes {
+			_, ok := p.rowOf(a.ID, now)
+			pe := p.peers[a.ID]
+			s = append(s, ok, pe != nil && now-pe.heardAt >= p.fail)
+			for _, b := range p.nodes {
+				s = append(s, p.mutual(a.ID, b.ID, now))
+			}
+		}
+		return fmt.Sprint(s, now-p.setSince >= p.settle, now-p.setSince >= p.join, now-p.setSince >= p.fail)
+	}
+	changes := 0
+	for now, end := m.now, m.now+2*testFail; now < end; {
+		next := p.next(now)
+		if next <= now || next > now+testFail {
+			t.Fatalf("at %d comes %d", now, next)
+		}
+		for at := now + 1; at < next; at++ {
+			if says(at) != says(now) {
+				t.Fatalf("it changes at %d already, not at %d", at, next)
+			}
+		}
+		if says(next) != says(now) {
+			changes++
+		}
+		now = next
+	}
+	if changes < 4 {
+		t.Errorf("%d changes", changes)
+	}
 }

@@ -19,6 +19,7 @@ type presence struct {
 	nodes    []NodeConfig
 	link     int64
 	settle   int64
+	join     int64 // how long a set that only grew stays the same before it is a view: nodes that start together come in one
 	fail     int64
 	durable  int64 // age of a durable write beyond which its node is not healthy
 	sick     bool  // this node should not count
@@ -54,7 +55,7 @@ func newPresence(self fence.NodeID, instance string, starts uint64, nodes []Node
 	settle := min(3*pingMS, failMS/3)
 	return &presence{
 		self: self, tag: tag(instance), starts: starts, nodes: nodes,
-		link: failMS - settle, settle: settle, fail: failMS, durable: 3 * failMS,
+		link: failMS - settle, settle: settle, join: 2 * pingMS, fail: failMS, durable: 3 * failMS,
 		peers: make(map[fence.NodeID]*peer), rows: make(map[fence.NodeID]knownRow), denied: make(map[fence.Incarnation]bool),
 	}
 }
@@ -184,4 +185,28 @@ func (p *presence) suspicion(now int64) (changes []membership.Suspect) {
 		}
 	}
 	return changes
+}
+
+// next is the next instant at which the matrix says something else although nothing was heard: a link or a row is too old, somebody is suspect,
+// or the set has settled. It is at most a failure timeout away, and always after now.
+func (p *presence) next(now int64) int64 {
+	at := now + p.fail
+	soon := func(t int64) {
+		if t > now {
+			at = min(at, t)
+		}
+	}
+	for _, pe := range p.peers {
+		if pe.heardAt != 0 {
+			soon(pe.heardAt + p.link)
+			soon(pe.heardAt + p.fail)
+		}
+	}
+	for _, r := range p.rows {
+		soon(r.at + p.link)
+	}
+	for _, t := range []int64{p.setSince + p.settle, p.setSince + p.join, p.setSince + p.fail, p.began + p.fail, p.quietTil} {
+		soon(t)
+	}
+	return at
 }

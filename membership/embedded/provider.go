@@ -41,7 +41,7 @@ type Provider struct {
 	nodes     []NodeConfig
 	domain    string
 	raft      *raft.Raft
-	trans     *raft.NetworkTransport
+	trans     *transport
 	snaps     *snapshots
 	pres      *presence
 	seq       uint64

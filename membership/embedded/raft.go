@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +23,7 @@ func (p *Provider) raftConfig(logger hclog.Logger) *raft.Config {
 	c.HeartbeatTimeout = max(p.cfg.FailureTimeout/4, 50*time.Millisecond)
 	c.ElectionTimeout = c.HeartbeatTimeout
 	c.LeaderLeaseTimeout = c.HeartbeatTimeout
-	c.CommitTimeout = max(c.HeartbeatTimeout/10, 5*time.Millisecond)
+	c.CommitTimeout = c.HeartbeatTimeout // nudges are faster (nudge.go); this is for one that is lost
 	c.ShutdownOnRemove = false
 	c.SnapshotThreshold = p.cfg.SnapshotEvery
 	c.TrailingLogs = p.cfg.SnapshotEvery / 4
@@ -50,16 +51,20 @@ func (p *Provider) startRaft() error {
 		MaxRPCsInFlight: 1,
 		Stream:          p.mux, MaxPool: 3, Timeout: max(p.cfg.FailureTimeout, time.Second), Logger: logger, MsgpackUseNewTimeFormat: true,
 	})
-	r, err := raft.NewRaft(p.raftConfig(logger), p.fsm, p.store, p.store, snaps, trans)
+	c := p.raftConfig(logger)
+	patient := newTransport(p.ctx, trans, c.HeartbeatTimeout, p.leadsIn, p.follows)
+	p.fsm.committed = patient.nudges.committed
+	r, err := raft.NewRaft(c, p.fsm, p.store, p.store, snaps, patient)
 	if err != nil {
 		_ = trans.Close()
 		return fmt.Errorf("cannot start raft: %w", err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.raft, p.trans, p.snaps = r, trans, snaps
+	p.raft, p.trans, p.snaps = r, patient, snaps
 	if p.closed {
 		r.Shutdown()
+		patient.nudges.stop()
 		_ = trans.Close()
 	}
 	wake(p.work)
@@ -71,6 +76,17 @@ func (p *Provider) running() *raft.Raft {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.raft
+}
+
+// leadsIn reports whether this node leads in a term.
+func (p *Provider) leadsIn(term uint64) bool {
+	r := p.running()
+	return r != nil && r.State() == raft.Leader && r.CurrentTerm() == term
+}
+
+// follows reports whether this node leads in a term and a server is to follow it.
+func (p *Provider) follows(id raft.ServerID, term uint64) bool {
+	return p.leadsIn(term) && slices.ContainsFunc(p.running().GetConfiguration().Configuration().Servers, func(s raft.Server) bool { return s.ID == id })
 }
 
 // leader is the node that leads as far as this one knows, 0 for none.

@@ -9,21 +9,32 @@ import (
 	"github.com/fenced-project/fenced/membership"
 )
 
-// ticks sends a ping to everybody and looks at the matrix, once in a ping interval.
+// ticks sends a ping to everybody and looks at the matrix, once in a ping interval; and it looks at the very instant at which a silence has
+// lasted long enough, because the interval would add itself to every failure_timeout, twice.
 func (p *Provider) ticks() {
 	t := time.NewTicker(p.cfg.Ping)
 	defer t.Stop()
+	look := time.NewTimer(p.cfg.Ping)
+	defer look.Stop()
 	for {
 		select {
 		case <-t.C:
-			p.tick(membership.BootMS())
+			p.tick(membership.BootMS(), true)
+		case <-look.C:
+			p.tick(membership.BootMS(), false)
 		case <-p.ctx.Done():
 			return
 		}
+		now := membership.BootMS()
+		p.mu.Lock()
+		next := p.pres.next(now)
+		p.mu.Unlock()
+		look.Reset(time.Duration(next-now) * time.Millisecond)
 	}
 }
 
-func (p *Provider) tick(now int64) {
+// tick looks at the matrix, and sends a ping if one is due.
+func (p *Provider) tick(now int64, due bool) {
 	r := p.running()
 	if r == nil {
 		return
@@ -45,7 +56,11 @@ func (p *Provider) tick(now int64) {
 		events = append(events, s)
 	}
 	events = append(events, p.quorum(k, now)...)
-	frame, err := encodePing(p.newPing(k, pos, now), p.keys.ping)
+	var frame []byte
+	var err error
+	if due {
+		frame, err = encodePing(p.newPing(k, pos, now), p.keys.ping)
+	}
 	block, free := p.refuseLeader(k, leader, now)
 	p.mu.Unlock()
 	if gap > 0 {
@@ -58,7 +73,9 @@ func (p *Provider) tick(now int64) {
 		p.fail(err.Error())
 		return
 	}
-	p.mesh.send(frame, func(to fence.NodeID) bool { return p.cfg.Faults.dropped(p.cfg.Self.Node, to) })
+	if due {
+		p.mesh.send(frame, func(to fence.NodeID) bool { return p.cfg.Faults.dropped(p.cfg.Self.Node, to) })
+	}
 	for _, id := range free {
 		p.mux.block(id, false)
 	}

@@ -39,7 +39,7 @@ func (p *Provider) nextView(k known, now int64) (next *membership.View, hand fen
 	if v.Quorate == k.view.Quorate && slices.Equal(v.Members, k.view.Members) {
 		return nil, 0
 	}
-	wait := 2 * p.cfg.Ping.Milliseconds() // nodes that start together come in one view
+	wait := p.pres.join
 	if len(v.Left) > 0 {
 		wait = p.pres.settle
 		if now-p.pres.began < p.pres.fail {
