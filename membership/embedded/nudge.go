@@ -48,7 +48,7 @@ func (f *follower) acknowledged(to raft.ServerAddress, args *raft.AppendEntriesR
 	}
 	if index >= f.args.PrevLogEntry {
 		f.to = to
-		f.args = raft.AppendEntriesRequest{RPCHeader: args.RPCHeader, Term: args.Term, Leader: args.Leader, PrevLogEntry: index, PrevLogTerm: term}
+		f.args = raft.AppendEntriesRequest{RPCHeader: args.RPCHeader, Term: args.Term, PrevLogEntry: index, PrevLogTerm: term}
 	}
 	f.told = max(f.told, min(args.LeaderCommitIndex, index))
 }

@@ -287,6 +287,10 @@ func TestNextIsTheNextChange(t *testing.T) {
 	m.off[4] = true
 	m.run(2)
 	p := m.ps[1]
+	for id, r := range p.rows { // as where rows come by way of others
+		r.at -= 7 * int64(id)
+		p.rows[id] = r
+	}
 	says := func(now int64) string {
 		var s []any
 		for _, a := range p.nodes {
@@ -297,7 +301,7 @@ func TestNextIsTheNextChange(t *testing.T) {
 				s = append(s, p.mutual(a.ID, b.ID, now))
 			}
 		}
-		return fmt.Sprint(s, now-p.setSince >= p.settle, now-p.setSince >= p.join, now-p.setSince >= p.fail)
+		return fmt.Sprint(s, p.own(now), now-p.setSince >= p.settle, now-p.setSince >= p.join, now-p.setSince >= p.fail)
 	}
 	changes := 0
 	for now, end := m.now, m.now+2*testFail; now < end; {

@@ -163,7 +163,7 @@ func (t *transport) silent(id raft.ServerID) bool {
 
 // InstallSnapshot sends a snapshot, once the follower answers at all: a stream cannot be tried again.
 func (t *transport) InstallSnapshot(id raft.ServerID, to raft.ServerAddress, args *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
-	knock := raft.AppendEntriesRequest{RPCHeader: args.RPCHeader, Term: args.Term, Leader: args.Leader}
+	knock := raft.AppendEntriesRequest{RPCHeader: args.RPCHeader, Term: args.Term}
 	err := t.patiently(id, args.Term, func() error {
 		return t.wire.AppendEntries(id, to, &knock, &raft.AppendEntriesResponse{})
 	})
