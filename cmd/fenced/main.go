@@ -22,6 +22,7 @@ func main() {
 	os.Exit(cli.Main(os.Args, cli.Deps{
 		Version:        version,
 		Run:            run,
+		RunWitness:     runWitness,
 		Dev:            dev,
 		ListPlugins:    listPlugins,
 		DescribePlugin: describePlugin,

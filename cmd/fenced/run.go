@@ -32,6 +32,7 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	if err := conceal(o.SystemRoot); err != nil {
 		return err
 	}
+	o.AsNode = true
 	cfg, problems := config.Load(o)
 	if problems.Fatal() {
 		return problems
@@ -65,15 +66,16 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	if err != nil {
 		return errors.Join(err, provider.Close(), plugins.Close())
 	}
-	return serve(ctx, cfg, d, log)
+	return serve(ctx, cfg, d, d, log)
 }
 
-// serve runs the daemon and its socket; either one's end ends the other. A daemon that is told to end still answers while it leaves, and its
-// clients keep their streams: whoever uses what is shared must keep it from leaving cleanly, and hears of the end when it is decided.
-func serve(ctx context.Context, cfg *config.Config, d *fenced.Daemon, log *slog.Logger) error {
+// serve runs the daemon and its socket, at which node answers; either one's end ends the other. A daemon that is told to end still answers while
+// it leaves, and its clients keep their streams: whoever uses what is shared must keep it from leaving cleanly, and hears of the end when it is
+// decided.
+func serve(ctx context.Context, cfg *config.Config, d *fenced.Daemon, node api.Node, log *slog.Logger) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s, err := api.New(api.Config{Group: cfg.API.Group, Readers: cfg.API.Readers, Log: log}, d, d.Feed())
+	s, err := api.New(api.Config{Group: cfg.API.Group, Readers: cfg.API.Readers, Log: log}, node, d.Feed())
 	if err != nil {
 		cancel()
 		return errors.Join(err, d.Run(ctx))
@@ -108,19 +110,32 @@ func directories(c *config.Config) error {
 
 // identify says which life of which machine this is (R1).
 func identify(c *config.Config) (membership.Self, fence.Machine, error) {
-	boot, err := machine.BootID(c.SystemRoot)
+	boot, err := bootOf(c)
 	if err != nil {
-		return membership.Self{}, fence.Machine{}, fmt.Errorf("cannot tell which boot this is: %w", err)
+		return membership.Self{}, fence.Machine{}, err
 	}
 	hardware, err := machine.Read(c.SystemRoot)
 	if err != nil {
 		return membership.Self{}, fence.Machine{}, fmt.Errorf("cannot tell which machine this is: %w", err)
 	}
+	instance, err := newInstance()
+	return membership.Self{Node: c.Self, Boot: boot, Instance: instance}, hardware, err
+}
+
+func bootOf(c *config.Config) (string, error) {
+	boot, err := machine.BootID(c.SystemRoot)
+	if err != nil {
+		return "", fmt.Errorf("cannot tell which boot this is: %w", err)
+	}
+	return boot, nil
+}
+
+func newInstance() (string, error) {
 	raw := make([]byte, 16)
 	if _, err := rand.Read(raw); err != nil {
-		return membership.Self{}, fence.Machine{}, fmt.Errorf("cannot make an instance id: %w", err)
+		return "", fmt.Errorf("cannot make an instance id: %w", err)
 	}
-	return membership.Self{Node: c.Self, Boot: boot, Instance: hex.EncodeToString(raw)}, hardware, nil
+	return hex.EncodeToString(raw), nil
 }
 
 // open starts the membership that the configuration names.

@@ -118,6 +118,9 @@ func (t *turn) number() uint64 {
 }
 
 func (t *turn) apply(e Entry) error {
+	if err := t.mayPropose(e); err != nil {
+		return err
+	}
 	switch {
 	case e.Feature != nil:
 		return t.feature(*e.Feature)

@@ -73,7 +73,7 @@ func (t *turn) over(n *Node, foreign bool) error {
 		return nil
 	case n.Instance != "":
 		return fmt.Errorf("it is in the view; %w", errNotOver)
-	case n.Phase == PhaseLeft, proven, n.Added, n.Life.Zero():
+	case n.Phase == PhaseLeft, proven, n.Added, n.Life.Zero(), t.s.Witness(n.ID):
 		return nil
 	}
 	return fmt.Errorf("it is %s; %w", n.Phase, errNotOver)

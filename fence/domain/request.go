@@ -28,6 +28,9 @@ func (t *turn) request(r Request) error {
 	if err := t.checkRequest(r); err != nil {
 		return err
 	}
+	if t.s.Witness(n.ID) {
+		return fmt.Errorf("%s is a witness: it holds nothing that is shared and has no device", t.name(n.ID))
+	}
 	if r.Action == fence.ActionOn {
 		return t.requestOn(n, r)
 	}

@@ -21,6 +21,12 @@ func (t *turn) roster(e Roster) error {
 	if t.s.Roster.Cluster != "" && r.Cluster != t.s.Roster.Cluster {
 		return fmt.Errorf("the cluster is %q, the roster says %q", t.s.Roster.Cluster, r.Cluster)
 	}
+	if err := r.CheckWitnesses(); err != nil {
+		return err
+	}
+	if err := t.sameRoles(r); err != nil {
+		return err
+	}
 	if err := t.removable(r); err != nil {
 		return err
 	}
@@ -100,6 +106,7 @@ func (t *turn) rostered(rn fence.RosterNode, devices []fence.Device) (Node, erro
 	if old := t.s.Node(rn.ID); old != nil {
 		n = *old
 	}
+	n.Unknown = n.Unknown && !rn.Witness
 	if rn.Machine != nil {
 		if n.Machine.Known() && !n.Machine.Same(*rn.Machine) {
 			if err := t.over(&n, true); err != nil {
@@ -159,7 +166,7 @@ func (t *turn) arm(a Arm) error {
 	if t.s.Armed = a.Armed; a.Armed {
 		kind, t.s.EverArmed = EventArm, true
 		for i := range t.s.Nodes {
-			if n := &t.s.Nodes[i]; n.Phase == PhaseMember {
+			if n := &t.s.Nodes[i]; n.Phase == PhaseMember && !t.s.Witness(n.ID) {
 				n.Stateful = true
 			}
 		}

@@ -55,7 +55,7 @@ func (t *turn) idlePolicy(was, is bool) {
 		if is && (!was || n.StatefulAt == 0) {
 			n.StatefulAt = t.index
 		}
-		if was && !is && t.s.Armed && n.Phase == PhaseMember && !n.Stateful {
+		if was && !is && t.s.Armed && n.Phase == PhaseMember && !n.Stateful && !t.s.Witness(n.ID) {
 			n.Stateful = true
 			t.emit(Event{Kind: EventStateful, Node: n.ID, Life: n.Life, On: true})
 		}

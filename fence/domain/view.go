@@ -18,7 +18,7 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 	s.View = View{Index: index, Members: members, Quorate: quorate}
 	t := &turn{s: s, index: index}
 	t.emit(Event{Kind: EventView})
-	if continues(old.Members, members) {
+	if s.continues(old.Members, members) {
 		t.departures(old.Members)
 	} else {
 		t.coldStart()
@@ -32,10 +32,11 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 	return t.events
 }
 
-// continues reports whether some daemon of the old view is in the new one: its memory vouches for what was agreed (R10).
-func continues(old, now []Origin) bool {
+// continues reports whether some daemon of the old view is in the new one: its memory vouches for what was agreed (R10). A witness's does not:
+// it stays up while every node dies, and whoever comes back would be a victim with nobody clean left to act.
+func (s *State) continues(old, now []Origin) bool {
 	for _, m := range now {
-		if slices.Contains(old, m) {
+		if slices.Contains(old, m) && !s.Witness(m.Node) {
 			return true
 		}
 	}
@@ -48,7 +49,7 @@ func (t *turn) coldStart() {
 	for i := range t.s.Nodes {
 		n := &t.s.Nodes[i]
 		n.Instance, n.Pending, n.Suspect, n.Lapsed = "", nil, "", fence.Incarnation{}
-		n.Phase, n.Unknown = PhaseAbsent, n.Victim == nil && !n.Added // who never came was never admitted
+		n.Phase, n.Unknown = PhaseAbsent, n.Victim == nil && !n.Added && !t.s.Witness(n.ID) // who never came was never admitted
 	}
 	t.emit(Event{Kind: EventCold, Text: itoa(t.s.Generation)})
 }
@@ -72,6 +73,9 @@ func (t *turn) departed(n *Node, instance string) {
 	n.Pending = nil
 	switch {
 	case phase == PhaseLeft:
+		return
+	case t.s.Witness(n.ID):
+		t.witnessGone(n)
 		return
 	case n.Victim != nil:
 		n.Phase = PhaseAbsent

@@ -57,6 +57,10 @@ func (m *Member) leaveRequested(in LeaveRequested) {
 		m.do(Answer{Reply: in.Reply, Err: fmt.Errorf("%w: it ends its own life", ErrNotMember)})
 		return
 	}
+	if m.witness() {
+		m.do(Answer{Reply: in.Reply, Err: errWitness})
+		return
+	}
 	l := m.leaving
 	if l == nil {
 		l = &leaving{why: bound(in.Reason), until: in.UntilMS}

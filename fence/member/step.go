@@ -129,6 +129,11 @@ func (m *Member) take(in Input) {
 func (m *Member) think() {
 	m.expireProposals()
 	m.forget()
+	if m.witness() {
+		m.releases = nil // nobody here waits for one
+		m.attend()
+		return
+	}
 	m.doomed()
 	m.held = nil
 	if m.fell { // a life that must end does nothing any more, even where ending it was in vain (R22, R24)

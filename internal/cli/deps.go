@@ -16,6 +16,8 @@ type Deps struct {
 	// Run runs the daemon until ctx ends (SIGTERM, SIGINT). An error that is config.Problems ends with CodeConfig, a *client.Error with its
 	// code, any other with CodeError. Options have Strict set.
 	Run func(ctx context.Context, o config.Options, stdout, stderr io.Writer) error
+	// RunWitness runs a witness, as Run does a node; Options.Path is the witness's own file.
+	RunWitness func(ctx context.Context, o config.Options, stdout, stderr io.Writer) error
 	// Dev is `fenced dev`: args are what follows the word, unparsed. It returns the exit code.
 	Dev func(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int
 	// ListPlugins describes the plugins in a directory, without a daemon. A plugin that cannot be used is in the list with its Error.

@@ -103,6 +103,20 @@ func mistakes(t *testing.T) []mistake {
 		{name: "policy", text: good + "policy: {on_residual: ignore, max_concurrent: 0, watchdog_while_paused: \"true\", accept_softdog: yes, idle_stateless: 1}\n"},
 		{name: "even split", text: good + "policy: {even_split: \"node N2\"}\n"},
 		{name: "even split by a witness that is none", text: good + "policy: {even_split: witness}\n"},
+		{name: "two voters and no witness", text: ch("    id: 3\n", "    id: 3\n    votes: 0\n")},
+		{name: "a witness with levels", text: ch("    id: 3\n", "    id: 3\n    role: witness\n")},
+		{name: "a witness with devices and a machine", text: ch("    levels: [[{device: pdu, target: \"3\"}], {ask: human}]\n", "    role: witness\n    action: off\n    devices: {}\n    machine: {uuid: 4c4c4544-0042-3510-8058-b7c04f4e3131}\n")},
+		{name: "a witness without a vote", text: good + "  n4:\n    id: 4\n", prep: func(r room) {
+			r.write("fenced.yaml", strings.Replace(good, "devices:\n  pdu", "  n4: {id: 4, address: 10.0.0.4, role: witness, votes: 0}\ndevices:\n  pdu", 1), 0o640)
+		}},
+		{name: "two witnesses and one node", text: ch("    levels: [{device: pdu, target: \"2\"}]\n", "    role: witness\n"), prep: func(r room) {
+			b, _ := os.ReadFile(r.path("fenced.yaml"))
+			r.write("fenced.yaml", strings.Replace(string(b), "    levels: [[{device: pdu, target: \"3\"}], {ask: human}]\n", "    role: witness\n", 1), 0o640)
+		}},
+		{name: "role and witness contradict", text: ch("    id: 3\n", "    id: 3\n    role: node\n    witness: true\n")},
+		{name: "a role that is none", text: ch("    id: 3\n", "    id: 3\n    role: arbiter\n")},
+		{name: "this machine is a witness", text: ch("    levels: [[{device: pdu, target: \"3\"}], {ask: human}]\n", "    role: witness\n"), opt: func(o *Options) { o.Node, o.AsNode = "n3", true }},
+		{name: "the file of a witness", text: "witness: w\nkey: abc\n"},
 		{name: "even split of nonsense", text: good + "policy: {even_split: dice}\n"},
 		{name: "history", text: good + "history: {keep: -1}\n"},
 		{name: "plugins", text: good + "plugins: {bmc: {sha256: abc, isolate: maybe}, \"a b\": {}}\n"},

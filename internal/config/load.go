@@ -40,6 +40,8 @@ type Options struct {
 	Strict bool
 	// NoSecrets leaves authkey and secret files unread, for callers that touch no device (plan, apply, status).
 	NoSecrets bool
+	// AsNode refuses a file by which this machine is a witness: it is run from a file of its own (`fenced run`).
+	AsNode bool
 	// AnyNode drops the demand that this host is one of the nodes, for checking a file on another machine.
 	AnyNode bool
 }
@@ -51,6 +53,9 @@ func Load(o Options) (*Config, Problems) {
 	checkEnv(o, rep)
 	root, files := readTree(o, rep)
 	if root == nil {
+		return nil, rep.sorted()
+	}
+	if refuseWitnessFile(root, rep) {
 		return nil, rep.sorted()
 	}
 	l := &loader{o: o, rep: rep, root: root}
@@ -163,6 +168,7 @@ func (l *loader) config() *Config {
 	c.Roster.Policy = l.policy()
 	l.readPlugins()
 	l.self(top)
+	l.notAsWitness()
 	l.membership()
 	l.readAuthkey(top)
 	l.api()

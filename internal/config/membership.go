@@ -29,6 +29,7 @@ func (l *loader) membership() {
 	c.Listen = l.listen(r)
 	if p == "embedded" {
 		l.checkVoters()
+		l.checkWitnesses()
 		l.checkOtherMembership(r)
 	}
 }
@@ -76,9 +77,33 @@ func (l *loader) checkVoters() {
 	switch {
 	case len(l.nodes) == 0:
 	case voters == 2:
-		l.rep.at(at, "add a third node, or a small one with `witness: true`", "two voters and no witness: when one dies the other has no quorum (R23)")
+		l.rep.at(at, "add a third node, or a small one with `role: witness`", "two voters and no witness: when one dies the other has no quorum (R23)")
 	case voters < 2:
 		l.rep.at(at, "add nodes: embedded membership needs three voters, one may be a witness", "%d voter: nobody would be left to fence it", voters)
+	}
+}
+
+// checkWitnesses: a witness has a vote and nothing that could be fenced, and witnesses alone are never a quorum: nobody in such a view could act.
+func (l *loader) checkWitnesses() {
+	voters, witnesses := 0, 0
+	var last nodeEntry
+	for _, n := range l.nodes {
+		voters += n.Votes
+		if !n.Witness {
+			continue
+		}
+		witnesses, last = witnesses+n.Votes, n
+		if n.Votes == 0 {
+			l.rep.at(valueAt(n.at, "votes", n.by), "remove `votes`, or remove the witness", "witness %s has no vote, and a vote is all it is for", quote(n.Name))
+		}
+		for _, f := range []string{"levels", "devices", "machine", "action"} {
+			if n.at.get(f) != nil {
+				l.rep.at(n.at.key(f), "remove it, or remove `role: witness`", "witness %s has %s: it holds nothing that is shared and is never fenced", quote(n.Name), f)
+			}
+		}
+	}
+	if voters >= 3 && witnesses >= voters/2+1 {
+		l.rep.at(last.by, "make it a node, or remove it", "the witnesses alone have %d of the %d votes that quorum needs: without a node nobody could act", witnesses, voters/2+1)
 	}
 }
 

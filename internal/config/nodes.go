@@ -19,7 +19,7 @@ type nodeEntry struct {
 	uses []use
 }
 
-var nodeFields = []string{"id", "address", "votes", "witness", "machine", "action", "levels", "devices"}
+var nodeFields = []string{"id", "address", "votes", "role", "witness", "machine", "action", "levels", "devices"}
 
 func (l *loader) readNodes() {
 	all := l.root.get("nodes")
@@ -36,7 +36,7 @@ func (l *loader) readNodes() {
 		n := nodeEntry{at: r.n, by: f.key}
 		n.Name = name
 		n.ID = l.nodeID(r, f.key)
-		n.Witness = r.boolean("witness", false)
+		n.Witness = l.role(r)
 		n.Votes = r.number("votes", 1, 0, 100)
 		n.Address = l.address(r, f.key)
 		n.Machine = l.machine(r)
@@ -44,6 +44,25 @@ func (l *loader) readNodes() {
 		l.nodes = append(l.nodes, n)
 		l.readInlineDevices(name, r)
 	}
+}
+
+// The roles of a node.
+const (
+	roleNode    = "node"
+	roleWitness = "witness"
+)
+
+// role reads `role: witness`, or `witness: true`, which says the same.
+func (l *loader) role(r reader) bool {
+	word := r.boolean("witness", false)
+	if !r.has("role") {
+		return word
+	}
+	role := r.enum("role", roleNode, roleNode, roleWitness) == roleWitness
+	if r.has("witness") && role != word {
+		l.rep.at(r.key("witness"), "keep `role`", "%s and %s contradict each other", r.sub("role"), r.sub("witness"))
+	}
+	return role
 }
 
 // nodeID is mandatory: an id that followed from an order or a name would change under an edit of the file.

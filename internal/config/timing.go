@@ -76,7 +76,7 @@ func (l *loader) evenSplit(r reader) string {
 				return s
 			}
 		}
-		l.rep.at(at, "give one node `witness: true`", "policy.even_split is witness, and no node is one")
+		l.rep.at(at, "give one node `role: witness`", "policy.even_split is witness, and no node is one")
 	case isNode && contains(l.nodeNames(), strings.TrimSpace(name)):
 		return "node " + strings.TrimSpace(name)
 	case isNode:

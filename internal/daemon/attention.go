@@ -70,8 +70,8 @@ func (d *Daemon) attention(domainID string, plugins client.Plugins) []client.Att
 	case !dom.Armed:
 		add("W201", "", "the cluster is not armed: no device is touched", "fenced arm")
 	}
-	if dom.RosterHash != d.cfg.Config.Roster.Hash() {
-		add("W202", d.cfg.Config.SelfName, "the file of this node differs from the committed roster: this node does not act", "fenced apply --dry-run")
+	if !d.rosterEqual() {
+		out = append(out, d.otherRoster())
 	}
 	for i := range dom.Nodes {
 		n := &dom.Nodes[i]
@@ -87,6 +87,10 @@ func (d *Daemon) attention(domainID string, plugins client.Plugins) []client.Att
 			add("W203", name, n.Why, "reboot "+name)
 		case n.Phase == domain.PhaseDirty, n.Why != "" && n.Phase == domain.PhaseJoining:
 			add("W204", name, name+" is not admitted: "+n.Why, "fenced status "+name)
+		case dom.Witness(n.ID):
+			if n.Instance == "" {
+				add("W209", name, d.witnessAway(n), "start fenced-witness on "+name)
+			}
 		case n.Unknown:
 			add("W205", name, "nobody knows whether "+name+" holds state", "start fenced on "+name)
 		case d.missing(n):

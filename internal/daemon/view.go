@@ -24,7 +24,7 @@ func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
 			API: client.API, Cluster: d.cfg.Config.Roster.Cluster, Domain: info.Domain, Node: d.cfg.Config.SelfName, Version: d.cfg.Version,
 			Simulated: d.cfg.Config.Simulated, Armed: dom.Armed, Provider: info.Provider, Epoch: dom.View.Index, Quorate: d.member.Quorate(),
 			Votes:  d.votes(info),
-			Roster: client.RosterState{Version: dom.Roster.Version, Hash: dom.RosterHash, Equal: dom.RosterHash == d.cfg.Config.Roster.Hash()},
+			Roster: client.RosterState{Version: dom.Roster.Version, Hash: dom.RosterHash, Equal: d.rosterEqual()},
 		}
 		if info.Leader != 0 {
 			s.Ring = "leader " + d.name(info.Leader)
@@ -93,7 +93,9 @@ func (d *Daemon) nodes(s *client.Status) {
 		}
 		switch out.State {
 		case client.StateMember:
-			out.Residual = "clean"
+			if !r.Witness { // it scans nothing
+				out.Residual = "clean"
+			}
 		case client.StateDirty:
 			out.Residual = "dirty"
 		}

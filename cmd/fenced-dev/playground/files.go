@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,21 +74,38 @@ func (n *Node) writeFiles() error {
 			return err
 		}
 	}
-	if err := os.WriteFile(n.path("fenced.yaml"), []byte(n.cluster.config(n)), 0o640); err != nil {
+	if n.Witness() {
+		if err := n.exportWitness(); err != nil {
+			return err
+		}
+	} else if err := os.WriteFile(n.path("fenced.yaml"), []byte(n.cluster.config(n)), 0o640); err != nil {
 		return err
 	}
 	return writeJSON(n.path("start"), n.start())
 }
 
+// exportWitness writes the witness's file as an administrator would, on the first node.
+func (n *Node) exportWitness() error {
+	first := n.cluster.Node(1)
+	cmd := exec.Command(n.cluster.opt.fenced(), "witness", "export", n.Name, n.path("witness.yaml"), "--config", first.path("fenced.yaml"), "--system-root", first.path("root"))
+	cmd.Env = append(os.Environ(), "FENCED_CONFIG=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot export the witness: %w: %s", err, out)
+	}
+	return nil
+}
+
 // start is what power starts on this machine.
 func (n *Node) start() machine.Start {
 	o := n.cluster.opt
+	run := []string{"run", "--config", n.path("fenced.yaml"), "--plugin-dir", o.plugins(), "--node", n.Name}
+	if n.Witness() {
+		run = []string{"witness", "run", "--config", n.path("witness.yaml"), "--log-level", "debug"}
+	}
 	s := machine.Start{
 		// `power` marks what it starts with FENCED_DEV_MACHINE, and `fenced run` refuses every FENCED_* that it does not know.
-		Argv: []string{
-			"env", "-u", "FENCED_DEV_MACHINE", o.fenced(), "run", "--config", n.path("fenced.yaml"), "--system-root", n.path("root"),
-			"--state-dir", n.path("state"), "--run-dir", n.runDir(), "--plugin-dir", o.plugins(), "--node", n.Name,
-		},
+		Argv: slices.Concat([]string{"env", "-u", "FENCED_DEV_MACHINE", o.fenced()}, run,
+			[]string{"--system-root", n.path("root"), "--state-dir", n.path("state"), "--run-dir", n.runDir()}),
 		Env: append([]string{tagEnv + "=" + n.cluster.owner.String(), "HOME=" + n.runDir(), "TMPDIR=" + n.runDir()}, o.Env...),
 		Log: n.path("log"),
 	}
@@ -115,6 +134,10 @@ func (c *Cluster) config(n *Node) string {
 		w("  %s:", m.Name)
 		w("    id: %d", m.Index)
 		w("    address: %q", c.net.nodeAddress(m.Index))
+		if m.Witness() {
+			w("    role: witness")
+			continue
+		}
 		w("    levels:")
 		for _, level := range m.levels() {
 			w("      - [%s]", strings.Join(level, ", "))
@@ -122,7 +145,9 @@ func (c *Cluster) config(n *Node) string {
 	}
 	w("devices:")
 	for _, m := range c.bmcs {
-		m.config(w)
+		if !m.node.Witness() {
+			m.config(w)
+		}
 	}
 	return b.String()
 }

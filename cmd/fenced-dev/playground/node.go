@@ -28,6 +28,9 @@ type Node struct {
 	client *client.Client
 }
 
+// Witness reports whether it only votes.
+func (n *Node) Witness() bool { return n.cluster.opt.Witness && n.Index == n.cluster.opt.Nodes }
+
 // Client speaks to its daemon, over all its lives.
 func (n *Node) Client() *client.Client { return n.client }
 

@@ -27,6 +27,8 @@ type Options struct {
 	BMCs func(node int) []BMCSpec
 	// Levels lists the levels of a node as lists of device names; nil means one level for each of its BMCs.
 	Levels func(node int) [][]string
+	// Witness makes the last node a witness: it runs from the one file that `fenced witness export` writes, and no configuration names its BMC.
+	Witness bool
 	// Disarmed leaves the cluster as bootstrap made it.
 	Disarmed bool
 	// Env is added to every daemon's environment, K=V.
