@@ -53,6 +53,10 @@ func testDeps() cli.Deps {
 			}
 			return nil
 		},
+		RunWitness: func(_ context.Context, o config.Options, stdout, _ io.Writer) error {
+			fmt.Fprintf(stdout, "witness config=%s root=%s state=%s run=%s strict=%t\n", o.Path, o.SystemRoot, o.StateDir, o.RunDir, o.Strict)
+			return nil
+		},
 		Dev: func(_ context.Context, args []string, _ io.Reader, stdout, _ io.Writer) int {
 			fmt.Fprintf(stdout, "dev %q\n", args)
 			return len(args)

@@ -52,6 +52,11 @@ func initMain() error {
 	if err := errors.Join(unix.Chroot(root), unix.Chdir("/")); err != nil {
 		return err
 	}
+	// What a container's manager does for systemd: credentials are mounted by a child and must be seen by the unit. It was made private above,
+	// so nothing of it reaches the host.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
+		return fmt.Errorf("cannot share mounts between units: %w", err)
+	}
 	return unix.Exec(systemdBinary, []string{systemdBinary, "--unit=test.target", "--log-target=journal", "--show-status=no"},
 		[]string{"container=fenced-test", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"})
 }
@@ -100,13 +105,15 @@ func readOnly(path string) error {
 	return unix.Mount("", path, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, "")
 }
 
-// devices makes the few that every program wants. No watchdog, no kmsg, no disk.
+// devices makes the few that every program wants, and what PrivateDevices= copies. No watchdog, no kmsg, no disk.
 func devices(root string) error {
 	var errs []error
 	for name, minor := range map[string]uint32{"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9} {
 		path := root + "/dev/" + name
 		errs = append(errs, unix.Mknod(path, unix.S_IFCHR|0o666, int(unix.Mkdev(1, minor))), os.Chmod(path, 0o666)) // #nosec G302: as everywhere
 	}
+	tty := root + "/dev/tty"
+	errs = append(errs, unix.Mknod(tty, unix.S_IFCHR|0o666, int(unix.Mkdev(5, 0))), os.Mkdir(root+"/dev/pts", 0o755), os.Symlink("pts/ptmx", root+"/dev/ptmx"))
 	errs = append(errs, os.Mkdir(root+"/dev/shm", 0o777), os.Chmod(root+"/dev/shm", 0o777|fs.ModeSticky), os.Symlink("/proc/self/fd", root+"/dev/fd"))
 	return errors.Join(errs...)
 }

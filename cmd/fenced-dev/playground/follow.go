@@ -107,7 +107,12 @@ func (c *Cluster) bootstrap(ctx context.Context) error {
 func (c *Cluster) arm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if _, err := c.nodes[0].Client().Arm(ctx, client.Arm{Armed: true, Reason: "fenced dev"}); err != nil {
+	var refused error
+	err := c.Await(ctx, "a node that arms", func() bool {
+		_, refused = c.nodes[0].Client().Arm(ctx, client.Arm{Armed: true, Reason: "fenced dev"})
+		return client.CodeOf(refused) != client.CodeNoQuorum // a machine under load may have stood still just now, and decides nothing for one lease (R20)
+	})
+	if err = errors.Join(err, refused); err != nil {
 		return fmt.Errorf("cannot arm: %w", err)
 	}
 	return c.Await(ctx, "every node to be armed", func() bool {
