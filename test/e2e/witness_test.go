@@ -11,6 +11,7 @@ import (
 
 	"github.com/fenced-project/fenced/client"
 	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
+	"github.com/fenced-project/fenced/test/product"
 )
 
 // witness is the number of the witness in a cluster of two nodes and one.
@@ -172,7 +173,7 @@ func TestWitnessStaysWhileBothNodesDie(t *testing.T) {
 // that would run as the witness from the nodes' configuration.
 func TestTwoVotersWithoutAWitnessAreRefused(t *testing.T) {
 	a, ctx := beside(t, playground.Options{Disarmed: true})
-	build, err := product()
+	build, err := product.Dir()
 	must(t, err)
 	first := filepath.Join(a.c.Dir(), a.c.Node(1).Name)
 	path := filepath.Join(first, "fenced.yaml")

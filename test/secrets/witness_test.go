@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fenced-project/fenced/client"
+	"github.com/fenced-project/fenced/test/product"
 )
 
 // export is what a witness's file is made from, in a directory of its own.
@@ -31,7 +32,7 @@ type export struct {
 // it, nor what is said of a spoilt one, shows the key anywhere else.
 func TestWitnessKeepsTheKey(t *testing.T) {
 	needsRoot(t)
-	build, err := product()
+	build, err := product.Dir()
 	must(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience(60*time.Second))
 	defer cancel()
