@@ -22,10 +22,10 @@ func (t *turn) announce(a Announce) error {
 	switch {
 	case a.Since != n.Arrived:
 		return fmt.Errorf("it belongs to the arrival at index %d, this one is of index %d (I4)", a.Since, n.Arrived)
-	case t.s.Witness(n.ID):
-		return t.attend(n, a)
 	case t.s.IsOver(life):
 		return t.refuse(n, life, "this life has a verdict and is never admitted (R16)")
+	case t.s.Witness(n.ID):
+		return t.attend(n, a)
 	case a.Clean && n.Phase != PhaseJoining && n.Phase != PhaseMember:
 		return fmt.Errorf("%s is %s: only a reset makes it clean (V11)", t.name(n.ID), n.Phase)
 	}
