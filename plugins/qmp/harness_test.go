@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/fenced-project/fenced/plugins/sdk"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const testUUID = "11111111-2222-3333-4444-555555555555"
+
+func slow() float64 {
+	if f, err := strconv.ParseFloat(os.Getenv("FENCED_TEST_SLOW"), 64); err == nil && f > 1 {
+		return f
+	}
+	return 1
+}
+
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(float64(d)*slow()))
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func open(t *testing.T, values map[string]string) sdk.Device {
+	t.Helper()
+	o, err := plugin{}.Describe().NewOptions(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := plugin{}.Open(within(t, 5*time.Second), "vm-1", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// machine is a real QEMU without a disk, with two monitors: one for the plugin, one for the test.
+type machine struct{ socket, other string }
+
+func startQEMU(t *testing.T) machine {
+	t.Helper()
+	path, err := exec.LookPath("qemu-system-x86_64")
+	if err != nil {
+		if os.Getenv("FENCED_TEST_REQUIRE") == "all" {
+			t.Fatalf("may not be skipped: %v", err)
+		}
+		t.Skipf("SKIP %s: qemu-system-x86_64 (package qemu-system-x86) is not installed", t.Name())
+	}
+	dir, err := os.MkdirTemp("", "q") // short: it holds sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := machine{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
+	cmd := exec.Command(path, "-machine", "pc,accel=tcg", "-m", "32", "-nodefaults", "-display", "none", "-uuid", testUUID,
+		"-qmp", "unix:"+m.socket+",server=on,wait=off", "-qmp", "unix:"+m.other+",server=on,wait=off")
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, ended := make(chan error), make(chan struct{})
+	go func() { // one thread for the whole life: the parent-death signal follows the thread
+		runtime.LockOSThread()
+		defer close(ended)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+		os.RemoveAll(dir)
+	})
+	await(t, func() error { // both sockets exist when it answers on the second
+		mon, err := connect(within(t, time.Second), "unix", m.other)
+		if err == nil {
+			mon.close()
+		}
+		return err
+	})
+	return m
+}
+
+// await polls: QEMU says by nothing else that it listens.
+func await(t *testing.T, f func() error) {
+	t.Helper()
+	end := time.Now().Add(time.Duration(30 * float64(time.Second) * slow()))
+	for {
+		err := f()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// do executes one command on the machine's second monitor.
+func (m machine) do(t *testing.T, name string, arguments map[string]any) {
+	t.Helper()
+	mon, err := connect(within(t, 10*time.Second), "unix", m.other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mon.close()
+	if err := mon.do(name, arguments); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pretender speaks QMP as badly as it is told. The answer to a command comes from its function; "" sends nothing more.
+type pretender struct {
+	listener net.Listener
+	wg       sync.WaitGroup
+}
+
+func pretend(t *testing.T, greeting string, answer func(name string, id int) string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pretender{listener: l}
+	p.wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			p.wg.Go(func() { serve(c, greeting, answer) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); p.wg.Wait() })
+	return l.Addr().String()
+}
+
+func serve(c net.Conn, greeting string, answer func(string, int) string) {
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	fmt.Fprint(c, greeting)
+	in := bufio.NewScanner(c)
+	for in.Scan() {
+		var cmd command
+		if json.Unmarshal(in.Bytes(), &cmd) != nil {
+			return
+		}
+		fmt.Fprint(c, answer(cmd.Execute, cmd.ID))
+	}
+}
+
+const hello = `{"QMP":{"version":{},"capabilities":[]}}` + "\n"
+
+func result(id int, doc string) string { return fmt.Sprintf(`{"return":%s,"id":%d}`+"\n", doc, id) }
+
+// pipe is a monitor that reads these bytes and then the end.
+func pipe(t *testing.T, in []byte) *monitor {
+	t.Helper()
+	a, b := net.Pipe()
+	go func() { // ends when everything is read, or with the test
+		_, _ = b.Write(in)
+		b.Close()
+	}()
+	t.Cleanup(func() { a.Close() })
+	m := &monitor{conn: a, in: bufio.NewScanner(a)}
+	m.in.Buffer(make([]byte, 4096), maxLine)
+	return m
+}
