@@ -122,6 +122,31 @@ type SnapshotInstalled struct {
 type Refused struct {
 	Peer   string
 	Reason string
+	// Kind sorts what a person should see to, "" for what is only worth a line.
+	Kind RefusedKind
+	// Us: it is the peer that refuses this node.
+	Us bool
+}
+
+// RefusedKind sorts refusals.
+type RefusedKind string
+
+// The refusals that a person must end: a store that was set back, copied or replaced (R3); a peer in another domain (R4).
+const (
+	RefusedStore  RefusedKind = "store"
+	RefusedDomain RefusedKind = "domain"
+)
+
+// Recovered: here another domain begins, which an operator made of this node's store (R4); Data is the reader's own. It is in the sequence.
+type Recovered struct {
+	Index uint64
+	Data  []byte
+}
+
+// Elsewhere: a daemon of the roster was heard in another domain of this cluster, authenticated, just now: it is alive and none of ours (S0.10).
+type Elsewhere struct {
+	Member Member
+	Domain string
 }
 
 func (ViewInstalled) event()     {}
@@ -135,6 +160,8 @@ func (LeaseRenewed) event()      {}
 func (SnapshotWanted) event()    {}
 func (SnapshotInstalled) event() {}
 func (Refused) event()           {}
+func (Elsewhere) event()         {}
+func (Recovered) event()         {}
 
 // Info is what status shows of a provider.
 type Info struct {

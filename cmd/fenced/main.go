@@ -29,6 +29,7 @@ func main() {
 		TestPlugin:     testPlugin,
 		ListAgents:     listAgents,
 		CheckLog:       checkLog,
+		Recover:        recovery,
 	}, os.Stdin, os.Stdout, os.Stderr))
 }
 

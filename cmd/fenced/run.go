@@ -147,7 +147,7 @@ func open(c *config.Config, self membership.Self, log *slog.Logger) (fenced.Clus
 		Logger: log.With("room", "membership"), Version: version,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot start embedded membership: %w", err)
+		return nil, unusable(fmt.Errorf("cannot start embedded membership: %w", err))
 	}
 	return fenced.NewEmbedded(p), nil
 }

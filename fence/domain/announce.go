@@ -142,7 +142,7 @@ func (n *Node) Reborn() bool {
 func (t *turn) admit(n *Node) {
 	a := n.Pending
 	n.Pending = nil
-	n.Phase, n.Unknown, n.OffHeld, n.Why = PhaseMember, false, false, ""
+	n.Phase, n.Unknown, n.OffHeld, n.Lost, n.Why = PhaseMember, false, false, false, ""
 	n.Stateful = t.s.Armed
 	if !n.Machine.Known() {
 		n.Machine = a.Machine
@@ -159,9 +159,7 @@ func (s *State) Rest(without fence.NodeID) int {
 		if n := s.Node(m.Node); m.Node == without || (n != nil && (n.Phase == PhaseLeft || n.Victim != nil)) {
 			continue
 		}
-		if r, ok := s.Roster.Node(m.Node); ok {
-			sum += r.Votes
-		}
+		sum += s.votesOf(m.Node)
 	}
 	return sum
 }

@@ -39,6 +39,7 @@ const (
 	EventCold     EventKind = "cold-start"
 	EventReplace  EventKind = "replace"
 	EventStateful EventKind = "stateful"
+	EventRecover  EventKind = "recover"
 )
 
 // Event is one transition that every member saw at the same index, in the same order.

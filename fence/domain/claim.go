@@ -201,6 +201,7 @@ func (t *turn) claimEnd(e ClaimEnd) error {
 	}
 	t.failed(tried, round, c.Actor.Node)
 	t.emit(Event{Kind: EventClaimEnd, Node: n.ID, Life: life, Claim: c.Number, Actor: c.Actor.Node, On: c.On, Attempts: e.Attempts, Text: e.Text})
+	t.vouched(n)
 	t.settle(n)
 	return nil
 }

@@ -98,6 +98,8 @@ type Node struct {
 	// Ended are the newest boots that a verdict or a new life ended: none of them is ever admitted again.
 	Ended  []string `json:"ended,omitempty"`
 	Proven []string `json:"proven,omitempty"` // mappings proven by a drill
+	// Lost: an operator gave this node up for ever with `fenced recover`; its vote does not count until it is admitted again (R4).
+	Lost bool `json:"lost,omitempty"`
 }
 
 // maxEnded bounds Node.Ended; boot ids are random, so one that is older than eight lives of the same machine comes back only from a restored image.
@@ -111,6 +113,8 @@ type Victim struct {
 	Force    bool   `json:"force,omitempty"`
 	// Named: an operator asked for this node by name, which the brake does not hold (R21).
 	Named bool `json:"named,omitempty"`
+	// Vouched is the word of the person who gave this node up: it ends the operation when a full round could prove nothing (R4, R19).
+	Vouched *Ask `json:"vouched,omitempty"`
 	// First is the number of the first claim on it: only that claim's first read saw the machine as we found it (R10).
 	First uint64         `json:"first,omitempty"`
 	Claim *Claim         `json:"claim,omitempty"`
@@ -236,8 +240,8 @@ func (s *State) Unresolved() []fence.NodeID {
 func (s *State) Votes(without fence.NodeID) int {
 	sum := 0
 	for _, m := range s.View.Members {
-		if r, ok := s.Roster.Node(m.Node); ok && m.Node != without {
-			sum += r.Votes
+		if m.Node != without {
+			sum += s.votesOf(m.Node)
 		}
 	}
 	return sum

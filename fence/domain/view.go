@@ -203,7 +203,7 @@ func (t *turn) lost(c *Claim, force bool) (EventKind, string) {
 
 // makeVictim names a life a victim at this index. A disarmed cluster only says what it would have done; the node is unknown from then on.
 func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
-	if !t.s.Armed && cause != fence.CauseOperator {
+	if !t.s.Armed && cause != fence.CauseOperator && cause != fence.CauseRecover {
 		n.Unknown, n.Stateful = true, false
 		t.emit(Event{Kind: EventWould, Node: n.ID, Life: life, Cause: cause, Text: "would be a victim, the cluster is not armed"})
 		return

@@ -55,6 +55,10 @@ func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 	if v.Cause == fence.CauseFailed {
 		ready = max(ready, began+m.dom.Roster.Timing.PostFailDelayMS)
 	}
+	if m.foreign(v) {
+		m.held = append(m.held, n.ID)
+		return false
+	}
 	if m.now < ready || !(slot || v.Cause == fence.CauseOperator) {
 		return false
 	}
@@ -156,7 +160,7 @@ func (m *Member) overdue() {
 	for i := range m.dom.Nodes {
 		n := &m.dom.Nodes[i]
 		life := m.dom.OverdueLife(n)
-		if life.Zero() || !m.dom.Armed {
+		if life.Zero() || !m.dom.Armed || m.isElsewhere(n.ID) {
 			m.dropOverdue(n.ID)
 			continue
 		}

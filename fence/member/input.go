@@ -45,6 +45,15 @@ type QuorumHeld struct{}
 // Heard: a life was heard just now.
 type Heard struct{ By domain.Origin }
 
+// HeardElsewhere: a life of a configured node was heard just now in another domain: it is alive and belongs to nobody here (S0.10, R4).
+type HeardElsewhere struct{ By domain.Origin }
+
+// Recovered: an operator made another domain of this store (R4); Data is a domain.Recover.
+type Recovered struct {
+	Index uint64
+	Data  []byte
+}
+
 // Suspect: nothing heard of a member for the failure timeout, or (Gone false) heard again.
 type Suspect struct {
 	By   domain.Origin
@@ -143,6 +152,8 @@ func (ProposalDone) input()      {}
 func (QuorumLost) input()        {}
 func (QuorumHeld) input()        {}
 func (Heard) input()             {}
+func (Recovered) input()         {}
+func (HeardElsewhere) input()    {}
 func (Suspect) input()           {}
 func (LeaseRenewed) input()      {}
 func (ReadResult) input()        {}

@@ -49,6 +49,7 @@ type Member struct {
 	doomSince int64          // since when this life is known to be over or a victim, 0 for not
 	gapUntil  int64          // nothing is proposed before, because this node was stopped (R20)
 	held      []fence.NodeID // victims that the brake holds, for status
+	elsewhere []elsewhere    // nodes that were heard in another domain and never since in a view of this one
 	leaving   *leaving       // nil while this node means to stay
 }
 
@@ -90,6 +91,8 @@ func (m *Member) take(in Input) {
 		m.applied(in.Index, 0, m.dom.ApplyView(in.Index, in.Members, in.Quorate))
 	case EntryCommitted:
 		m.committed(in)
+	case Recovered:
+		m.recovered(in)
 	case SnapshotInstalled:
 		m.snapshot(in.State)
 	case ProposalDone:
@@ -100,6 +103,8 @@ func (m *Member) take(in Input) {
 		m.quorum = true
 	case Heard:
 		m.hear(in.By)
+	case HeardElsewhere:
+		m.hearElsewhere(in.By)
 	case LeaseRenewed:
 		m.leaseSent = max(m.leaseSent, in.SentMS)
 	case ReadResult:
@@ -135,6 +140,7 @@ func (m *Member) think() {
 		return
 	}
 	m.doomed()
+	m.home()
 	m.held = nil
 	if m.fell { // a life that must end does nothing any more, even where ending it was in vain (R22, R24)
 		m.abandon("this node ends its own life")
@@ -163,6 +169,17 @@ func (m *Member) think() {
 	if m.dom.Clean(m.cfg.Self.Node) {
 		m.overdue()
 	}
+}
+
+// recovered applies the beginning of another domain. Nothing that this node did in the one before counts in it.
+func (m *Member) recovered(in Recovered) {
+	events, atMS, err := m.dom.ApplyRecover(in.Index, in.Data)
+	if err != nil {
+		m.do(Notice{Kind: domain.EventRefused, Node: m.cfg.Self.Node, Text: err.Error()})
+		return
+	}
+	m.quorum = false
+	m.applied(in.Index, atMS, events)
 }
 
 // committed applies one entry, exactly as every other member does.

@@ -41,6 +41,34 @@ func TestMain(m *testing.M) {
 	testscript.Main(checkedM{m}, map[string]func(){"fenced": command, "fence_node": command, "fence_tool": command})
 }
 
+// fakeRecover prepares a recovery of a store that does not exist; what is done is told on standard output's document.
+func fakeRecover(_ context.Context, _ config.Options, a cli.RecoverArgs) (cli.Recovery, error) {
+	if os.Getenv("DAEMON_RUNS") != "" {
+		e := client.Errorf(client.CodeTryAgain, "the daemon of this node runs: it must not use the store meanwhile")
+		e.Next = "systemctl stop fenced"
+		return cli.Recovery{}, e
+	}
+	p := client.Recovery{
+		API: client.API, Cluster: "prod1", Node: "node-3", Was: "8f1d2c3b", Index: 57, Lost: a.Lost, Unproven: a.Unproven, NewStore: a.NewStore,
+		Victims: []string{"node-2"}, Stay: []string{"node-4"}, Votes: client.Votes{Have: 1, Need: 2, Source: "roster"},
+	}
+	if a.NewStore {
+		p.Lost, p.Stay, p.Unread = nil, nil, os.Getenv("UNREAD")
+	}
+	return cli.Recovery{Plan: p, Close: func() {}, Do: func(reason string) (client.Recovery, error) {
+		if reason == "fail" {
+			return p, errors.New("cannot write the new domain, the old one stays: no space")
+		}
+		p.Done = true
+		if a.NewStore {
+			p.Kept = "/var/lib/fenced/raft.given-up"
+		} else {
+			p.Domain = "5a5a"
+		}
+		return p, nil
+	}}, nil
+}
+
 // testDeps stand for what cmd/fenced injects.
 func testDeps() cli.Deps {
 	return cli.Deps{
@@ -93,6 +121,7 @@ func testDeps() cli.Deps {
 			}
 			return slices.DeleteFunc(list, func(g client.Agent) bool { return len(names) > 0 && !slices.Contains(names, g.Name) }), nil
 		},
+		Recover: fakeRecover,
 		TestPlugin: func(_ context.Context, path string, o cli.PluginTest) (client.PluginReport, error) {
 			r := client.PluginReport{Path: path, Passed: o.Options["knob"] != "lie", Cases: []client.PluginCase{{Name: "describe", Result: client.CasePass, MS: 3}}}
 			if !r.Passed {

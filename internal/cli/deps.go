@@ -30,6 +30,8 @@ type Deps struct {
 	ListAgents func(ctx context.Context, path string, names []string) ([]client.Agent, error)
 	// CheckLog checks event lines of any number of nodes offline, file by file.
 	CheckLog func(files []string, o LogCheck) (LogReport, error)
+	// Recover prepares `fenced recover` on the store of this node, whose daemon must not run.
+	Recover func(ctx context.Context, o config.Options, args RecoverArgs) (Recovery, error)
 	// Now is the clock for ages in tables; nil means time.Now.
 	Now func() time.Time
 }

@@ -52,13 +52,17 @@ func (d *Daemon) missing(n *domain.Node) bool {
 }
 
 // attention lists what a person should see to, each with the next command to type.
-func (d *Daemon) attention(domainID string, plugins client.Plugins) []client.Attention {
+func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []client.Attention {
 	dom := d.member.Domain()
 	var out []client.Attention
 	add := func(code, node, text, next string) {
 		out = append(out, client.Attention{Code: code, Node: node, Text: text, Next: next})
 	}
+	out = append(out, d.refusals.attention(d.cfg.Config.SelfName, time.Now())...)
 	switch {
+	case domainID == "" && joins != "":
+		add("E109", d.cfg.Config.SelfName, "this node has no store of the cluster yet and waits to join: "+joins, "start the other nodes; they let it in when they have quorum without it")
+		return out
 	case domainID == "":
 		add("E101", "", "this node belongs to no domain yet", "fenced bootstrap, once, on one node; the others join by themselves")
 		return out
@@ -79,6 +83,8 @@ func (d *Daemon) attention(domainID string, plugins client.Plugins) []client.Att
 		switch {
 		case n.Victim != nil && n.Victim.Round > 0 && !slices.Contains(d.member.Held(), n.ID):
 			add("E104", name, fmt.Sprintf("nobody could prove that %s is off, all levels were tried %d times", name, n.Victim.Round), "fenced history "+name)
+		case n.Victim != nil && slices.Contains(d.member.Elsewhere(), n.ID):
+			add("E108", name, name+" is alive in another domain: this domain does not fence it until somebody names it", "fenced off "+name+", or "+newStore+" there")
 		case n.Victim != nil && slices.Contains(d.member.Held(), n.ID):
 			add("E106", name, name+" still answers and the brake holds its fencing back", "fenced reboot "+name)
 		case n.Victim != nil:

@@ -28,8 +28,9 @@ type Cluster interface {
 	membership.Provider
 	// Bootstrap makes the domain and returns its id; an error if there is one already (R3, R4).
 	Bootstrap() (string, error)
-	// Members tells the provider who is in the committed roster, and which of them were added live and have not come yet.
-	Members(r fence.Roster, added []fence.NodeID) error
+	// Members tells the provider who is in the committed roster, and whose votes do not count yet: who was added live and has not come, and who
+	// was given up and has not been admitted again (R4).
+	Members(r fence.Roster, uncounted []fence.NodeID) error
 }
 
 // Devices is the plugin host as the daemon uses it.
@@ -77,6 +78,9 @@ type Daemon struct {
 	suspect map[fence.NodeID]bool // loop only
 	alarms  []alarm               // loop only
 	locals  locals                // loop only
+
+	refusals refusals // loop only
+
 	replies map[uint64]chan member.Answer
 	reply   uint64
 	broken  error        // what this daemon cannot go on with: the loop ends; loop only
@@ -92,8 +96,8 @@ type Daemon struct {
 
 // toldRoster is what the provider was told of the committed roster.
 type toldRoster struct {
-	version uint64
-	added   []fence.NodeID
+	version   uint64
+	uncounted []fence.NodeID
 }
 
 type seen struct {

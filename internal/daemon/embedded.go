@@ -26,14 +26,14 @@ func (e Embedded) Bootstrap() (string, error) {
 	return id, e.Provider.Bootstrap(id)
 }
 
-// Members tells the provider who is in the committed roster.
-func (e Embedded) Members(r fence.Roster, added []fence.NodeID) error {
+// Members tells the provider who is in the committed roster, and whose votes do not count yet.
+func (e Embedded) Members(r fence.Roster, uncounted []fence.NodeID) error {
 	if r.Version == 0 {
 		return nil
 	}
 	nodes := EmbeddedNodes(r)
 	for i := range nodes {
-		nodes[i].Added = slices.Contains(added, nodes[i].ID)
+		nodes[i].Uncounted = slices.Contains(uncounted, nodes[i].ID)
 	}
 	return e.SetNodes(nodes)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
@@ -106,6 +107,10 @@ func (d *Daemon) provided(ev membership.Event) {
 		d.step(member.QuorumHeld{})
 	case membership.Heard:
 		d.step(member.Heard{By: origin(ev.Member)})
+	case membership.Recovered:
+		d.step(member.Recovered{Index: ev.Index, Data: ev.Data})
+	case membership.Elsewhere:
+		d.step(member.HeardElsewhere{By: origin(ev.Member)})
 	case membership.Suspect:
 		d.suspected(ev)
 	case membership.LeaseRenewed:
@@ -115,6 +120,7 @@ func (d *Daemon) provided(ev membership.Event) {
 	case membership.SnapshotInstalled:
 		d.restore(ev)
 	case membership.Refused:
+		d.refusals.note(ev, time.Now())
 		d.note(client.Event{Event: client.EventRefused, Node: ev.Peer, Text: ev.Reason})
 	}
 }

@@ -23,7 +23,8 @@ func (d *Daemon) transition(t member.Transition) {
 		if e.Kind == domain.EventRelease {
 			continue // told by the Release effect, behind the lease (R13)
 		}
-		if e.Kind == domain.EventRoster || e.Kind == domain.EventView { // who comes for the first time counts from then on
+		switch e.Kind {
+		case domain.EventRoster, domain.EventView, domain.EventRecover, domain.EventClean: // who comes for the first time counts from then on
 			d.members()
 		}
 		if !d.live {
@@ -98,12 +99,12 @@ func (d *Daemon) wall(atMS int64) time.Time {
 // so there.
 func (d *Daemon) members() {
 	dom := d.member.Domain()
-	added := dom.Added()
-	if d.told.version == dom.Roster.Version && slices.Equal(d.told.added, added) {
+	uncounted := dom.Uncounted()
+	if d.told.version == dom.Roster.Version && slices.Equal(d.told.uncounted, uncounted) {
 		return
 	}
-	d.told.version, d.told.added = dom.Roster.Version, added
-	if err := d.cfg.Provider.Members(dom.Roster, added); err != nil {
+	d.told.version, d.told.uncounted = dom.Roster.Version, uncounted
+	if err := d.cfg.Provider.Members(dom.Roster, uncounted); err != nil {
 		d.log.Error("membership does not take the committed roster; it goes on with the one before", "error", err)
 	}
 }

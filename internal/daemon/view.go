@@ -39,9 +39,19 @@ func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
 		d.nodes(&s)
 		s.Operations = d.operations()
 		s.Clients = d.locals.list()
-		s.Attention = d.attention(info.Domain, plugins)
+		s.Attention = d.attention(info.Domain, joins(info), plugins)
 	})
 	return s, err
+}
+
+// joins is why the others have not let this node in yet, as the provider knows it; "" where nobody has said anything.
+func joins(info membership.Info) string {
+	for _, w := range info.Waiting {
+		if why, ok := strings.CutPrefix(w.What, "join: "); ok {
+			return why
+		}
+	}
+	return ""
 }
 
 // votes are those that this node counts on: of the view while it is in contact with a quorate one, else of those whom it hears itself.
@@ -56,7 +66,9 @@ func (d *Daemon) votes(info membership.Info) client.Votes {
 		if r.ID == d.cfg.Self.Node || slices.ContainsFunc(info.Paths, func(p membership.Path) bool {
 			return p.Node == r.ID && p.LastSeen >= 0 && p.LastSeen.Milliseconds() < dom.Roster.Timing.FailureTimeoutMS
 		}) {
-			v.Have += r.Votes
+			if n := dom.Node(r.ID); n == nil || !n.Lost && !n.Added {
+				v.Have += r.Votes
+			}
 		}
 	}
 	return v

@@ -25,7 +25,7 @@ func (p *presence) report(now int64) (acks []ack, rows []row) {
 }
 
 // lease is the number of the newest ping of this node that a majority of votes acknowledged, 0 for none. Its own acknowledgement counts only
-// where it needs others besides (R14). An acknowledgement counts for ever: it says when the ping was sent, not that its sender lives now.
+// where it needs others besides (R14), or where nobody else has a vote that counts, because the others were given up (R4). An acknowledgement counts for ever: it says when the ping was sent, not that its sender lives now.
 func (p *presence) lease(seq uint64) uint64 {
 	need := membership.Need(voters(p.nodes))
 	type acked struct {
@@ -35,7 +35,7 @@ func (p *presence) lease(seq uint64) uint64 {
 	var all []acked
 	for _, n := range p.nodes {
 		if n.ID == p.self {
-			if n.counted() < need {
+			if n.counted() < need || alone(p.nodes, n) {
 				all = append(all, acked{seq, n.counted()})
 			}
 		} else if pe := p.peers[n.ID]; pe != nil && pe.acked != 0 {
@@ -55,6 +55,11 @@ func (p *presence) lease(seq uint64) uint64 {
 		}
 	}
 	return 0
+}
+
+// alone reports whether this node has the only vote that counts.
+func alone(nodes []NodeConfig, self NodeConfig) bool {
+	return self.counted() > 0 && !slices.ContainsFunc(nodes, func(n NodeConfig) bool { return n.ID != self.ID && n.counted() > 0 })
 }
 
 // connectedVotes is how many votes this node is in mutual contact with, its own included.

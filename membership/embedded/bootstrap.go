@@ -16,13 +16,16 @@ func (p *Provider) Bootstrap(domain string) error {
 		domain = randomID() + randomID()
 	}
 	p.mu.Lock()
-	have, closed := p.domain, p.closed
+	have, closed, theirs := p.domain, p.closed, p.theirs
 	p.mu.Unlock()
 	if closed {
 		return membership.ErrClosed
 	}
 	if have != "" {
 		return ErrHasDomain
+	}
+	if theirs != "" { // this node lost its store, or is new here: a second domain would be a second cluster (R3)
+		return fmt.Errorf("cannot bootstrap: the other nodes are in domain %s already, and this node joins them by itself", theirs)
 	}
 	if err := p.store.bootstrap(domain, p.mux.server); err != nil {
 		return fmt.Errorf("cannot bootstrap: %w", err)
@@ -44,7 +47,7 @@ func Bootstrap(cfg Config, domain string) (string, error) {
 		return "", fmt.Errorf("cannot bootstrap: %w", err)
 	}
 	defer s.close()
-	id, err := s.begin()
+	id, err := s.begin(cfg.Self.Node)
 	if err == nil {
 		err = s.bootstrap(domain, serverID(cfg.Self.Node, id.Store))
 	}

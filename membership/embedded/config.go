@@ -33,13 +33,14 @@ type NodeConfig struct {
 	Address string // host:port, TCP and UDP
 	Votes   int
 	Witness bool
-	// Added: it was added to a running cluster and has not come yet. It is let in, and its votes do not count until it was in a view.
-	Added bool
+	// Uncounted: it was added to a running cluster and has not come yet, or it was given up and has not been admitted again (R4). It is let in,
+	// and its votes do not count.
+	Uncounted bool
 }
 
 // counted are the votes that count now.
 func (n NodeConfig) counted() int {
-	if n.Added {
+	if n.Uncounted {
 		return 0
 	}
 	return n.Votes

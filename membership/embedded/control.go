@@ -72,7 +72,9 @@ func (p *Provider) answer(q request, h hello) response {
 		if h.Domain != a.Domain {
 			err = errors.New("only members of the domain propose")
 		} else {
-			err = p.commit(r, q.Entries)
+			if err = proposable(q.Entries); err == nil {
+				err = p.commit(r, q.Entries)
+			}
 		}
 	default:
 		err = fmt.Errorf("unknown request %q", q.Op)
@@ -82,6 +84,17 @@ func (p *Provider) answer(q request, h hello) response {
 		a.Reason = err.Error()
 	}
 	return a
+}
+
+// proposable: a peer proposes its data and that it started, and nothing else: the leader itself makes views and changes of stores, and nobody
+// makes a domain over the network (R4).
+func proposable(entries [][]byte) error {
+	for _, b := range entries {
+		if e, err := decodeEntry(b); err != nil || e.Kind != kindData && e.Kind != kindStarted {
+			return fmt.Errorf("entries of kind %q are not proposed", e.Kind)
+		}
+	}
+	return nil
 }
 
 // commit hands entries to Raft and waits for all of them.
@@ -166,6 +179,23 @@ func (p *Provider) outside() bool {
 	return leaderless && leaderOf(r) == 0
 }
 
+// noteJoin keeps what the newest answer says of why this node is not in yet, for status.
+func (p *Provider) noteJoin(node fence.NodeID, a response, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a.Domain != "" {
+		p.theirs = a.Domain
+	}
+	switch {
+	case err == nil && !a.OK && a.Reason == notLeader:
+		p.unjoined = "those who have the cluster's memory have no leader: enough of them must be there without this node"
+	case err == nil && !a.OK && a.Reason != noDomain:
+		p.unjoined = a.Reason
+	case err == nil && !a.OK:
+		p.unjoined = ""
+	}
+}
+
 // join asks one node, and the leader that it names.
 func (p *Provider) join(node fence.NodeID) {
 	a, err := p.ask(node, request{Op: "join"})
@@ -173,8 +203,9 @@ func (p *Provider) join(node fence.NodeID) {
 		a, err = p.ask(a.Leader, request{Op: "join"})
 	}
 	if err == nil && !a.OK && a.Reason != notLeader && a.Reason != noDomain {
-		p.lines.say(fmt.Sprintf("node %d", node), "does not let this node join: "+a.Reason)
+		p.lines.say(p.peerName(node), "does not let this node join: "+a.Reason)
 	}
+	p.noteJoin(node, a, err)
 	if err != nil || !a.OK || a.Domain == "" {
 		p.log.Debug("not joined yet", "asked", node, "reason", a.Reason, "error", err)
 		return

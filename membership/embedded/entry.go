@@ -14,6 +14,7 @@ const (
 	kindView    = "view"    // a membership
 	kindStarted = "started" // a store was started for the n-th time (R3)
 	kindStore   = "store"   // a node's store from now on; its earlier one is replaced (R3)
+	kindRecover = "recover" // another domain begins: only this node's new store speaks from here on (R4). Nobody proposes it
 )
 
 // entry is one entry of the log, as JSON. It is a wire format: fields may be added, their meaning never changes.

@@ -78,6 +78,8 @@ func (f *fsm) Apply(l *raft.Log) any {
 		return f.started(e)
 	case kindStore:
 		return f.newStore(e)
+	case kindRecover:
+		return f.recovered(l.Index, e)
 	}
 	return fmt.Errorf("unknown kind of entry %q", e.Kind)
 }
@@ -133,6 +135,18 @@ func (f *fsm) newStore(e entry) error {
 		f.state.Replaced[e.Node] = gone[max(0, len(gone)-maxReplaced):]
 	}
 	f.state.Runs[e.Node] = &run{Store: e.Store}
+	return nil
+}
+
+// recovered: every other store was of the domain before, and none of them ever speaks again (R4).
+func (f *fsm) recovered(index uint64, e entry) error {
+	for id, r := range f.state.Runs {
+		gone := append(slices.Clone(f.state.Replaced[id]), r.Store)
+		f.state.Replaced[id] = gone[max(0, len(gone)-maxReplaced):]
+	}
+	f.state.Runs = map[fence.NodeID]*run{e.Node: {Store: e.Store}}
+	f.state.View, f.state.ViewAt = membership.View{}, index
+	f.push(membership.Recovered{Index: index, Data: e.Data})
 	return nil
 }
 

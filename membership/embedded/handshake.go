@@ -30,7 +30,7 @@ func (m *mux) answer(raw net.Conn) (*conn, hello, error) {
 	if err := readFrame(t, &h, maxHello); err != nil {
 		return nil, hello{}, err
 	}
-	name := fmt.Sprintf("node %d", cert)
+	name := m.name(cert)
 	if m.faults.dropped(cert, m.self) || m.faults.dropped(m.self, cert) {
 		return nil, hello{}, errors.New("dropped by the test")
 	}
@@ -54,7 +54,7 @@ func (m *mux) answer(raw net.Conn) (*conn, hello, error) {
 		return nil, hello{}, err
 	}
 	if !v.OK {
-		m.refused(name, "it refuses this node: "+v.Reason)
+		m.refused(name, refusesUs+v.Reason)
 		return nil, hello{}, errors.New(v.Reason)
 	}
 	_ = t.SetDeadline(time.Time{})
@@ -127,7 +127,7 @@ func (m *mux) introduce(ctx context.Context, t *tls.Conn, node fence.NodeID, nam
 	}
 	if !v.OK || v.Hello == nil {
 		if v.Reason != notYet {
-			m.say(name, "it refuses this node: "+v.Reason)
+			m.say(name, refusesUs+v.Reason)
 		}
 		return nil, hello{}, fmt.Errorf("refused: %s", v.Reason)
 	}

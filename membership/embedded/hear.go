@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
@@ -40,23 +41,21 @@ func (p *Provider) hear(m ping) {
 	k := p.fsm.known()
 	if reason := p.judgePing(m, k); reason != "" {
 		if reason != quiet {
-			p.lines.say(fmt.Sprintf("node %d", m.Node), reason)
+			p.lines.say(p.peerName(m.Node), reason)
 		}
+		p.elsewhere(m)
 		return
 	}
 	now := membership.BootMS()
 	p.mu.Lock()
 	fresh := p.pres.heard(m, now)
-	var lease int64
-	if seq := p.pres.lease(p.seq); fresh && seq > p.lease && p.seq-seq < uint64(len(p.sent)) {
-		p.lease = seq
-		lease = p.sent[seq%uint64(len(p.sent))]
-	}
 	trans := p.trans
-	p.mu.Unlock()
 	if !fresh {
+		p.mu.Unlock()
 		return
 	}
+	lease := p.renewed()
+	p.mu.Unlock()
 	if trans != nil {
 		trans.heard(m.Node)
 	}
@@ -64,6 +63,16 @@ func (p *Provider) hear(m ping) {
 	if lease != 0 {
 		p.push(membership.LeaseRenewed{SentMS: lease})
 	}
+}
+
+// renewed is when the newest ping of this node was sent that a majority has acknowledged, where that is news; else 0. The caller holds the lock.
+func (p *Provider) renewed() int64 {
+	seq := p.pres.lease(p.seq)
+	if seq <= p.lease || p.seq-seq >= uint64(len(p.sent)) {
+		return 0
+	}
+	p.lease = seq
+	return p.sent[seq%uint64(len(p.sent))]
 }
 
 // judgePing says why a ping does not count.
@@ -86,6 +95,8 @@ func (p *Provider) judgePing(m ping, k known) string {
 		return fmt.Sprintf("node %d is not configured here", m.Node)
 	case slices.Contains(k.gone[m.Node], m.Store):
 		return fmt.Sprintf("store %s of node %d was replaced by another; wipe it and join again", m.Store, m.Node)
+	case ownerOf(k, m.Store, m.Node) != 0:
+		return copied(m.Store, m.Node, ownerOf(k, m.Store, m.Node))
 	case p.floors.overtaken(m.Store, m.Starts, time.Now()):
 		return quiet
 	}
@@ -102,5 +113,46 @@ func (p *Provider) portRefused(id fence.NodeID) {
 
 func (p *Provider) tellRefused(peer, reason string) {
 	p.log.Debug("peer refused", "peer", peer, "reason", reason) // the reader of the event tells it
-	p.push(membership.Refused{Peer: peer, Reason: reason})
+	bare, us := strings.CutPrefix(reason, refusesUs)
+	p.push(membership.Refused{Peer: peer, Reason: reason, Kind: kindOfRefusal(bare), Us: us})
+}
+
+// peerName is how people know an authenticated peer.
+func (p *Provider) peerName(id fence.NodeID) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n, ok := nodeOf(p.nodes, id); ok {
+		return n.Name
+	}
+	return fmt.Sprintf("node %d", id)
+}
+
+// elsewhere takes note of a configured node that is heard in another domain: it is alive, and nobody is fenced across domains (S0.10). If its
+// domain was made of this one by `fenced recover`, this node's store is one that was given up: it never acts again (R4, S5.13).
+func (p *Provider) elsewhere(m ping) {
+	p.mu.Lock()
+	domain, closed := p.domain, p.closed || p.failed != ""
+	_, configured := nodeOf(p.nodes, m.Node)
+	ours := domain == "" || m.Domain == domain || m.Node == p.cfg.Self.Node
+	if ours || closed || !configured {
+		p.mu.Unlock()
+		return
+	}
+	over := slices.Contains(m.Was, domain)
+	if over {
+		p.wg.Add(1)
+	}
+	p.mu.Unlock()
+	p.push(membership.Elsewhere{Member: m.member(), Domain: m.Domain})
+	if !over {
+		return
+	}
+	why := fmt.Sprintf("domain %s was given up: by `fenced recover` %s made domain %s of it, and this store is not part of that", domain, p.peerName(m.Node), m.Domain)
+	p.stop(why, true)
+	go func() { // not on the ping reader's goroutine: the disk may be slow
+		defer p.wg.Done()
+		if err := p.store.void(why); err != nil {
+			p.log.Error("cannot note that this store was given up; it will be told so again", "error", err)
+		}
+	}()
 }

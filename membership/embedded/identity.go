@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/hashicorp/raft"
 	"go.etcd.io/bbolt"
+
+	"github.com/fenced-project/fenced/fence"
 )
 
 // ErrHasDomain: bootstrap happens once; this store belongs to a domain already (R3, R4).
@@ -18,6 +21,9 @@ var (
 	metaStore  = []byte("store")
 	metaDomain = []byte("domain")
 	metaStarts = []byte("starts")
+	metaNode   = []byte("node")
+	metaWas    = []byte("was")
+	metaVoid   = []byte("void")
 )
 
 // identity is who a store is: a random id made with its file, its domain once it has one, and how often it was started (R3).
@@ -25,18 +31,27 @@ type identity struct {
 	Store  string
 	Domain string
 	Starts uint64
+	// Was are the domains that `fenced recover` made this one of, the newest maxWas: who still has one of them must never act again (R4).
+	Was []string
 }
 
-// begin counts this start and makes the store's id if it has none.
-func (s *store) begin() (identity, error) {
+const maxWas = 4
+
+// begin counts this start and makes the store's id if it has none. A store belongs to one node for ever: a copy of another node's is refused,
+// and so is one whose domain was given up (R3, R4).
+func (s *store) begin(node fence.NodeID) (identity, error) {
 	var id identity
+	var refusal error
 	err := s.update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketMeta)
-		id.Store, id.Domain = string(b.Get(metaStore)), string(b.Get(metaDomain))
-		if v := b.Get(metaStarts); v != nil {
-			if err := json.Unmarshal(v, &id.Starts); err != nil {
-				return fmt.Errorf("start count is damaged: %w", err)
-			}
+		if refusal = s.refusal(b, node); refusal != nil {
+			return nil // no failure of the store
+		}
+		if err := b.Put(metaNode, strconv.AppendUint(nil, uint64(node), 10)); err != nil {
+			return err
+		}
+		if err := id.read(b); err != nil {
+			return err
 		}
 		if id.Store == "" {
 			id.Store = randomID()
@@ -51,7 +66,39 @@ func (s *store) begin() (identity, error) {
 		}
 		return b.Put(metaStarts, n)
 	})
-	return id, err
+	return id, errors.Join(refusal, err)
+}
+
+// read takes what is on disk.
+func (id *identity) read(meta *bbolt.Bucket) error {
+	id.Store, id.Domain = string(meta.Get(metaStore)), string(meta.Get(metaDomain))
+	if v := meta.Get(metaWas); v != nil {
+		if err := json.Unmarshal(v, &id.Was); err != nil {
+			return fmt.Errorf("earlier domains are damaged: %w", err)
+		}
+	}
+	if v := meta.Get(metaStarts); v != nil {
+		if err := json.Unmarshal(v, &id.Starts); err != nil {
+			return fmt.Errorf("start count is damaged: %w", err)
+		}
+	}
+	return nil
+}
+
+// refusal says why this store must not be used by this node.
+func (s *store) refusal(meta *bbolt.Bucket, node fence.NodeID) error {
+	if v := meta.Get(metaNode); v != nil && string(v) != strconv.FormatUint(uint64(node), 10) {
+		return unusable(s.path, "this is the store of node %s, and this is node %d: it was copied from there", v, node)
+	}
+	if v := meta.Get(metaVoid); v != nil {
+		return unusable(s.path, "%s", v)
+	}
+	return nil
+}
+
+// void notes for ever that this store's domain was given up: it is refused from the next start on, whoever may be there to say so.
+func (s *store) void(why string) error {
+	return s.update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(metaVoid, []byte(why)) })
 }
 
 // adopt gives a store its domain, once.

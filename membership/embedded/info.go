@@ -22,6 +22,9 @@ func (p *Provider) Info() membership.Info {
 	}
 	for _, what := range []string{"join"} {
 		if w, ok := p.waits[what]; ok {
+			if p.unjoined != "" {
+				w.What += ": " + p.unjoined
+			}
 			i.Waiting = append(i.Waiting, w)
 		}
 	}

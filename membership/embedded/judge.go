@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
 )
 
 // The streams that a connection can carry.
@@ -63,6 +64,38 @@ type us struct {
 	hello
 	nodes []NodeConfig
 	gone  map[fence.NodeID][]string // replaced stores
+	owner func(store string, node fence.NodeID) fence.NodeID
+}
+
+// refusesUs begins the reason of a refusal by the other side.
+const refusesUs = "it refuses this node: "
+
+// remedy ends every refusal of a store: nothing but a new one helps.
+const remedy = "; wipe it and join again"
+
+// kindOfRefusal sorts a reason, also one that came over the wire.
+func kindOfRefusal(reason string) membership.RefusedKind {
+	switch {
+	case strings.HasSuffix(reason, remedy):
+		return membership.RefusedStore
+	case strings.HasPrefix(reason, "domain "):
+		return membership.RefusedDomain
+	}
+	return ""
+}
+
+// ownerOf is the node whose store this is according to the log, where that is another than the one that shows it; else 0.
+func ownerOf(k known, store string, node fence.NodeID) fence.NodeID {
+	for id, r := range k.runs {
+		if id != node && r.Store == store {
+			return id
+		}
+	}
+	return 0
+}
+
+func copied(store string, node, owner fence.NodeID) string {
+	return fmt.Sprintf("store %s is that of node %d, and node %d shows a copy of it"+remedy, store, owner, node)
 }
 
 // judge says why the other end is refused, "" if it is not. It looks at nothing but its arguments and the floors.
@@ -90,6 +123,8 @@ func judge(we us, h hello, cert fence.NodeID, floors *floors, now time.Time) str
 		return fmt.Sprintf("domain %s, this is domain %s", h.Domain, we.Domain)
 	case slices.Contains(we.gone[h.Node], h.Store):
 		return fmt.Sprintf("store %s of node %d was replaced by another; wipe it and join again", h.Store, h.Node)
+	case we.owner != nil && we.owner(h.Store, h.Node) != 0:
+		return copied(h.Store, h.Node, we.owner(h.Store, h.Node))
 	}
 	return floors.check(h.Store, h.Starts, h.Instance, h.Position, now)
 }

@@ -94,7 +94,7 @@ func (p *Provider) tidy(r *raft.Raft, k known, now int64) error {
 		case !configured && node != p.cfg.Self.Node:
 			p.log.Info("node is not in the roster any more: its store leaves", "node", node)
 			return r.RemoveServer(s.ID, at, p.cfg.FailureTimeout).Error()
-		case s.Suffrage == raft.Nonvoter && n.Votes > 0 && k.runs[node].Store == store && p.caughtUp(k, node, store, now):
+		case s.Suffrage == raft.Nonvoter && n.counted() > 0 && k.runs[node].Store == store && p.caughtUp(k, node, store, now):
 			p.log.Info("store has caught up and votes from now on", "node", n.Name)
 			return r.AddVoter(s.ID, s.Address, at, p.cfg.FailureTimeout).Error()
 		}

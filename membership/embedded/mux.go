@@ -29,6 +29,7 @@ type mux struct {
 	us      func(stream, to string) us
 	floors  *floors
 	refused func(peer, reason string)
+	name    func(fence.NodeID) string
 	control func(*conn, hello) // serves a control stream until it ends
 
 	ctx    context.Context

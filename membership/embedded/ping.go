@@ -22,6 +22,7 @@ var pingMagic = []byte("fncp")
 type ping struct {
 	Protocol int          `json:"v"`
 	Domain   string       `json:"dom"`
+	Was      []string     `json:"was,omitempty"` // the domains that were given up for this one (R4)
 	Node     fence.NodeID `json:"node"`
 	Boot     string       `json:"boot"`
 	Instance string       `json:"inst"`

@@ -49,6 +49,7 @@ type Provider struct {
 	lease     uint64
 	durable   time.Time
 	failed    string
+	telling   bool // this node has failed, and sends pings all the same, which say so
 	closed    bool
 	lost      string // why QuorumLost was told; "" while quorate
 	lostView  uint64
@@ -56,6 +57,8 @@ type Provider struct {
 	proposals map[uint64]*proposal
 	announced time.Time // when this run's start was last on its way to a leader
 	waits     map[string]membership.Wait
+	theirs    string // the domain that a peer has, as it answered a join
+	unjoined  string // why this node is not let in yet, "" for no answer
 }
 
 var _ membership.Provider = (*Provider)(nil)
@@ -92,7 +95,7 @@ func (p *Provider) open() error {
 	if err != nil {
 		return err
 	}
-	if p.id, err = p.store.begin(); err != nil {
+	if p.id, err = p.store.begin(self); err != nil {
 		return err
 	}
 	known, err := p.store.floors()
@@ -131,7 +134,7 @@ func (p *Provider) listen() error {
 	}
 	p.mux = &mux{
 		listener: l, keys: p.keys, timeout: max(p.cfg.FailureTimeout, time.Second), faults: p.cfg.Faults, self: p.cfg.Self.Node,
-		us: p.us, floors: p.floors, refused: p.lines.say, control: p.serveControl,
+		us: p.us, floors: p.floors, refused: p.lines.say, name: p.peerName, control: p.serveControl,
 		slots: make(chan struct{}, maxHandshakes), raft: make(chan net.Conn), server: serverID(p.cfg.Self.Node, p.id.Store),
 		open: make(map[*conn]struct{}), blocked: make(map[fence.NodeID]bool),
 	}
@@ -188,13 +191,16 @@ func (p *Provider) push(e membership.Event) {
 }
 
 // fail takes this node out of the cluster for the rest of this process: its disk or its reader cannot be relied on (R20). The others see silence.
-func (p *Provider) fail(why string) {
+func (p *Provider) fail(why string) { p.stop(why, false) }
+
+// stop is fail; heard says that this node goes on telling that it is there and does not count, so that the others can say so.
+func (p *Provider) stop(why string, heard bool) {
 	p.mu.Lock()
 	if p.failed != "" || p.closed {
 		p.mu.Unlock()
 		return
 	}
-	p.failed = why
+	p.failed, p.telling = why, heard
 	if p.pres != nil {
 		p.pres.sick = true
 	}
@@ -208,7 +214,7 @@ func (p *Provider) fail(why string) {
 		if p.mux != nil {
 			_ = p.mux.Close()
 		}
-		if p.mesh != nil {
+		if p.mesh != nil && !heard {
 			p.mesh.close()
 		}
 	}()

@@ -128,6 +128,7 @@ func (p *Provider) us(stream, to string) us {
 			Instance: p.cfg.Self.Instance, Store: p.id.Store, Starts: p.id.Starts, Position: pos, Stream: stream, To: to,
 		},
 		nodes: p.nodes, gone: k.gone,
+		owner: func(store string, node fence.NodeID) fence.NodeID { return ownerOf(k, store, node) },
 	}
 }
 

@@ -43,6 +43,8 @@ func decodeLog(key, b []byte) (*raft.Log, error) {
 	return l, nil
 }
 
+func decode64(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
+
 func key64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 // FirstIndex is the first entry, 0 for none.

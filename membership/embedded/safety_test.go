@@ -309,7 +309,7 @@ func TestAnAddedNodeCountsWhenItComes(t *testing.T) {
 	p.nodes = four[:3]
 	p.startAll()
 	added := slices.Clone(four)
-	added[3].Added = true
+	added[3].Uncounted = true
 	for _, id := range []fence.NodeID{1, 2, 3} {
 		if err := p.node(id).SetNodes(added); err != nil {
 			t.Fatal(err)

@@ -26,6 +26,7 @@ var errStore = errors.New("store has failed")
 // Every write has a deadline (R20). A write that fails or is late fails the store for ever, once, through onFail.
 type store struct {
 	db       *bbolt.DB
+	path     string
 	deadline time.Duration
 	before   func() // test hook, called in the writer before each write
 	onFail   func(error)
@@ -71,7 +72,7 @@ func openStore(dir string, deadline time.Duration, before func(), onFail func(er
 		return nil, fmt.Errorf("cannot open %s (is another fenced running on it?): %w", path, err)
 	}
 	s := &store{
-		db: db, deadline: deadline, before: before, onFail: onFail,
+		db: db, path: path, deadline: deadline, before: before, onFail: onFail,
 		writes: make(chan write), stop: make(chan struct{}), release: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go s.writer()

@@ -147,7 +147,7 @@ func TestOneDaemonForAStore(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	dir := t.TempDir()
 	s := openTest(t, dir)
-	a, err := s.begin()
+	a, err := s.begin(1)
 	if err != nil || a.Store == "" || a.Starts != 1 || a.Domain != "" {
 		t.Fatalf("first start: %+v, %v", a, err)
 	}
@@ -156,14 +156,14 @@ func TestIdentity(t *testing.T) {
 	}
 	s.close()
 	s = openTest(t, dir)
-	b, err := s.begin()
+	b, err := s.begin(1)
 	if err != nil || b.Store != a.Store || b.Starts != 2 || b.Domain != "d" {
 		t.Errorf("second start: %+v, %v", b, err)
 	}
 	if err := s.bootstrap("e", "1/x"); !errors.Is(err, ErrHasDomain) {
 		t.Errorf("bootstrap over a domain: %v", err)
 	}
-	if c, err := openTest(t, t.TempDir()).begin(); err != nil || c.Store == a.Store {
+	if c, err := openTest(t, t.TempDir()).begin(1); err != nil || c.Store == a.Store {
 		t.Errorf("another store has the same identity: %+v, %v", c, err)
 	}
 }

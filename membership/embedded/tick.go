@@ -44,7 +44,14 @@ func (p *Provider) tick(now int64, due bool) {
 	leader := leaderOf(r)
 	p.mu.Lock()
 	if p.failed != "" || p.closed {
+		var last []byte
+		if p.telling && !p.closed {
+			last, _ = encodePing(p.newPing(k, pos, now), p.keys.ping)
+		}
 		p.mu.Unlock()
+		if last != nil {
+			p.mesh.send(last, func(to fence.NodeID) bool { return p.cfg.Faults.dropped(p.cfg.Self.Node, to) })
+		}
 		return
 	}
 	if leader != 0 || p.leaderAt == 0 {
@@ -60,6 +67,9 @@ func (p *Provider) tick(now int64, due bool) {
 	var err error
 	if due {
 		frame, err = encodePing(p.newPing(k, pos, now), p.keys.ping)
+		if sent := p.renewed(); err == nil && sent != 0 { // where nobody else has a vote, no answer comes that would renew it
+			events = append(events, membership.LeaseRenewed{SentMS: sent})
+		}
 	}
 	block, free := p.refuseLeader(k, leader, now)
 	p.mu.Unlock()
@@ -95,7 +105,7 @@ func (p *Provider) newPing(k known, pos position, now int64) ping {
 		durable = p.durable
 	}
 	m := ping{
-		Protocol: Protocol, Domain: p.domain, Node: p.cfg.Self.Node, Boot: p.cfg.Self.Boot, Instance: p.cfg.Self.Instance,
+		Protocol: Protocol, Domain: p.domain, Was: p.id.Was, Node: p.cfg.Self.Node, Boot: p.cfg.Self.Boot, Instance: p.cfg.Self.Instance,
 		Store: p.id.Store, Starts: p.id.Starts, Seq: p.seq, Epoch: k.viewAt, Applied: k.index, Position: pos,
 		DurableMS: time.Since(durable).Milliseconds(), Healthy: p.failed == "",
 	}
