@@ -34,6 +34,7 @@ const (
 	EventReplace      = "replace"
 	EventClientGone   = "client-gone"
 	EventColdStart    = "cold-start"
+	EventRecover      = "recover"
 	EventSummary      = "summary"
 )
 

@@ -61,7 +61,7 @@ func (r refusals) attention(self string, now time.Time) []client.Attention {
 			a.Code, a.Node, a.Text = "E107", self, v.Peer+" refuses this node's store: "+strings.TrimPrefix(v.Reason, "it refuses this node: ")
 			a.Next = "systemctl stop fenced; " + newStore + "; systemctl start fenced"
 		case v.Kind == membership.RefusedStore:
-			a.Code, a.Text, a.Next = "W208", "the store of "+v.Peer+" is refused: "+v.Reason, "on "+v.Peer+": "+newStore
+			a.Code, a.Text, a.Next = "W210", "the store of "+v.Peer+" is refused: "+v.Reason, "on "+v.Peer+": "+newStore
 		default:
 			a.Code, a.Text = "E108", v.Peer+" is in another domain and neither lets the other in: "+strings.TrimPrefix(v.Reason, "it refuses this node: ")
 			a.Next = "decide which domain stays; on the nodes of the other one: " + newStore

@@ -15,6 +15,7 @@ import (
 	"github.com/fenced-project/fenced/client"
 	"github.com/fenced-project/fenced/cmd/fenced-dev/machine"
 	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
+	"github.com/fenced-project/fenced/test/product"
 )
 
 // offline is what an administrator does on a node whose daemon does not run.
@@ -39,7 +40,7 @@ func (o offline) machine(n *playground.Node) *machine.Machine {
 // run runs one command of the product on a node and returns its exit code with what it said.
 func (o offline) run(ctx context.Context, n *playground.Node, verb string, args ...string) (client.Code, string, string) {
 	o.t.Helper()
-	build, err := product()
+	build, err := product.Dir()
 	must(o.t, err)
 	all := append([]string{
 		verb, "--config", o.path(n, "fenced.yaml"), "--system-root", o.path(n, "root"), "--state-dir", o.path(n, "state"), "--run-dir", o.path(n, "run"),
