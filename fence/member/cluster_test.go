@@ -37,6 +37,7 @@ type cluster struct {
 	view      []domain.Origin
 	policy    fence.Policy // of the roster that is committed
 	clients   uint64       // the newest client
+	lose      bool         // a knob for onPropose
 }
 
 type record struct {
@@ -54,6 +55,7 @@ type node struct {
 	up       bool // the daemon runs
 	power    bool
 	cut      bool // sees no log
+	lag      bool // sees no log, though its pings are answered
 	m        *Member
 	applied  int
 	disk     Session
@@ -72,6 +74,7 @@ type node struct {
 	appliedAt map[uint64]int64
 	fell      bool
 	answers   []Answer
+	notices   []Notice
 }
 
 type op struct {
@@ -167,7 +170,7 @@ func (c *cluster) boot(id fence.NodeID) {
 func (c *cluster) start(id fence.NodeID) {
 	x := c.n(id)
 	x.instance++
-	x.up, x.applied, x.queue, x.ops, x.cut = true, 0, nil, nil, false
+	x.up, x.applied, x.queue, x.ops, x.cut, x.lag = true, 0, nil, nil, false, false
 	r := c.roster()
 	x.lease, x.appliedAt, x.streams = 0, map[uint64]int64{}, nil
 	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id), Virtual: c.virtual[id]}, RosterHash: r.Hash(), Version: "test"})
@@ -202,6 +205,9 @@ func (c *cluster) install() {
 }
 
 func (c *cluster) give(x *node, in Input) {
+	if l, ok := in.(LeaseRenewed); ok {
+		x.lease = max(x.lease, l.SentMS)
+	}
 	effects := x.m.Step(c.now, in)
 	c.streams(x, effects)
 	for _, e := range effects {
@@ -251,6 +257,7 @@ func (c *cluster) perform(x *node, e Effect) {
 	case Transition:
 		x.events = append(x.events, e.Events...)
 	case Notice:
+		x.notices = append(x.notices, e)
 		c.t.Logf("%d node %d: %s %s", c.now, x.id, e.Kind, e.Text)
 	case Release:
 		x.released = append(x.released, e.Life)
@@ -330,8 +337,7 @@ func (c *cluster) run(ms int64) {
 				c.give(x, Tick{})
 			}
 			if c.now%200 == 0 && !x.cut && !c.noLease[x.id] && slices.Contains(c.view, x.self()) && len(c.view) > len(c.nodes)/2 {
-				x.lease = c.now - 10
-				c.give(x, LeaseRenewed{SentMS: x.lease})
+				c.give(x, LeaseRenewed{SentMS: c.now - 10})
 			}
 			for _, o := range x.ops {
 				for len(o.calls) > 0 && !o.done {
@@ -349,7 +355,7 @@ func (c *cluster) run(ms int64) {
 }
 
 func (c *cluster) deliver(x *node) {
-	for !x.cut && x.applied < len(c.log) && x.up {
+	for !x.cut && !x.lag && x.applied < len(c.log) && x.up {
 		r := c.log[x.applied]
 		x.applied++
 		index := uint64(x.applied)
