@@ -72,7 +72,7 @@ func (c *cluster) streams(x *node, effects []Effect) {
 				c.told(x, s, e)
 				s.tells = append(s.tells, e)
 			} else {
-				c.t.Fatalf("%d: node %d tells a client that is gone: %+v", c.now, x.id, e)
+				c.fatal("%d: node %d tells a client that is gone: %+v", c.now, x.id, e)
 			}
 		case Drop:
 			if s := x.streams[e.Client]; s != nil {
@@ -88,7 +88,7 @@ func (c *cluster) told(x *node, s *stream, t Tell) {
 	c.t.Helper()
 	bad := func(why string) {
 		c.t.Helper()
-		c.t.Fatalf("%d: node %d tells %s %s: %s (%+v, told before: %s)", c.now, x.id, s.in.Name, t.Kind, why, t, s.kinds())
+		c.fatal("%d: node %d tells %s %s: %s (%+v, told before: %s)", c.now, x.id, s.in.Name, t.Kind, why, t, s.kinds())
 	}
 	switch {
 	case (len(s.tells) == 0) != (t.Kind == TellState):
@@ -98,6 +98,7 @@ func (c *cluster) told(x *node, s *stream, t Tell) {
 	case s.in.Role != RoleWatch && t.Kind != TellState && t.Kind != TellHeartbeat && t.Kind != TellFailed:
 		bad("a reporter is told that")
 	}
+	zz[string(t.Kind)+" "+t.Why]++
 	leased := x.lease > 0 && c.now < x.lease+testRoster(1).Timing.LeaseMS
 	dom := x.m.Domain()
 	n := dom.Node(x.id)

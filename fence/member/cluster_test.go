@@ -38,6 +38,7 @@ type cluster struct {
 	policy    fence.Policy // of the roster that is committed
 	clients   uint64       // the newest client
 	lose      bool         // a knob for onPropose
+	fatal     func(string, ...any)
 }
 
 type record struct {
@@ -55,6 +56,7 @@ type node struct {
 	up       bool // the daemon runs
 	power    bool
 	cut      bool // sees no log
+	away     bool // was told that it lost its quorum
 	lag      bool // sees no log, though its pings are answered
 	m        *Member
 	applied  int
@@ -118,7 +120,7 @@ func newCluster(t *testing.T, n int, armed bool) *cluster {
 	for i := 1; i <= n; i++ {
 		c.nodes = append(c.nodes, &node{id: fence.NodeID(i)})
 	}
-	c.policy = testRoster(n).Policy
+	c.policy, c.fatal = testRoster(n).Policy, t.Fatalf
 	for _, x := range c.nodes {
 		c.boot(x.id)
 	}
@@ -172,6 +174,7 @@ func (c *cluster) start(id fence.NodeID) {
 	x.instance++
 	x.up, x.applied, x.queue, x.ops, x.cut, x.lag = true, 0, nil, nil, false, false
 	r := c.roster()
+	x.away = false
 	x.lease, x.appliedAt, x.streams = 0, map[uint64]int64{}, nil
 	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id), Virtual: c.virtual[id]}, RosterHash: r.Hash(), Version: "test"})
 }

@@ -98,8 +98,13 @@ func (w *watch) pass(ms int64) {
 				continue
 			}
 			if x.cut {
+				x.away = true
 				c.give(x, QuorumLost{Why: "cut"})
 				continue
+			}
+			if x.away && slices.Contains(c.view, x.self()) && slices.Contains(there, x.self()) {
+				x.away = false
+				c.give(x, QuorumHeld{})
 			}
 			for _, o := range there {
 				if o.Node != x.id {
