@@ -3,7 +3,6 @@ package checklog
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fenced-project/fenced/client"
@@ -223,23 +222,6 @@ func (c *checker) writes() {
 		c.report.Writes++
 		if r, ok := released[l.Node+"/"+l.Incarnation]; ok && l.At.After(r.At.Time) {
 			c.violate("I1", l, "a write of %s/%s landed %s after its release (%s)", l.Node, l.Incarnation, l.At.Sub(r.At.Time), r.where())
-		}
-	}
-}
-
-// grants is the other half of I1: nobody is granted anything while a victim is open, as far as the granting node had heard.
-func (c *checker) grants() {
-	open := map[string][]string{} // by file: a node's own order
-	for _, l := range c.lines {
-		switch l.Event.Event {
-		case client.EventVictim:
-			open[l.File] = append(open[l.File], l.Node)
-		case client.EventVerdict:
-			open[l.File] = slices.DeleteFunc(open[l.File], func(n string) bool { return n == l.Node })
-		case client.EventGranted:
-			if len(open[l.File]) > 0 {
-				c.violate("I1", l, "%s granted while %s was unresolved", l.By, strings.Join(open[l.File], ", "))
-			}
 		}
 	}
 }

@@ -21,6 +21,15 @@ const good = `{"api":"fenced/v1","by":"a","stream":"s","seq":1,"index":1,"at":"2
 {"api":"fenced/v1","by":"b","stream":"t","seq":3,"index":7,"at":"2026-01-01T00:00:02.210Z","event":"release","node":"c","incarnation":"c1"}
 `
 
+// was is a committed event as node a saw it, granted a grant on a node that had applied index.
+func was(event, node string, index int) string {
+	return fmt.Sprintf(`{"api":"fenced/v1","by":"a","stream":"s","index":%d,"at":"2026-01-01T00:00:09.000Z","event":%q,"node":%q}`+"\n", index, event, node)
+}
+
+func granted(by, stream string, index int) string {
+	return fmt.Sprintf(`{"api":"fenced/v1","by":%q,"stream":%q,"index":%d,"at":"2026-01-01T00:00:09.000Z","event":"granted","node":%q,"client":"db"}`+"\n", by, stream, index, by)
+}
+
 func check(t *testing.T, log string) Report {
 	t.Helper()
 	lines, torn, err := Read("log", strings.NewReader(log))
@@ -37,6 +46,26 @@ func TestAGoodLogIsAccepted(t *testing.T) {
 	}
 	if r.Victims != 1 || r.Verdicts != 1 || r.Releases != 2 || r.Writes != 1 || r.PowerOffs["c"] != 1 || fmt.Sprint(r.Nodes) != "[a b]" {
 		t.Fatalf("%+v", r)
+	}
+}
+
+// TestGrantsThatAreRight: what a checker must not cry about.
+func TestGrantsThatAreRight(t *testing.T) {
+	for name, tail := range map[string]string{
+		"when all is resolved":                       granted("a", "s", 7),
+		"by a daemon that started after the verdict": `{"api":"fenced/v1","by":"b","stream":"u","index":8,"event":"view","members":["a","b"],"quorate":true}` + "\n" + granted("b", "u", 8),
+		"after a cold start, when all are clean":     was("clean", "b", 1) + was("cold-start", "", 8) + was("clean", "a", 9) + was("clean", "b", 10) + granted("a", "s", 10),
+		"after a cold start, when one was fenced":    was("clean", "b", 1) + was("cold-start", "", 8) + was("clean", "a", 9) + was("victim", "b", 10) + strings.Replace(was("verdict", "b", 11), "}", `,"evidence":{"kind":"operator"}}`, 1) + granted("a", "s", 11),
+		"after arming":                   was("disarm", "", 8) + was("arm", "", 9) + granted("a", "s", 9),
+		"when quorum is back":            `{"api":"fenced/v1","by":"a","stream":"s","event":"frozen"}` + "\n" + `{"api":"fenced/v1","by":"a","stream":"s","event":"thawed"}` + "\n" + granted("a", "s", 0),
+		"beside a client that is frozen": `{"api":"fenced/v1","by":"a","stream":"s","event":"frozen","client":"gfs"}` + "\n" + granted("a", "s", 0),
+		"after it came back":             was("left", "a", 8) + was("clean", "a", 9) + granted("a", "s", 9),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if r := check(t, good+tail); len(r.Violations) != 0 {
+				t.Fatal(r.Violations)
+			}
+		})
 	}
 }
 
@@ -70,6 +99,13 @@ func TestLogsThatMustBeRefused(t *testing.T) {
 		{"a release without a verdict", "I1", drop(`"verdict":"reset"`)},
 		{"a release before the verdict was applied here", "I1", drop(`"by":"b","stream":"t","seq":2`)},
 		{"a grant while a victim is open", "I1", swap(`{"event":"power"`, `{"api":"fenced/v1","by":"a","event":"granted","node":"a","at":"2026-01-01T00:00:02.010Z"}`+"\n"+`{"event":"power"`)},
+		{"a grant on a node that has not read its log since it started", "I1", swap(`{"event":"power"`, granted("b", "t", 5)+`{"event":"power"`)},
+		{"a grant after a cold start, before a node said that it is clean", "I1", line(was("clean", "b", 1) + was("cold-start", "", 8) + was("clean", "a", 9) + granted("a", "s", 9))},
+		{"a grant beside what a disarmed cluster would have fenced", "I1", line(was("would", "b", 8) + was("arm", "", 9) + granted("a", "s", 9))},
+		{"a grant in a cluster that is not armed", "R12", line(was("arm", "", 8) + was("disarm", "", 9) + granted("a", "s", 9))},
+		{"a grant in a view without quorum", "R12", line(`{"api":"fenced/v1","by":"a","stream":"s","index":8,"event":"view","members":["a"],"quorate":false}` + "\n" + granted("a", "s", 8))},
+		{"a grant on a node that lost its quorum", "R12", line(`{"api":"fenced/v1","by":"a","stream":"s","event":"frozen"}` + "\n" + granted("a", "s", 0))},
+		{"a grant on a node that has left", "R12", line(was("left", "a", 8) + granted("a", "s", 8))},
 		{"a victim that nobody resolved", "I2", line(`{"api":"fenced/v1","by":"a","index":9,"at":"2026-01-01T00:00:03.000Z","event":"victim","node":"b","incarnation":"b1"}`)},
 		{"two members disagree on a victim's life", "I3", swap(`"by":"b","stream":"t","seq":1,"index":5,"at":"2026-01-01T00:00:02.001Z","event":"victim","node":"c","incarnation":"c1"`, `"by":"b","stream":"t","seq":1,"index":5,"at":"2026-01-01T00:00:02.001Z","event":"victim","node":"c","incarnation":"c2"`)},
 		{"a claim by one who is not in the view", "I4", swap(`"claim":1,"actor":"a"}`, `"claim":1,"actor":"z"}`)},
