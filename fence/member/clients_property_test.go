@@ -130,14 +130,23 @@ func (p *patrons) recover() {
 	}
 	c.arm(true)
 	p.heal()
-	var ss []*stream
-	for _, x := range c.nodes {
-		ss = append(ss, c.register(x.id, fmt.Sprint("last ", x.id), RoleWatch))
-	}
-	p.pass(20_000)
-	for _, s := range ss {
-		if !s.granted {
-			p.rt.Fatalf("%d: not granted though all is well: %+v", c.now, s.tells)
+	last := make([]*stream, len(c.nodes))
+	for range 120 {
+		granted := true
+		for i, x := range c.nodes {
+			if s := last[i]; x.up && (s == nil || x.streams[s.in.ID] != s) {
+				last[i] = c.register(x.id, fmt.Sprint("last ", x.id), RoleWatch)
+			}
+			granted = granted && last[i] != nil && last[i].granted
 		}
+		if granted {
+			return
+		}
+		p.pass(10_000)
+		p.restart()
 	}
+	for _, s := range last {
+		p.rt.Logf("%+v", s)
+	}
+	p.rt.Fatalf("%d: not granted though all is well", c.now)
 }

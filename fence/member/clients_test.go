@@ -98,7 +98,6 @@ func (c *cluster) told(x *node, s *stream, t Tell) {
 	case s.in.Role != RoleWatch && t.Kind != TellState && t.Kind != TellHeartbeat && t.Kind != TellFailed:
 		bad("a reporter is told that")
 	}
-	zz[string(t.Kind)+" "+t.Why]++
 	leased := x.lease > 0 && c.now < x.lease+testRoster(1).Timing.LeaseMS
 	dom := x.m.Domain()
 	n := dom.Node(x.id)

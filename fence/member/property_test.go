@@ -158,18 +158,7 @@ func (w *watch) heal() {
 	why := ""
 	for range 120 { // of 20 s; the brake's window is ten minutes
 		w.pass(20_000)
-		for _, x := range c.nodes { // who was reset starts again; a self-fence works now
-			if x.up && x.fell {
-				c.powerOff(x.id)
-				c.boot(x.id)
-			}
-			if x.power && !x.up {
-				c.start(x.id)
-			}
-			if !x.power && len(c.connected()) <= len(c.nodes)/2 {
-				c.boot(x.id) // a voter that gave quorum was switched off: without quorum only a person switches it on
-			}
-		}
+		w.restart()
 		if why = w.open(); why == "" {
 			return
 		}
@@ -178,6 +167,23 @@ func (w *watch) heal() {
 		w.rt.Logf("node %d up %v power %v fell %v cut %v applied %d of %d quorate %v held %v clean %v", x.id, x.up, x.power, x.fell, x.cut, x.applied, len(c.log), x.m.Quorate(), x.m.Held(), x.m.dom.Clean(x.id))
 	}
 	w.rt.Fatalf("40 minutes after everything was repaired: %s", why)
+}
+
+// restart starts who was reset again; a self-fence works now.
+func (w *watch) restart() {
+	c := w.c
+	for _, x := range c.nodes {
+		if x.up && x.fell {
+			c.powerOff(x.id)
+			c.boot(x.id)
+		}
+		if x.power && !x.up {
+			c.start(x.id)
+		}
+		if !x.power && len(c.connected()) <= len(c.nodes)/2 {
+			c.boot(x.id) // a voter that gave quorum was switched off: without quorum only a person switches it on
+		}
+	}
 }
 
 func (w *watch) open() string {
