@@ -70,11 +70,11 @@ func (m *Member) refuse(why string) {
 
 // refusal says why this node grants nothing, "" when only what soon says is missing. The text is the same as long as the reason is.
 func (m *Member) refusal() string {
+	if m.witness() {
+		return "this node is a witness: nothing is used here"
+	}
 	if why := m.shut(); why != "" {
 		return why
-	}
-	if r, ok := m.dom.Roster.Node(m.cfg.Self.Node); ok && r.Witness {
-		return "this node is a witness"
 	}
 	if names := m.unresolved(); len(names) > 0 {
 		return bound("it waits for " + strings.Join(names, ", "))

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/fenced-project/fenced/fence"
-	"github.com/fenced-project/fenced/fence/domain"
 )
 
 // stop lets a node's process stand still while the world goes on.
@@ -196,16 +195,14 @@ func TestALeaveNamesWhoHolds(t *testing.T) {
 	}
 }
 
-// TestAWitnessGrantsNothing: it has no devices, no scan and nothing to protect.
+// TestAWitnessGrantsNothing: it has no devices, no scan and nothing to protect, and says so.
 func TestAWitnessGrantsNothing(t *testing.T) {
-	c := newCluster(t, 3, true)
-	r := c.roster()
-	r.Version, r.Nodes[1].Witness = 2, true
-	c.commit(domain.Entry{Roster: &domain.Roster{Roster: r, By: "test"}})
-	c.run(100)
-	s := c.register(2, "db", RoleWatch)
-	c.run(2000)
-	if s.granted || !strings.Contains(s.last(TellRefused).Why, "witness") {
+	c := newWitnessed(t)
+	c.fatal = t.Fatalf
+	s := c.register(3, "db", RoleWatch)
+	c.run(5000)
+	want(t, s, "state grant-refused")
+	if r := s.last(TellRefused).Why; !strings.Contains(r, "witness") || s.last(TellHeartbeat).Kind == "" {
 		t.Fatalf("%+v", s.tells)
 	}
 }

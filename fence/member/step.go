@@ -137,6 +137,7 @@ func (m *Member) think() {
 	if m.witness() {
 		m.releases = nil // nobody here waits for one
 		m.attend()
+		m.serve()
 		return
 	}
 	m.doomed()

@@ -51,18 +51,18 @@ func TestAGoodLogIsAccepted(t *testing.T) {
 
 // TestGrantsThatAreRight: what a checker must not cry about.
 func TestGrantsThatAreRight(t *testing.T) {
-	for name, tail := range map[string]string{
-		"when all is resolved":                       granted("a", "s", 7),
-		"by a daemon that started after the verdict": `{"api":"fenced/v1","by":"b","stream":"u","index":8,"event":"view","members":["a","b"],"quorate":true}` + "\n" + granted("b", "u", 8),
-		"after a cold start, when all are clean":     was("clean", "b", 1) + was("cold-start", "", 8) + was("clean", "a", 9) + was("clean", "b", 10) + granted("a", "s", 10),
-		"after a cold start, when one was fenced":    was("clean", "b", 1) + was("cold-start", "", 8) + was("clean", "a", 9) + was("victim", "b", 10) + strings.Replace(was("verdict", "b", 11), "}", `,"evidence":{"kind":"operator"}}`, 1) + granted("a", "s", 11),
-		"after arming":                   was("disarm", "", 8) + was("arm", "", 9) + granted("a", "s", 9),
-		"when quorum is back":            `{"api":"fenced/v1","by":"a","stream":"s","event":"frozen"}` + "\n" + `{"api":"fenced/v1","by":"a","stream":"s","event":"thawed"}` + "\n" + granted("a", "s", 0),
-		"beside a client that is frozen": `{"api":"fenced/v1","by":"a","stream":"s","event":"frozen","client":"gfs"}` + "\n" + granted("a", "s", 0),
-		"after it came back":             was("left", "a", 8) + was("clean", "a", 9) + granted("a", "s", 9),
+	for _, c := range []struct{ name, tail string }{
+		{"when all is resolved", granted("a", "s", 7)},
+		{"by a daemon that started after the verdict", `{"api":"fenced/v1","by":"b","stream":"u","index":8,"event":"view","members":["a","b"],"quorate":true}` + "\n" + granted("b", "u", 8)},
+		{"after a cold start, when all are clean", was("clean", "b", 1) + was("cold-start", "", 8) + was("clean", "a", 9) + was("clean", "b", 10) + granted("a", "s", 10)},
+		{"after a cold start, when one was fenced", was("clean", "b", 1) + was("cold-start", "", 8) + was("clean", "a", 9) + was("victim", "b", 10) + strings.Replace(was("verdict", "b", 11), "}", `,"evidence":{"kind":"operator"}}`, 1) + granted("a", "s", 11)},
+		{"after arming", was("disarm", "", 8) + was("arm", "", 9) + granted("a", "s", 9)},
+		{"when quorum is back", `{"api":"fenced/v1","by":"a","stream":"s","event":"frozen"}` + "\n" + `{"api":"fenced/v1","by":"a","stream":"s","event":"thawed"}` + "\n" + granted("a", "s", 0)},
+		{"beside a client that is frozen", `{"api":"fenced/v1","by":"a","stream":"s","event":"frozen","client":"gfs"}` + "\n" + granted("a", "s", 0)},
+		{"after it came back", was("left", "a", 8) + was("clean", "a", 9) + granted("a", "s", 9)},
 	} {
-		t.Run(name, func(t *testing.T) {
-			if r := check(t, good+tail); len(r.Violations) != 0 {
+		t.Run(c.name, func(t *testing.T) {
+			if r := check(t, good+c.tail); len(r.Violations) != 0 {
 				t.Fatal(r.Violations)
 			}
 		})
