@@ -92,7 +92,11 @@ type Outcome struct {
 
 // QuorumLost: this node is not part of a quorate view any more, as far as it can tell; told locally, not an entry. It is over with the next
 // QuorumHeld or ViewInstalled. Before that, entries which the quorate side committed meanwhile may still arrive while this node catches up.
-type QuorumLost struct{ Why string }
+type QuorumLost struct {
+	Why string
+	// Final: a disk or the reader failed (R20); it cannot come back in this process, and this node says nothing to anybody.
+	Final bool
+}
 
 // QuorumHeld: contact to a quorate view is back without a new view.
 type QuorumHeld struct{}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func alone(t *testing.T) *loner {
 	}
 	l.Daemon, err = New(Config{
 		Config: &config.Config{Roster: roster, Self: 1, SelfName: "node-1", StateDir: t.TempDir(), Simulated: true},
-		Self:   self, Machine: fence.Machine{UUID: uuid(1)}, Version: "test", Provider: provider{p}, Devices: devices{},
+		Self:   self, Machine: fence.Machine{UUID: uuid(1)}, Version: "test", Provider: provider{p, new(atomic.Value)}, Devices: devices{},
 		Scan: func(context.Context) member.ResidualScanned {
 			return member.ResidualScanned{Session: member.Session{State: member.SessionNone}, Resettable: true}
 		},

@@ -28,6 +28,8 @@ type Cluster interface {
 	membership.Provider
 	// Bootstrap makes the domain and returns its id; an error if there is one already (R3, R4).
 	Bootstrap() (string, error)
+	// Fail takes this node out of the cluster for the rest of this process: a record that must be durable cannot be kept (R20).
+	Fail(why string)
 	// Members tells the provider who is in the committed roster, and whose votes do not count yet: who was added live and has not come, and who
 	// was given up and has not been admitted again (R4).
 	Members(r fence.Roster, uncounted []fence.NodeID) error
@@ -83,6 +85,7 @@ type Daemon struct {
 
 	replies map[uint64]chan member.Answer
 	reply   uint64
+	outage  string       // why membership is over for this process, "" while it is not; loop only
 	broken  error        // what this daemon cannot go on with: the loop ends; loop only
 	departs bool         // this node has left, the loop ends; loop only
 	told    toldRoster   // what the provider knows of the roster; loop only

@@ -41,6 +41,7 @@ type running struct {
 	cancel context.CancelFunc
 	done   chan error
 	p      *memory.Provider
+	failed *atomic.Value
 }
 
 const testTimeout = 20 * time.Second
@@ -48,6 +49,7 @@ const testTimeout = 20 * time.Second
 func uuid(id fence.NodeID) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", id) }
 
 func newLab(t *testing.T) *lab {
+	_ = t.TempDir() // the first one registers the removal of all, which must come after the daemons' end
 	l := &lab{t: t, nodes: map[fence.NodeID]*running{}, power: map[fence.NodeID]bool{}, offs: map[fence.NodeID]int{}}
 	t.TempDir() // so that these are removed when the daemons have ended
 	var voters []membership.Voter
@@ -103,11 +105,16 @@ func members(s client.Status) int {
 	return n
 }
 
-// provider gives the memory provider the two methods of Cluster that only a real one needs.
-type provider struct{ *memory.Provider }
+// provider gives the memory provider the methods of Cluster that only a real one needs.
+type provider struct {
+	*memory.Provider
+	failed *atomic.Value // why Fail was called
+}
 
 func (provider) Bootstrap() (string, error)                 { return "domain", nil }
 func (provider) Members(fence.Roster, []fence.NodeID) error { return nil }
+
+func (p provider) Fail(why string) { p.failed.Store(why) }
 
 // devices is the device side: Do off ends the daemon of that node, as power does.
 type devices struct{ l *lab }
@@ -166,8 +173,9 @@ func (l *lab) start(id fence.NodeID, boot string) {
 	l.power[id] = true
 	l.mu.Unlock()
 	cfg := &config.Config{Roster: l.roster, Self: id, SelfName: fmt.Sprintf("node-%d", id), StateDir: l.t.TempDir(), SystemRoot: "/nowhere", Simulated: true}
+	var failed atomic.Value
 	d, err := New(Config{
-		Config: cfg, Self: self, Machine: fence.Machine{UUID: uuid(id)}, Version: "test", Provider: provider{p}, Devices: devices{l},
+		Config: cfg, Self: self, Machine: fence.Machine{UUID: uuid(id)}, Version: "test", Provider: provider{p, &failed}, Devices: devices{l},
 		Scan: func(context.Context) member.ResidualScanned {
 			return member.ResidualScanned{Session: member.Session{State: member.SessionNone}, Resettable: true}
 		},
@@ -177,7 +185,7 @@ func (l *lab) start(id fence.NodeID, boot string) {
 		l.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{d: d, cancel: cancel, done: make(chan error, 1), p: p}
+	r := &running{d: d, cancel: cancel, done: make(chan error, 1), p: p, failed: &failed}
 	go func() { r.done <- d.Run(ctx) }()
 	l.nodes[id] = r
 }

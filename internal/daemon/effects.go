@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
 	"github.com/fenced-project/fenced/fence/operation"
@@ -83,6 +84,7 @@ func (d *Daemon) writeSession(s member.Session) {
 		if err := d.session.save(s); err != nil {
 			answer.Err = err.Error()
 			d.log.Error("cannot write the session record: this node cannot announce itself", "error", err)
+			d.post(func() { d.sessionLost(err) })
 		} else {
 			d.cfg.Provider.SetDurable(time.Now())
 		}
@@ -92,6 +94,16 @@ func (d *Daemon) writeSession(s member.Session) {
 	case d.disk <- write:
 	default:
 		d.wg.Go(func() { d.post(member.SessionWritten{Err: "too many writes wait for the disk"}) })
+	}
+}
+
+// sessionLost takes a member out of the cluster whose record of its own session cannot be kept (R20, R26): its next daemon would not know what
+// this one was. Who is no member yet only stays out, and tries again.
+func (d *Daemon) sessionLost(err error) {
+	self := fence.Incarnation{Node: d.cfg.Self.Node, Boot: d.cfg.Self.Boot}
+	n := d.member.Domain().Node(self.Node)
+	if n != nil && n.Life == self && n.Phase == domain.PhaseMember && d.outage == "" {
+		d.cfg.Provider.Fail(err.Error())
 	}
 }
 

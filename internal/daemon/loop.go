@@ -100,6 +100,9 @@ func (d *Daemon) provided(ev membership.Event) {
 	case membership.Outcome:
 		d.step(member.ProposalDone{Number: ev.Number, Delivered: ev.Delivered})
 	case membership.QuorumLost:
+		if ev.Final {
+			d.outage = ev.Why
+		}
 		d.note(client.Event{Event: client.EventFrozen, Text: ev.Why})
 		d.step(member.QuorumLost{Why: ev.Why})
 	case membership.QuorumHeld:

@@ -190,8 +190,13 @@ func (p *Provider) push(e membership.Event) {
 	}
 }
 
+// Fail does what a log write does that fails: the daemon has another durable record that it cannot keep.
+func (p *Provider) Fail(why string) { p.fail(why) }
+
 // fail takes this node out of the cluster for the rest of this process: its disk or its reader cannot be relied on (R20). The others see silence.
-func (p *Provider) fail(why string) { p.stop(why, false) }
+func (p *Provider) fail(why string) {
+	p.stop(why+"; this node is out of the cluster until that is repaired and fenced is started again", false)
+}
 
 // stop is fail; heard says that this node goes on telling that it is there and does not count, so that the others can say so.
 func (p *Provider) stop(why string, heard bool) {
@@ -207,8 +212,8 @@ func (p *Provider) stop(why string, heard bool) {
 	p.lost = why
 	p.wg.Add(1)
 	p.mu.Unlock()
-	p.log.Error("membership is out of service on this node until the daemon restarts", "reason", why)
-	p.queue.Push(membership.QuorumLost{Why: why})
+	p.log.Error("membership is out of service on this node", "reason", why)
+	p.queue.Push(membership.QuorumLost{Why: why, Final: !heard})
 	go func() { // not on the caller's goroutine: Raft may be it
 		defer p.wg.Done()
 		if p.mux != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 var (
@@ -67,7 +68,11 @@ func openStore(dir string, deadline time.Duration, before func(), onFail func(er
 		return nil, fmt.Errorf("cannot make state directory: %w", err)
 	}
 	path := filepath.Join(dir, "log.db")
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
+	// The map is read in at once: a page that had to come from a disk that hangs would stop the goroutine in the kernel, and Go's collector, and
+	// so the deciding loop, waits for it.
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: 2 * time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, MmapFlags: unix.MAP_POPULATE,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %s (is another fenced running on it?): %w", path, err)
 	}
@@ -124,7 +129,7 @@ func (s *store) update(do func(*bbolt.Tx) error) error {
 	select {
 	case s.writes <- w:
 	case <-timer.C:
-		return s.fail(fmt.Errorf("no write was possible for %v", s.deadline))
+		return s.fail(fmt.Errorf("earlier writes have not returned for %v", s.deadline))
 	case <-s.release:
 		return errStore
 	}
@@ -138,7 +143,7 @@ func (s *store) update(do func(*bbolt.Tx) error) error {
 		s.mu.Unlock()
 		return nil
 	case <-timer.C:
-		return s.fail(fmt.Errorf("a write took longer than %v", s.deadline))
+		return s.fail(fmt.Errorf("its disk has not answered for %v", s.deadline))
 	}
 }
 
@@ -146,7 +151,7 @@ func (s *store) fail(err error) error {
 	s.mu.Lock()
 	first := s.failed == nil
 	if first {
-		s.failed = fmt.Errorf("%w: %w", errStore, err)
+		s.failed = fmt.Errorf("%w: cannot write %s: %w", errStore, s.path, err)
 	}
 	err = s.failed
 	s.mu.Unlock()

@@ -108,10 +108,9 @@ func (f *fencing) devices(ctx context.Context, want expectation) {
 		if !named && want.counts == nil && b == f.c.BMC(f.victim.Index) {
 			expected = playground.Counts{Off: 1, AppliedOff: 1}
 		}
-		if slow() && expected.Off > 0 && got.Off >= expected.Off && expected.AppliedOff == min(got.AppliedOff, 1) {
-			continue // IPMI repeats a datagram that a slow machine does not answer in time; off twice is off (R9)
-		}
-		if got.Off != expected.Off || got.AppliedOff != expected.AppliedOff {
+		// IPMI repeats a datagram that a busy machine does not answer in time: then one command is counted as often as it arrived. How often the
+		// switch moved is the truth, and where no command was expected none may come.
+		if got.Off < expected.Off || got.Off > 3*expected.Off || got.AppliedOff != expected.AppliedOff {
 			f.t.Errorf("%s counts %d power-offs, %d of them done; want %d and %d", b.Name, got.Off, got.AppliedOff, expected.Off, expected.AppliedOff)
 		}
 	}

@@ -41,14 +41,18 @@ func patience(d time.Duration) time.Duration { return time.Duration(float64(d) *
 // needsNamespaces skips by name where namespaces cannot be had; where CI demands everything that is a failure.
 func needsNamespaces(t *testing.T) {
 	t.Helper()
-	why := playground.NetnsMissing()
-	switch {
-	case why == "":
-	case os.Getenv("FENCED_TEST_REQUIRE") == "all":
-		t.Fatalf("SKIP %s: %s (and FENCED_TEST_REQUIRE=all)", t.Name(), why)
-	default:
-		t.Skipf("SKIP %s: %s", t.Name(), why)
+	if why := playground.NetnsMissing(); why != "" {
+		skip(t, why)
 	}
+}
+
+// skip skips by name; where CI demands everything that is a failure.
+func skip(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("FENCED_TEST_REQUIRE") == "all" {
+		t.Fatalf("SKIP %s: %s (and FENCED_TEST_REQUIRE=all)", t.Name(), why)
+	}
+	t.Skipf("SKIP %s: %s", t.Name(), why)
 }
 
 // start builds a cluster for one test. What is left of it at the end is a failure; where the test failed, the logs are shown.

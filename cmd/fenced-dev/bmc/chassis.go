@@ -33,6 +33,7 @@ type chassis struct {
 	counts Counts
 	limbo  bool  // off was accepted and is not done
 	claim  *bool // what a liar says
+	last   *bool // where this device moved the switch to
 	timers map[*time.Timer]bool
 	closed bool
 }
@@ -85,12 +86,20 @@ func (c *chassis) on(ctx context.Context) (bool, error) {
 	return c.power.On(ctx)
 }
 
-// apply moves the switch; c.mu is held.
+// apply moves the switch; c.mu is held. A switch that is there already is not moved: a command that IPMI repeats because its answer was slow cuts
+// the power once, and is counted so. Somebody else may have moved it meanwhile, so it is looked at before that is said.
 func (c *chassis) apply(ctx context.Context, on bool) error {
+	if c.last != nil && *c.last == on {
+		if is, err := c.power.On(ctx); err == nil && is == on {
+			return nil
+		}
+	}
+	c.last = nil
 	if err := c.power.Set(ctx, on); err != nil {
 		c.log.Error("switch failed", "power", word(on), "err", err)
 		return err
 	}
+	c.last = &on
 	if on {
 		c.counts.AppliedOn++
 	} else {

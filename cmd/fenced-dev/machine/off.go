@@ -33,6 +33,7 @@ func (m *Machine) off(ctx context.Context) error {
 				return err
 			}
 		}
+		_ = Thaw(m.path("state")) // who hangs on a disk survives SIGKILL until the disk answers; without power no disk hangs
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("cannot power off machine %s: %d processes survive SIGKILL, first pid %d: %w", m.dir, len(alive), alive[0].pid, ctx.Err())

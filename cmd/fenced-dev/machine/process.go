@@ -165,7 +165,24 @@ func readProcess(pid int) (process, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return process{}, fmt.Errorf("cannot read /proc/%d/stat: %w", pid, err)
 	}
-	return process{pid: pid, session: session, state: f[0][0], start: start}, nil
+	state := f[0][0]
+	if state == 'Z' && threads(pid) {
+		state = 'D'
+	}
+	return process{pid: pid, session: session, state: state, start: start}, nil
+}
+
+// threads reports whether a process that has ended has threads that have not: who sleeps in the kernel on a disk that hangs outlives the rest,
+// and keeps the files and locks.
+func threads(pid int) bool {
+	stats, _ := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "stat"))
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:])); err == nil && len(f) > 0 && f[0] != "Z" && f[0] != "X" {
+			return true
+		}
+	}
+	return false
 }
 
 func hostBoot() string {

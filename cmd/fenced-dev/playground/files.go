@@ -62,6 +62,13 @@ func (n *Node) writeFiles() error {
 			return err
 		}
 	}
+	if f := n.cluster.opt.Disks; f != nil {
+		if d := f(n.Index); d != nil {
+			if err := n.makeDisk(*d); err != nil {
+				return fmt.Errorf("cannot make its disk: %w", err)
+			}
+		}
+	}
 	if err := os.Symlink(n.runDir(), n.path("run")); err != nil { // power off wipes what is in it
 		return err
 	}

@@ -94,6 +94,36 @@ func (n *Node) report() (machine.Report, error) {
 // Kill ends everything that runs on the machine at once, as a crash of its kernel would: no process says goodbye, power stays on.
 func (n *Node) Kill() error { return n.signal(unix.SIGKILL) }
 
+// Terminate tells the daemon to end as systemd does: SIGTERM to it alone.
+func (n *Node) Terminate() error {
+	r, err := n.report()
+	if err == nil && !r.Running {
+		err = errNotRunning
+	}
+	if err == nil {
+		err = unix.Kill(r.Pid, unix.SIGTERM)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot end the daemon of %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+// Restart begins the daemon again in the same life, if it does not run.
+func (n *Node) Restart(ctx context.Context) error {
+	m, err := machine.New(n.path())
+	if err != nil {
+		return err
+	}
+	return m.Restart(ctx)
+}
+
+// Running reports whether the daemon runs.
+func (n *Node) Running() bool {
+	r, err := n.report()
+	return err == nil && r.Running
+}
+
 // Freeze stops everything that runs on the machine and returns when it stands still; Thaw lets it go on as if no time had passed.
 func (n *Node) Freeze() error {
 	deadline := time.Now().Add(2 * time.Second)

@@ -29,6 +29,8 @@ type Options struct {
 	Levels func(node int) [][]string
 	// Witness makes the last node a witness: it runs from the one file that `fenced witness export` writes, and no configuration names its BMC.
 	Witness bool
+	// Disks gives a node a disk of its own for its state; nil, or nil for a node, means none.
+	Disks func(node int) *DiskSpec
 	// Disarmed leaves the cluster as bootstrap made it.
 	Disarmed bool
 	// Env is added to every daemon's environment, K=V.
@@ -83,6 +85,11 @@ func (o *Options) fill() error {
 	if o.Netns {
 		if why := NetnsMissing(); why != "" {
 			return fmt.Errorf("network namespaces: %s", why)
+		}
+	}
+	if o.Disks != nil {
+		if why := DisksMissing(); why != "" {
+			return fmt.Errorf("disks: %s", why)
 		}
 	}
 	if o.Build == "" {

@@ -28,9 +28,12 @@ func sweep(o owner) error {
 		}
 		return family(processes(), func(p process) bool { return p.tag == name || inside[p.pid] })
 	}
-	errs := []error{killAll(find, sweepTime)}
+	errs := []error{thawDisks(o), killAll(find, sweepTime)} // who hangs on a disk cannot be killed
 	for _, ns := range spaces {
 		errs = append(errs, deleteSpace(ns))
+	}
+	if err := dropDisks(o); err != nil {
+		return errors.Join(append(errs, err)...) // nothing is removed through a mount
 	}
 	return errors.Join(append(errs, os.RemoveAll(tempDir(o)), os.RemoveAll(shortDir(o)))...)
 }
@@ -94,6 +97,13 @@ func Leftovers() []string {
 			dir := shortDir(owner{pid: pid, start: start, seq: seq})
 			if _, err := os.Lstat(dir); err == nil {
 				out = append(out, dir)
+			}
+		}
+	}
+	if all, err := mounts(); err == nil {
+		for _, m := range all {
+			if dir, _, ok := strings.Cut(strings.TrimPrefix(m.at, os.TempDir()+"/"), "/"); ok && ours(dir) {
+				out = append(out, "mount "+m.at)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package playground
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,10 +46,32 @@ func standIn(role string) int {
 				return 1
 			}
 		}
+		if DisksMissing() == "" {
+			if err := hungDisk(o); err != nil {
+				fmt.Println("error", err)
+				return 1
+			}
+		}
 		fmt.Println(o)
 		select {}
 	}
 	return 64
+}
+
+// hungDisk is a disk that is frozen, with a process that writes to it and cannot be killed.
+func hungDisk(o owner) error {
+	c := &Cluster{owner: o, dir: tempDir(o)}
+	n := &Node{cluster: c, Index: 1, Name: "node-1"}
+	if err := os.MkdirAll(n.path("state"), 0o700); err != nil {
+		return err
+	}
+	if err := errors.Join(n.makeDisk(DiskSpec{}), n.FreezeDisk()); err != nil {
+		return err
+	}
+	writer := exec.Command("sh", "-c", "echo x > "+n.path("state", "x"))
+	writer.Env = []string{tagEnv + "=" + o.String(), "PATH=" + os.Getenv("PATH")}
+	writer.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return writer.Start()
 }
 
 func startOwner(t *testing.T, env ...string) (owner, *exec.Cmd) {
@@ -86,6 +109,11 @@ func remains(o owner) []string {
 		out = append(out, describe([]process{p}))
 	}
 	out = append(out, spacesOf(o)...)
+	disks, err := disksOf(o)
+	if err != nil {
+		out = append(out, err.Error())
+	}
+	out = append(out, disks...)
 	for _, dir := range []string{tempDir(o), shortDir(o)} {
 		if _, err := os.Stat(dir); err == nil {
 			out = append(out, dir)

@@ -1,0 +1,224 @@
+package playground
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/fenced-project/fenced/cmd/fenced-dev/machine"
+)
+
+// DiskSpec is a disk of its own for a node's state directory: a real ext4 on a loop device, which can really hang, fill up and break. It needs
+// root, and a cluster without a Dir of its own: whoever sweeps finds the mounts by the cluster's directory.
+type DiskSpec struct {
+	// Apart are directories of the state that are not on it but where everything else is, relative to the state directory.
+	Apart []string
+}
+
+const (
+	diskSize = 64 << 20
+	diskTime = 10 * time.Second // bounds one tool
+	ballast  = "ballast"        // what FillDisk fills with
+)
+
+// DisksMissing says why disks cannot be used here, "" if they can.
+func DisksMissing() string {
+	if os.Getuid() != 0 {
+		return "needs root"
+	}
+	for _, tool := range []string{"mkfs.ext4", "mount", "losetup"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return "needs " + tool
+		}
+	}
+	if _, err := os.Stat("/dev/loop-control"); err != nil {
+		return "needs loop devices: " + err.Error()
+	}
+	return ""
+}
+
+// makeDisk puts the node's state directory on a disk of its own. The loop device goes with the last mount of it.
+func (n *Node) makeDisk(d DiskSpec) error {
+	if n.cluster.dir != tempDir(n.cluster.owner) {
+		return errors.New("a disk needs a cluster in its own temporary directory")
+	}
+	image, state := n.path("disk.img"), n.path("state")
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		return err
+	}
+	if err := os.Truncate(image, diskSize); err != nil {
+		return err
+	}
+	// No blocks kept back for root, or root's daemon would never find it full; no journal, so that what is full or broken is so at once.
+	for _, argv := range [][]string{
+		{"mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", "-E", "nodiscard", image},
+		{"mount", "-t", "ext4", "-o", "loop,noatime,errors=continue", image, state},
+	} {
+		if err := tool(argv...); err != nil {
+			return err
+		}
+	}
+	for _, name := range d.Apart {
+		at, from := filepath.Join(state, name), n.path("apart", name)
+		if err := errors.Join(os.MkdirAll(at, 0o700), os.MkdirAll(from, 0o700)); err != nil {
+			return err
+		}
+		if err := unix.Mount(from, at, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("cannot mount %s: %w", at, err)
+		}
+	}
+	return os.Chmod(state, 0o700)
+}
+
+func tool(argv ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), diskTime)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// FreezeDisk makes every write to the node's disk hang until ThawDisk, as a controller that stopped answering does: whoever writes sleeps and
+// cannot even be killed. Power off ends it; so does the end of this process, however it ends (the guard).
+func (n *Node) FreezeDisk() error {
+	if err := machine.Freeze(n.path("state")); err != nil {
+		return fmt.Errorf("cannot freeze the disk of %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+// ThawDisk ends FreezeDisk: what hung goes on.
+func (n *Node) ThawDisk() error {
+	if err := machine.Thaw(n.path("state")); err != nil {
+		return fmt.Errorf("cannot thaw the disk of %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+// FillDisk takes every free block of the node's disk; EmptyDisk gives them back.
+func (n *Node) FillDisk() error {
+	f, err := os.OpenFile(n.path("state", ballast), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	size := int64(0)
+	for step := int64(diskSize); step >= 1024; {
+		switch err := unix.Fallocate(int(f.Fd()), 0, size, step); {
+		case err == nil:
+			size += step
+		case errors.Is(err, unix.ENOSPC):
+			step /= 2
+		case errors.Is(err, unix.EINTR):
+		default:
+			return fmt.Errorf("cannot fill the disk of %s: %w", n.Name, err)
+		}
+	}
+	return f.Sync()
+}
+
+// EmptyDisk ends FillDisk.
+func (n *Node) EmptyDisk() error { return os.Remove(n.path("state", ballast)) }
+
+// BreakDisk makes every read and write of the node's disk fail with an I/O error from now on, as a disk does that was pulled out.
+func (n *Node) BreakDisk() error {
+	device, err := deviceAt(n.path("state"))
+	if err == nil {
+		err = shrink(device)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot break the disk of %s: %w", n.Name, err)
+	}
+	return nil
+}
+
+// shrink leaves a loop device one block: everything behind it is beyond its end.
+func shrink(device string) error {
+	f, err := os.OpenFile(device, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := unix.IoctlLoopGetStatus64(int(f.Fd()))
+	if err != nil {
+		return err
+	}
+	info.Sizelimit = 4096
+	return unix.IoctlLoopSetStatus64(int(f.Fd()), info)
+}
+
+// mount is one line of /proc/self/mountinfo.
+type mount struct{ at, device string }
+
+func mounts() ([]mount, error) {
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	var out []mount
+	for line := range strings.Lines(string(b)) {
+		left, right, ok := strings.Cut(line, " - ")
+		f, g := strings.Fields(left), strings.Fields(right)
+		if ok && len(f) > 4 && len(g) > 1 {
+			out = append(out, mount{at: f[4], device: g[1]}) // our paths hold nothing that is escaped there
+		}
+	}
+	return out, nil
+}
+
+func deviceAt(path string) (string, error) {
+	all, err := mounts()
+	if err != nil {
+		return "", err
+	}
+	for _, m := range all {
+		if m.at == path {
+			return m.device, nil
+		}
+	}
+	return "", fmt.Errorf("%s is no disk of its own", path)
+}
+
+// disksOf are the mounts in a cluster's temporary directory, the innermost first.
+func disksOf(o owner) ([]string, error) {
+	all, err := mounts()
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, m := range all {
+		if strings.HasPrefix(m.at, tempDir(o)+"/") {
+			out = append([]string{m.at}, out...)
+		}
+	}
+	return out, nil
+}
+
+// thawDisks lets everything that hangs on a frozen disk go on, so that it can be ended.
+func thawDisks(o owner) error {
+	paths, err := disksOf(o)
+	for _, path := range paths {
+		_ = machine.Thaw(path) // one that is not frozen refuses, which is fine
+	}
+	return err
+}
+
+// dropDisks takes the mounts away. What still uses one keeps it to itself: nobody else can reach it, and the loop device goes with it.
+func dropDisks(o owner) error {
+	paths, err := disksOf(o)
+	errs := []error{err}
+	for _, path := range paths {
+		if err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			errs = append(errs, fmt.Errorf("cannot unmount %s: %w", path, err))
+		}
+	}
+	return errors.Join(errs...)
+}
