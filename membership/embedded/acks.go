@@ -11,7 +11,7 @@ func (p *presence) report(now int64) (acks []ack, rows []row) {
 	rows = append(rows, row{Node: p.self, Tag: p.tag, Starts: p.starts, Heard: p.own(now)})
 	for _, n := range p.nodes {
 		if pe := p.peers[n.ID]; pe != nil && pe.heardAt != 0 {
-			a := ack{Node: n.ID, Tag: tag(pe.ping.Instance), Seq: pe.ping.Seq}
+			a := ack{Node: n.ID, Tag: pe.tag, Seq: pe.ping.Seq}
 			if p.denied[pe.ping.member().Incarnation] {
 				a.Seq = 0 // heard, not acknowledged (R14)
 			}

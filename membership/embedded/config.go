@@ -11,8 +11,8 @@ import (
 	"github.com/fenced-project/fenced/membership"
 )
 
-// Protocol is the version of handshakes, pings and log entries. Two daemons with different protocols refuse each other.
-const Protocol = 1
+// Protocol is the version of handshakes, pings and log entries. Two daemons with different protocols refuse each other. 2: pings are no JSON.
+const Protocol = 2
 
 // Key is the shared key; it never prints.
 type Key []byte

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -13,47 +11,47 @@ import (
 	"github.com/fenced-project/fenced/membership"
 )
 
-// maxPing is the longest datagram that is read; sixty-four nodes fit.
+// maxPing is the longest datagram that is read; far more than sixty-four nodes need.
 const maxPing = 32 << 10
 
 var pingMagic = []byte("fncp")
 
 // ping is one datagram of the mesh. Its number grows with each, for the lease (R14) and against replay.
 type ping struct {
-	Protocol int          `json:"v"`
-	Domain   string       `json:"dom"`
-	Was      []string     `json:"was,omitempty"` // the domains that were given up for this one (R4)
-	Node     fence.NodeID `json:"node"`
-	Boot     string       `json:"boot"`
-	Instance string       `json:"inst"`
-	Store    string       `json:"store"`
-	Starts   uint64       `json:"starts"`
-	Seq      uint64       `json:"seq"`
-	Epoch    uint64       `json:"epoch"`   // index of the sender's view
-	Applied  uint64       `json:"applied"` // index that the sender has applied
-	Position position     `json:"pos"`     // how far the sender's log goes on disk
+	Protocol int
+	Domain   string
+	Was      []string // the domains that were given up for this one (R4)
+	Node     fence.NodeID
+	Boot     string
+	Instance string
+	Store    string
+	Starts   uint64
+	Seq      uint64
+	Epoch    uint64   // index of the sender's view
+	Applied  uint64   // index that the sender has applied
+	Position position // how far the sender's log goes on disk
 	// DurableMS is the age of the sender's last durable write; Healthy is false when it knows that it should not count (R20).
-	DurableMS int64 `json:"durable_ms"`
-	Healthy   bool  `json:"healthy"`
-	Acks      []ack `json:"acks,omitempty"`
-	Rows      []row `json:"rows,omitempty"`
+	DurableMS int64
+	Healthy   bool
+	Acks      []ack
+	Rows      []row
 }
 
 // ack says which ping of a run was the highest heard; 0 says that it is heard and not acknowledged.
 type ack struct {
-	Node fence.NodeID `json:"n"`
-	Tag  string       `json:"t"` // of the instance
-	Seq  uint64       `json:"s"`
+	Node fence.NodeID
+	Tag  runTag
+	Seq  uint64
 }
 
 // row says whom a node hears: the sender's own row, and the newest of everybody else's that it knows, so that all see one matrix even where links
 // are bad (S5.5).
 type row struct {
-	Node   fence.NodeID   `json:"n"`
-	Tag    string         `json:"t"`
-	Starts uint64         `json:"c"`
-	AgeMS  int64          `json:"a"`
-	Heard  []fence.NodeID `json:"h,omitempty"`
+	Node   fence.NodeID
+	Tag    runTag
+	Starts uint64
+	AgeMS  int64
+	Heard  []fence.NodeID // sorted
 }
 
 // life is the sender's incarnation and instance.
@@ -61,10 +59,12 @@ func (p ping) member() membership.Member {
 	return membership.Member{Incarnation: fence.Incarnation{Node: p.Node, Boot: p.Boot}, Instance: p.Instance}
 }
 
-// tag shortens an instance id.
-func tag(instance string) string {
+// runTag stands for an instance id.
+type runTag [6]byte
+
+func tag(instance string) runTag {
 	sum := sha256.Sum256([]byte(instance))
-	return hex.EncodeToString(sum[:6])
+	return runTag(sum[:len(runTag{})])
 }
 
 var (
@@ -72,14 +72,13 @@ var (
 	errPingKey = errors.New("ping with a wrong authentication code: another authkey or another cluster name")
 )
 
-// encodePing: magic, protocol, JSON, HMAC-SHA256 of all that.
+// encodePing: magic, protocol, body (pingwire.go), HMAC-SHA256 of all that. Magic and protocol stay where they are in every version, so that all
+// versions can refuse each other by name.
 func encodePing(p ping, key []byte) ([]byte, error) {
-	body, err := json.Marshal(p)
+	b, err := appendPing(append(bytes.Clone(pingMagic), byte(p.Protocol)), p)
 	if err != nil {
 		return nil, err
 	}
-	b := append(bytes.Clone(pingMagic), byte(p.Protocol))
-	b = append(b, body...)
 	b = append(b, mac(b, key)...)
 	if len(b) > maxPing {
 		return nil, fmt.Errorf("ping of %d bytes, at most %d", len(b), maxPing)
@@ -107,8 +106,9 @@ func decodePing(b, key []byte) (ping, error) {
 	if v := int(b[head-1]); v != Protocol {
 		return p, fmt.Errorf("ping of protocol %d, this is protocol %d", v, Protocol)
 	}
-	if err := json.Unmarshal(body[head:], &p); err != nil {
-		return p, fmt.Errorf("ping does not decode: %w", err)
+	p, err := readPing(body[head:])
+	if err != nil {
+		return p, err
 	}
 	if p.Node == 0 || p.Instance == "" || p.Store == "" || p.Seq == 0 || len(p.Rows) > membership.MaxNodes || len(p.Acks) > membership.MaxNodes {
 		return p, errors.New("ping is incomplete")

@@ -2,9 +2,12 @@ package embedded
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +20,7 @@ var testKey = []byte("ping key of a test, thirty-two b")
 func testPing() ping {
 	return ping{
 		Protocol: Protocol, Domain: "d", Node: 2, Boot: "b", Instance: "i", Store: "s", Starts: 1, Seq: 5, Healthy: true,
-		Acks: []ack{{1, "t", 3}}, Rows: []row{{Node: 2, Tag: "t", Heard: []fence.NodeID{1, 3}}},
+		Acks: []ack{{1, tag("t"), 3}}, Rows: []row{{Node: 2, Tag: tag("t"), Heard: []fence.NodeID{1, 3}}},
 	}
 }
 
@@ -44,6 +47,76 @@ func TestPingFrame(t *testing.T) {
 	b, _ = encodePing(old, testKey)
 	if _, err := decodePing(b, testKey); err == nil {
 		t.Error("another protocol was taken")
+	}
+}
+
+// crowd is the ping of one of n nodes that all run, after a year. Where links are bad every row is another.
+func crowd(n int, bad bool) ping {
+	p := ping{
+		Protocol: Protocol, Domain: strings.Repeat("d", 32), Node: fence.NodeID(n), Boot: strings.Repeat("b", 36), Instance: strings.Repeat("i", 32),
+		Store: strings.Repeat("s", 32), Starts: 300, Seq: 1 << 27, Epoch: 1 << 30, Applied: 1 << 30, Position: position{1 << 20, 1 << 30}, DurableMS: 900, Healthy: true,
+	}
+	for id := fence.NodeID(1); id <= fence.NodeID(n); id++ {
+		r := row{Node: id, Tag: tag(instanceOf(id)), Starts: 300, AgeMS: 240}
+		for o := fence.NodeID(1); o <= fence.NodeID(n); o++ {
+			if o != id && (!bad || (o+id)%5 != 0) {
+				r.Heard = append(r.Heard, o)
+			}
+		}
+		p.Rows = append(p.Rows, r)
+		if id != p.Node {
+			p.Acks = append(p.Acks, ack{Node: id, Tag: tag(instanceOf(id)), Seq: 1 << 27})
+		}
+	}
+	return p
+}
+
+// A ping of the largest cluster fits into one packet everywhere, a ping of the worst day into one Ethernet frame up to forty nodes.
+func TestPingFitsOnePacket(t *testing.T) {
+	for _, c := range []struct {
+		n     int
+		bad   bool
+		limit int
+	}{{membership.MaxNodes, false, 1280 - 40 - 8}, {40, true, 1500 - 40 - 8}, {membership.MaxNodes, true, maxPing}} {
+		b, err := encodePing(crowd(c.n, c.bad), testKey)
+		if err != nil || len(b) > c.limit {
+			t.Errorf("%d nodes, bad links %v: %d bytes, %v, limit %d", c.n, c.bad, len(b), err, c.limit)
+		}
+		t.Logf("%d nodes, bad links %v: %d bytes", c.n, c.bad, len(b))
+		if p, err := decodePing(b, testKey); err != nil || !reflect.DeepEqual(p, crowd(c.n, c.bad)) {
+			t.Errorf("%d nodes, bad links %v: not what was sent: %v", c.n, c.bad, err)
+		}
+	}
+}
+
+// Everything that a ping can say arrives as it was sent.
+func TestPingSaysEverything(t *testing.T) {
+	a, b := tag("a"), tag("b")
+	for i, p := range []ping{
+		{Node: 1, Instance: "i", Store: "s", Seq: 1},
+		{Node: 4, Instance: "i", Store: "s", Seq: 1, Domain: "new", Was: []string{"old", "older"}},
+		{Node: 4294967295, Instance: "i", Store: "s", Seq: 1 << 63, Acks: []ack{{7, a, 0}, {4294967295, b, 1}}},
+		{Node: 3, Instance: "i", Store: "s", Seq: 1, Healthy: true, Acks: []ack{{1, a, 5}, {9, a, 5}}, Rows: []row{
+			{Node: 1, Tag: b, Starts: 2}, {Node: 3, Tag: a, Starts: 1, AgeMS: 3, Heard: []fence.NodeID{1, 3, 9}}, {Node: 9, Tag: a, Heard: []fence.NodeID{1, 3}},
+		}},
+	} {
+		p.Protocol = Protocol
+		f, err := encodePing(p, testKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := decodePing(f, testKey); err != nil || !reflect.DeepEqual(got, p) {
+			t.Errorf("%d: %+v arrives as %+v, %v", i, p, got, err)
+		}
+	}
+}
+
+// A ping of the protocol before is refused by its number.
+func TestPingOfTheProtocolBefore(t *testing.T) {
+	b := append(slices.Clone(pingMagic), Protocol-1)
+	b = append(b, `{"v":1,"node":2,"inst":"i","store":"s","seq":1}`...)
+	if _, err := decodePing(append(b, mac(b, testKey)...), testKey); err == nil || !strings.Contains(err.Error(), "ping of protocol 1, this is protocol 2") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -226,8 +299,11 @@ func TestGapRestartsOnce(t *testing.T) {
 func FuzzDecodePing(f *testing.F) {
 	b, _ := encodePing(testPing(), testKey)
 	f.Add(b, false)
-	f.Add([]byte("fncp\x01{}"), true)
-	f.Add([]byte(`fncp`+"\x01"+`{"node":2,"inst":"i","store":"s","seq":1,"rows":[{"n":3,"a":-5}]}`), true)
+	f.Add(b[:len(b)-sha256.Size], true)
+	big, _ := encodePing(crowd(20, true), testKey)
+	f.Add(big[:len(big)-sha256.Size], true)
+	f.Add([]byte("fncp\x02"), true)
+	f.Add([]byte(`fncp`+"\x01"+`{"node":2,"inst":"i","store":"s","seq":1,"rows":[{"n":3,"a":-5}]}`), true) // of protocol 1
 	nodes := []NodeConfig{{ID: 1, Votes: 1}, {ID: 2, Votes: 1}, {ID: 3, Votes: 1}}
 	f.Fuzz(func(t *testing.T, b []byte, sign bool) {
 		if sign { // past the authentication: what a daemon of another version might send
@@ -236,6 +312,9 @@ func FuzzDecodePing(f *testing.F) {
 		m, err := decodePing(b, testKey)
 		if err != nil {
 			return
+		}
+		if again, err := encodePing(m, testKey); err != nil || !bytes.Equal(again, b) {
+			t.Errorf("%x is read as %+v and written as %x, %v", b, m, again, err)
 		}
 		p := newPresence(1, "i", 1, nodes, testFail, testTick)
 		p.heard(m, 1000)
@@ -253,17 +332,17 @@ func FuzzDecodePing(f *testing.F) {
 }
 
 func FuzzHello(f *testing.F) {
-	f.Add([]byte(`{"protocol":1,"cluster":"c","domain":"d","node":2,"store":"s2","instance":"i","starts":1,"stream":"raft","to":"1/s1"}`))
-	f.Add([]byte(`{"protocol":1,"cluster":"c","node":2,"store":"x","instance":"i","stream":"control"}`))
+	f.Add([]byte(`{"protocol":2,"cluster":"c","domain":"d","node":2,"store":"s2","instance":"i","starts":1,"stream":"raft","to":"1/s1"}`))
+	f.Add([]byte(`{"protocol":2,"cluster":"c","node":2,"store":"x","instance":"i","stream":"control"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var h hello
 		frame := append([]byte{0, 0, byte(len(body) >> 8), byte(len(body))}, body...)
 		if err := readFrame(bytes.NewReader(frame), &h, maxHello); err != nil {
 			return
 		}
-		we := us{hello: hello{Protocol: 1, Cluster: "c", Domain: "d", Node: 1}, nodes: []NodeConfig{{ID: 1}, {ID: 2}}, gone: map[fence.NodeID][]string{2: {"old"}}}
+		we := us{hello: hello{Protocol: Protocol, Cluster: "c", Domain: "d", Node: 1}, nodes: []NodeConfig{{ID: 1}, {ID: 2}}, gone: map[fence.NodeID][]string{2: {"old"}}}
 		reason := judge(we, h, 2, newFloors(nil, 0), time.Unix(1, 0))
-		if reason == "" && (h.Node != 2 || h.Cluster != "c" || h.Protocol != 1 || h.Stream == streamRaft && (h.Domain != "d" || h.Store == "old")) {
+		if reason == "" && (h.Node != 2 || h.Cluster != "c" || h.Protocol != Protocol || h.Stream == streamRaft && (h.Domain != "d" || h.Store == "old")) {
 			t.Errorf("let in: %+v", h)
 		}
 	})
@@ -322,4 +401,26 @@ func TestNextIsTheNextChange(t *testing.T) {
 	if changes < 4 {
 		t.Errorf("%d changes", changes)
 	}
+}
+
+func BenchmarkPing(b *testing.B) {
+	p := crowd(membership.MaxNodes, true)
+	f, err := encodePing(p, testKey)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("encode", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := encodePing(p, testKey); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := decodePing(f, testKey); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -14,7 +14,7 @@ import (
 // they are the failure timeout: what a dead node's neighbours lose within a few pings of each other is settled as one change.
 type presence struct {
 	self     fence.NodeID
-	tag      string
+	tag      runTag
 	starts   uint64
 	nodes    []NodeConfig
 	link     int64
@@ -37,6 +37,7 @@ type presence struct {
 // peer is what was heard of one node directly.
 type peer struct {
 	ping    ping
+	tag     runTag // of its instance
 	heardAt int64
 	acked   uint64 // highest of our pings that its present run acknowledged
 	answers bool   // its last ping names this very run of ours, so it is no recording from before our start
@@ -45,7 +46,7 @@ type peer struct {
 }
 
 type knownRow struct {
-	tag    string
+	tag    runTag
 	starts uint64
 	at     int64 // when it was true, by our clock
 	heard  []fence.NodeID
@@ -78,7 +79,7 @@ func (p *presence) heard(m ping, now int64) bool {
 		if pe.ping.Store == m.Store && m.Starts < pe.ping.Starts {
 			return false
 		}
-		pe.acked = 0
+		pe.acked, pe.tag = 0, tag(m.Instance)
 		delete(p.rows, m.Node)
 	}
 	pe.ping, pe.heardAt, pe.answers = m, now, false
@@ -100,7 +101,7 @@ func (p *presence) takeRow(r row, now int64) {
 		return
 	}
 	at := now - r.AgeMS
-	if pe := p.peers[r.Node]; pe != nil && pe.heardAt != 0 && r.Tag != tag(pe.ping.Instance) && (now-pe.heardAt < p.fail || r.Starts <= pe.ping.Starts) {
+	if pe := p.peers[r.Node]; pe != nil && pe.heardAt != 0 && r.Tag != pe.tag && (now-pe.heardAt < p.fail || r.Starts <= pe.ping.Starts) {
 		return // who is heard directly is known better
 	}
 	if k, ok := p.rows[r.Node]; ok && now-k.at < p.fail && (k.starts > r.Starts || k.starts == r.Starts && k.at >= at) {

@@ -51,18 +51,18 @@ func TestStrangersAreRefused(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	we := us{
-		hello: hello{Protocol: 1, Cluster: "c", Domain: "d", Node: 1, Store: "s1", Instance: "i1", Starts: 1},
+		hello: hello{Protocol: Protocol, Cluster: "c", Domain: "d", Node: 1, Store: "s1", Instance: "i1", Starts: 1},
 		nodes: []NodeConfig{{ID: 1}, {ID: 2}, {ID: 3}},
 		gone:  map[fence.NodeID][]string{2: {"old"}},
 	}
-	good := hello{Protocol: 1, Cluster: "c", Domain: "d", Node: 2, Store: "s2", Instance: "i2", Starts: 5, Position: position{3, 70}, Stream: streamRaft}
+	good := hello{Protocol: Protocol, Cluster: "c", Domain: "d", Node: 2, Store: "s2", Instance: "i2", Starts: 5, Position: position{3, 70}, Stream: streamRaft}
 	tests := []struct {
 		name   string
 		change func(*hello)
 		want   string // part of the reason; "" accepted
 	}{
 		{"good", func(*hello) {}, ""},
-		{"version", func(h *hello) { h.Protocol = 2 }, "protocol 2"},
+		{"version", func(h *hello) { h.Protocol = Protocol + 1 }, fmt.Sprint("protocol ", Protocol+1)},
 		{"cluster", func(h *hello) { h.Cluster = "x" }, "cluster"},
 		{"domain", func(h *hello) { h.Domain = "x" }, "domain"},
 		{"no domain on a raft stream", func(h *hello) { h.Domain = "" }, "domain none"},
@@ -91,7 +91,7 @@ func TestJudge(t *testing.T) {
 			}
 		})
 	}
-	if got := judge(we, hello{Protocol: 1, Cluster: "c", Domain: "d", Node: 1, Store: "s", Instance: "i"}, 1, newFloors(nil, 0), time.Now()); !strings.Contains(got, "own id") {
+	if got := judge(we, hello{Protocol: Protocol, Cluster: "c", Domain: "d", Node: 1, Store: "s", Instance: "i"}, 1, newFloors(nil, 0), time.Now()); !strings.Contains(got, "own id") {
 		t.Errorf("own id: %q", got)
 	}
 }
