@@ -33,6 +33,7 @@ const (
 	EventRoster       = "roster"
 	EventReplace      = "replace"
 	EventClientGone   = "client-gone"
+	EventStateful     = "stateful"
 	EventColdStart    = "cold-start"
 	EventRecover      = "recover"
 	EventSummary      = "summary"

@@ -109,6 +109,7 @@ const (
 	FlagUnfencePending = "unfence-pending"
 	FlagUnguarded      = "unguarded"
 	FlagOffHeld        = "off-held"
+	FlagStateless      = "stateless" // its daemon may die: nothing there uses what is shared (R12)
 )
 
 // The roles of a node.

@@ -61,6 +61,11 @@ func (d *Daemon) line(index uint64, e domain.Event) client.Event {
 		if e.On {
 			l.Result = "on"
 		}
+	case domain.EventStateful:
+		l.Result = "stateless"
+		if e.On {
+			l.Result = "stateful"
+		}
 	case domain.EventClean:
 		if n := d.member.Domain().Node(e.Node); n != nil {
 			l.Instance = n.Instance

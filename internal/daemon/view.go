@@ -100,6 +100,9 @@ func (d *Daemon) nodes(s *client.Status) {
 		if n.Phase == domain.PhaseUnguarded {
 			out.Flags = append(out.Flags, client.FlagUnguarded)
 		}
+		if dom.Roster.Policy.IdleStateless && n.Phase == domain.PhaseMember && n.Victim == nil && !n.Stateful {
+			out.Flags = append(out.Flags, client.FlagStateless)
+		}
 		for _, l := range r.Levels {
 			out.Levels = append(out.Levels, levelName(l))
 		}

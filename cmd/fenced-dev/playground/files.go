@@ -134,6 +134,9 @@ func (c *Cluster) config(n *Node) string {
 	w("membership: {provider: embedded}")
 	w("timings: {failure_timeout: %dms, ping_interval: %dms, lease: %dms, post_join_delay: %dms, stagger: 200ms}", ft, max(ft/10, 20), 2*ft,
 		c.opt.PostJoinDelay.Milliseconds())
+	if c.opt.IdleStateless {
+		w("policy: {idle_stateless: true}")
+	}
 	w("api: {group: %q}", ownGroup())
 	w("log: {level: debug, format: text}")
 	w("nodes:")

@@ -33,6 +33,8 @@ type Options struct {
 	Disks func(node int) *DiskSpec
 	// Disarmed leaves the cluster as bootstrap made it.
 	Disarmed bool
+	// IdleStateless is the policy of this name.
+	IdleStateless bool
 	// Env is added to every daemon's environment, K=V.
 	Env []string
 	// Log takes one line for each step of building; nil means none.
