@@ -388,3 +388,37 @@ func TestRequestsInTheNameOfAClient(t *testing.T) {
 		t.Errorf("%+v, %v", h, err)
 	}
 }
+
+// A critical client that is granted and goes without a word ends its node's life (S4); one that says that it is done does not.
+func TestACriticalClientThatGoesEndsThisNode(t *testing.T) {
+	l := newLab(t)
+	d := l.nodes[3].d
+	granted := func(name string) uint64 {
+		t.Helper()
+		id, _, err := d.Register(l.ctx(), api.ClientArgs{Name: name, Role: client.RoleWatch, Critical: true, By: me})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.until(3, name+" to be granted", func(s client.Status) bool {
+			return slices.ContainsFunc(s.Clients, func(c client.LocalClient) bool { return c.Name == name && c.Granted })
+		})
+		return id
+	}
+	reset := func() string {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.resets[3]
+	}
+	if err := d.Done(l.ctx(), granted("well-behaved"), me); err != nil {
+		t.Fatal(err)
+	}
+	id := granted("db")
+	if why := reset(); why != "" {
+		t.Fatalf("reset because one said that it is done: %s", why)
+	}
+	d.Gone(id, "its connection ended")
+	l.until(3, "the reset", func(client.Status) bool { return reset() != "" })
+	if why := reset(); !strings.Contains(why, "db") || !strings.Contains(why, "its connection ended") {
+		t.Error(why)
+	}
+}

@@ -32,7 +32,8 @@ type lab struct {
 	mu      sync.Mutex
 	power   map[fence.NodeID]bool
 	offs    map[fence.NodeID]int
-	hang    atomic.Bool // Status of every device hangs until its deadline
+	resets  map[fence.NodeID]string // why a node reset itself; it goes on
+	hang    atomic.Bool             // Status of every device hangs until its deadline
 	roster  fence.Roster
 }
 
@@ -50,8 +51,7 @@ func uuid(id fence.NodeID) string { return fmt.Sprintf("00000000-0000-4000-8000-
 
 func newLab(t *testing.T) *lab {
 	_ = t.TempDir() // the first one registers the removal of all, which must come after the daemons' end
-	l := &lab{t: t, nodes: map[fence.NodeID]*running{}, power: map[fence.NodeID]bool{}, offs: map[fence.NodeID]int{}}
-	t.TempDir() // so that these are removed when the daemons have ended
+	l := &lab{t: t, nodes: map[fence.NodeID]*running{}, power: map[fence.NodeID]bool{}, offs: map[fence.NodeID]int{}, resets: map[fence.NodeID]string{}}
 	var voters []membership.Voter
 	l.roster = fence.Roster{
 		Cluster: "test",
@@ -180,6 +180,12 @@ func (l *lab) start(id fence.NodeID, boot string) {
 			return member.ResidualScanned{Session: member.Session{State: member.SessionNone}, Resettable: true}
 		},
 		Reload: func() (*config.Config, error) { return cfg, nil }, Now: Boottime, LeaveTimeout: -1,
+		Reset: func(why string) error {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.resets[id] = why
+			return nil
+		},
 	})
 	if err != nil {
 		l.t.Fatal(err)
