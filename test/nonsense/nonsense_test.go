@@ -26,6 +26,7 @@ func TestNonsense(t *testing.T) {
 	t.Run("NoiseOnThePingPort", func(t *testing.T) { r.noiseOnPing(ctx, t) })
 	t.Run("ConnectionsToTheSocket", func(t *testing.T) { r.crowd(ctx, t, "unix", r.Node(1).Socket(), 1) })
 	t.Run("ConnectionsToTheClusterPort", func(t *testing.T) { r.crowd(ctx, t, "tcp", r.address(t, 1), perConnection) })
+	t.Run("RegistrationsOfPrograms", func(t *testing.T) { r.registrations(ctx, t) })
 	t.Run("NoiseOfAPlugin", func(t *testing.T) { r.noiseOfAPlugin(ctx, t) })
 	t.Run("PluginFiles", func(t *testing.T) { r.pluginFiles(ctx, t) })
 }
