@@ -30,8 +30,10 @@ func (r *rig) registrations(ctx context.Context, t *testing.T) {
 		if status != http.StatusOK {
 			t.Fatalf("status %d", status)
 		}
-		_, _ = conn.Write(noise()) // nobody takes it
+		must(t, conn.SetWriteDeadline(time.Now().Add(200*time.Millisecond)))
+		_, _ = conn.Write(noise()) // nobody takes it, so it does not come to an end
 		_ = conn.Close()
+		r.nobody(ctx, t)
 		began := time.Now()
 		conns, accepted := make([]net.Conn, 0, many), 0
 		for i := range many {
@@ -54,15 +56,21 @@ func (r *rig) registrations(ctx context.Context, t *testing.T) {
 		for _, c := range conns {
 			_ = c.Close()
 		}
-		must(t, r.Await(ctx, "all of them to be gone", func() bool {
-			s, err := r.Node(1).Client().Status(ctx)
-			return err == nil && len(s.Clients) == 0
-		}))
+		r.nobody(ctx, t)
 	})
 	refusals(t, log, 0, 1)
 	if now := resident(t, pid); now > memory+64<<10 {
 		t.Errorf("the daemon has %d KiB, before it had %d", now, memory)
 	}
+}
+
+// nobody waits until no program is registered.
+func (r *rig) nobody(ctx context.Context, t *testing.T) {
+	t.Helper()
+	must(t, r.Await(ctx, "all programs to be gone", func() bool {
+		s, err := r.Node(1).Client().Status(ctx)
+		return err == nil && len(s.Clients) == 0
+	}))
 }
 
 // registers sends a registration and reads the head of the answer.
