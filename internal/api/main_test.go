@@ -55,6 +55,13 @@ func (f *fake) ask(ctx context.Context, args any) error {
 	return err
 }
 
+// set changes what it answers.
+func (f *fake) set(change func(*fake)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
 // last returns what was asked since it was asked last.
 func (f *fake) last() []any {
 	f.mu.Lock()

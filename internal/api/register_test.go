@@ -48,7 +48,7 @@ func (p *program) next() string {
 // registering is a rig whose streams begin as real ones do.
 func registering(t *testing.T, change func(*Server)) *rig {
 	r := start(t, Config{}, 0, change)
-	r.node.first = client.Notice{Event: client.NoticeState, HeartbeatMS: 100}
+	r.node.set(func(f *fake) { f.first = client.Notice{Event: client.NoticeState, HeartbeatMS: 100} })
 	return r
 }
 
@@ -151,7 +151,7 @@ func TestAProgramThatReadsNothingIsDropped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := registering(t, func(s *Server) { s.times.write = x.write })
-			r.node.keep = x.keep
+			r.node.set(func(f *fake) { f.keep = x.keep })
 			p, _ := r.program(t, `{"name":"sleeper"}`)
 			p.next()
 			other, _ := r.program(t, `{"name":"reader"}`)
@@ -267,7 +267,7 @@ func TestDoneReachesTheNode(t *testing.T) {
 		t.Error(end)
 	}
 	r.asked(t, "done 1 by uid=")
-	r.node.err = client.Errorf(client.CodeNoSuch, "no such client: 9")
+	r.node.set(func(f *fake) { f.err = client.Errorf(client.CodeNoSuch, "no such client: 9") })
 	if status, doc = r.raw(t, "DELETE", "/v1/clients/9", ""); status != 404 || doc["code"] != float64(client.CodeNoSuch) {
 		t.Errorf("%d %v", status, doc)
 	}

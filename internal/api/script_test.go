@@ -97,7 +97,7 @@ func (r *rig) scriptStream(t *testing.T) *Stream {
 // The example for programs in shell does what it says, with curl.
 func TestTheShellExample(t *testing.T) {
 	r := registering(t, nil)
-	r.node.first.HeartbeatMS = slow(2 * time.Second).Milliseconds()
+	r.node.set(func(f *fake) { f.first.HeartbeatMS = slow(2 * time.Second).Milliseconds() })
 	s := r.script(t, "17")
 	stream := r.scriptStream(t)
 	if a, ok := r.node.last()[0].(ClientArgs); !ok || a.Name != "db" || a.After != 17 || a.Role != client.RoleWatch || a.Critical {
@@ -133,13 +133,15 @@ func TestTheShellExample(t *testing.T) {
 
 func TestTheShellExampleStopsWhenItsNodeHasFailed(t *testing.T) {
 	for name, end := range map[string]func(*rig, *Stream){
-		"end of file":    func(_ *rig, s *Stream) { s.End() },
-		"silence":        func(*rig, *Stream) {},
-		"you are failed": func(_ *rig, s *Stream) { s.Tell(Tale{Notice: client.Notice{Event: client.NoticeFailed, Why: "a verdict"}}) },
+		"end of file": func(_ *rig, s *Stream) { s.End() },
+		"silence":     func(*rig, *Stream) {},
+		"you are failed": func(_ *rig, s *Stream) {
+			s.Tell(Tale{Notice: client.Notice{Event: client.NoticeFailed, Why: "a verdict"}})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := registering(t, nil)
-			r.node.first.HeartbeatMS = slow(500 * time.Millisecond).Milliseconds()
+			r.node.set(func(f *fake) { f.first.HeartbeatMS = slow(500 * time.Millisecond).Milliseconds() })
 			s := r.script(t, "")
 			stream := r.scriptStream(t)
 			stream.Tell(Tale{Notice: client.Notice{Event: client.NoticeGranted}})
@@ -154,7 +156,7 @@ func TestTheShellExampleStopsWhenItsNodeHasFailed(t *testing.T) {
 	}
 	t.Run("refused", func(t *testing.T) {
 		r := registering(t, nil)
-		r.node.err = client.Errorf(client.CodeTryAgain, "a client named db is registered already")
+		r.node.set(func(f *fake) { f.err = client.Errorf(client.CodeTryAgain, "a client named db is registered already") })
 		s := r.script(t, "")
 		s.says(`{"api":"fenced/v1","code":75,"error":"a client named db is registered already","near":[]}`, "stop: this node has failed")
 		s.ends(1)
