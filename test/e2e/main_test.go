@@ -2,11 +2,13 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +16,16 @@ import (
 	"github.com/fenced-project/fenced/test/product"
 )
 
+// together is how many clusters live beside each other unless -parallel says otherwise: they mostly wait, for timeouts that are the subject.
+const together = "3"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		_ = flag.Set("test.parallel", together)
+	}
 	code := m.Run()
 	if left := playground.Leftovers(); len(left) > 0 {
 		fmt.Fprintln(os.Stderr, "left behind:", strings.Join(left, ", "))
@@ -55,7 +66,18 @@ func skip(t *testing.T, why string) {
 	t.Skipf("SKIP %s: %s", t.Name(), why)
 }
 
-// start builds a cluster for one test. What is left of it at the end is a failure; where the test failed, the logs are shown.
+// along lets a test run beside others; a test may call it more than once.
+func along(t *testing.T) {
+	if _, called := parallel.LoadOrStore(t.Name(), true); called {
+		return
+	}
+	t.Cleanup(func() { parallel.Delete(t.Name()) })
+	t.Parallel()
+}
+
+var parallel sync.Map
+
+// start builds a cluster for one test, which runs beside other tests from here on. What is left of it at the end is a failure; where the test failed, the logs are shown.
 func start(t *testing.T, opt playground.Options) (*playground.Cluster, context.Context) {
 	t.Helper()
 	needsNamespaces(t)
@@ -63,6 +85,7 @@ func start(t *testing.T, opt playground.Options) (*playground.Cluster, context.C
 	if err != nil {
 		t.Fatal(err)
 	}
+	along(t)
 	opt.Build, opt.Netns = build, true
 	if opt.FailureTimeout == 0 {
 		opt.FailureTimeout = patience(2 * time.Second) // the product's; shorter ones take a busy machine for a dead one
@@ -84,7 +107,7 @@ func start(t *testing.T, opt playground.Options) (*playground.Cluster, context.C
 		if err := c.Stop(); err != nil {
 			t.Error(err)
 		}
-		if left := playground.Leftovers(); len(left) > 0 {
+		if left := c.Leftovers(); len(left) > 0 {
 			t.Errorf("left behind: %v", left)
 		}
 	})

@@ -84,18 +84,29 @@ func shortDir(o owner) string {
 // empty after Stop.
 func Leftovers() []string {
 	pid := os.Getpid()
+	return leftovers(func(o owner) bool { return o.pid == pid })
+}
+
+// Leftovers names what is still there of this cluster.
+func (c *Cluster) Leftovers() []string {
+	return leftovers(func(o owner) bool { return o == c.owner })
+}
+
+func leftovers(whose func(owner) bool) []string {
+	pid := os.Getpid()
 	var out []string
 	ours := func(name string) bool {
 		o, ok := parseOwner(name)
-		return ok && o.pid == pid
+		return ok && whose(o)
 	}
 	for _, p := range family(processes(), func(p process) bool { return ours(p.tag) }) {
 		out = append(out, fmt.Sprintf("process %d (%s)", p.pid, p.cmdline))
 	}
 	if start, err := startTime(pid); err == nil {
 		for seq := int64(1); seq <= clusters.Load(); seq++ {
-			dir := shortDir(owner{pid: pid, start: start, seq: seq})
-			if _, err := os.Lstat(dir); err == nil {
+			o := owner{pid: pid, start: start, seq: seq}
+			dir := shortDir(o)
+			if _, err := os.Lstat(dir); err == nil && whose(o) {
 				out = append(out, dir)
 			}
 		}
