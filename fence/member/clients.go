@@ -38,6 +38,9 @@ func (m *Member) registered(in ClientRegistered) {
 		return
 	}
 	c := &client{ClientRegistered: in, beat: m.now}
+	if in.After == 0 && !m.present() {
+		c.After = m.dom.Index // whatever its state names as unresolved is told, also if the log has more to say of it before this daemon is there
+	}
 	m.clients = append(m.clients, c)
 	m.tell(c, Tell{Kind: TellState, State: m.clientState()})
 }

@@ -16,6 +16,9 @@ type asking struct {
 	passed bool   // it was applied with this input
 }
 
+// askEveryMS lies between two questions to the log: a program that comes and goes all the time does not fill it.
+const askEveryMS = 100
+
 // soonMS is how long a client is not told of what is over in a moment: a commit, a write, a ping.
 const soonMS = 1000
 
@@ -76,7 +79,7 @@ func (m *Member) refusal() string {
 	if why := m.shut(); why != "" {
 		return why
 	}
-	if names := m.unresolved(); len(names) > 0 {
+	if names := append(m.unresolved(), m.risen()...); len(names) > 0 {
 		return bound("it waits for " + strings.Join(names, ", "))
 	}
 	return ""
@@ -138,6 +141,9 @@ func (m *Member) soon() string {
 }
 
 func (m *Member) askLog() {
+	if m.ask.count > 0 && m.now-m.ask.at < askEveryMS {
+		return
+	}
 	before := m.number
 	m.propose(fmt.Sprintf("grant/%d", m.ask.count), domain.Entry{Stateful: &domain.Stateful{On: true}})
 	if m.number != before {

@@ -206,3 +206,41 @@ func TestAWitnessGrantsNothing(t *testing.T) {
 		t.Fatalf("%+v", s.tells)
 	}
 }
+
+// TestALifeHeardAfterItsVerdictClosesTheGate: R16. Who was heard only before the verdict is no such thing.
+func TestALifeHeardAfterItsVerdictClosesTheGate(t *testing.T) {
+	c := newCluster(t, 3, true)
+	ghost := c.n(3).self()
+	c.give(c.n(2), Heard{By: ghost})
+	c.fenced(3)
+	s := c.register(2, "db", RoleWatch)
+	c.run(100)
+	want(t, s, "state granted")
+	c.give(c.n(2), Heard{By: ghost})
+	late := c.register(2, "late", RoleWatch)
+	c.run(alarmEveryMS / 2)
+	want(t, late, "state grant-refused")
+	if r := late.last(TellRefused).Why; !strings.Contains(r, "node-3 (heard after its verdict)") {
+		t.Fatal(r)
+	}
+	c.give(c.n(2), Heard{By: ghost})
+	c.run(alarmEveryMS - 100)
+	want(t, late, "state grant-refused")
+	c.run(1000)
+	want(t, late, "state grant-refused granted")
+	want(t, s, "state granted")
+}
+
+// TestTheLogIsNotFilledByWhoComesAndGoes: each grant asks the log, and there is a pause between two questions.
+func TestTheLogIsNotFilledByWhoComesAndGoes(t *testing.T) {
+	c := newCluster(t, 3, true)
+	before := len(c.log)
+	for range 200 {
+		s := c.register(2, "loop", RoleWatch)
+		c.run(10)
+		c.gone(2, s, true)
+	}
+	if n := len(c.log) - before; n == 0 || n > 2*2000/askEveryMS {
+		t.Fatalf("%d entries in two seconds", n)
+	}
+}

@@ -54,6 +54,8 @@ type answered struct {
 type heard struct {
 	by domain.Origin
 	at int64
+	// over is when it was last heard although its life had a verdict, 0 for never: what was proven of it is not true (R16).
+	over int64
 }
 
 // heardKeepMS is how long a life that nobody hears is remembered.
@@ -61,14 +63,15 @@ const heardKeepMS = 10 * 60 * 1000
 
 // hear notes presence. A life that has a verdict and is heard all the same is the worst news there is: alarm (R16).
 func (m *Member) hear(by domain.Origin) {
-	for i := range m.heard {
-		if m.heard[i].by == by {
-			m.heard[i].at = m.now
-			m.alarm(by)
-			return
-		}
+	i := slices.IndexFunc(m.heard, func(h heard) bool { return h.by == by })
+	if i < 0 {
+		i = len(m.heard)
+		m.heard = append(m.heard, heard{by: by})
 	}
-	m.heard = append(m.heard, heard{by: by, at: m.now})
+	m.heard[i].at = m.now
+	if m.dom.IsOver(by.Incarnation) {
+		m.heard[i].over = m.now
+	}
 	m.alarm(by)
 }
 
@@ -81,7 +84,20 @@ func (m *Member) alarm(by domain.Origin) {
 	m.do(Notice{Kind: domain.EventRefused, Node: by.Node, Life: by.Incarnation, Text: "a life that has a verdict was heard (R16)"})
 }
 
+// alarmEveryMS lies between two alarms of one life, and is how long after it was heard the grant gate stays closed (R16).
 const alarmEveryMS = 10_000
+
+// risen names the nodes of which a life was heard lately that has a verdict.
+func (m *Member) risen() []string {
+	var names []string
+	for _, h := range m.heard {
+		name := fmt.Sprintf("%s (heard after its verdict)", m.dom.Roster.Name(h.by.Node))
+		if h.over > 0 && m.now-h.over < alarmEveryMS && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // lastHeard is when a life was last heard by this node, -1 if never in memory.
 func (m *Member) lastHeard(life fence.Incarnation) int64 {

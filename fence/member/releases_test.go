@@ -195,6 +195,39 @@ func TestAClientThatIsThereBeforeTheLogLosesNothing(t *testing.T) {
 	}
 }
 
+// TestWhatTheStateNamedIsReleased: a program registers while the daemon reads its log, in the middle of a fence of long ago.
+func TestWhatTheStateNamedIsReleased(t *testing.T) {
+	c := newCluster(t, 5, true)
+	c.fenced(5)
+	c.run(20_000)
+	c.kill(4)
+	c.run(2000)
+	c.install()
+	open := len(c.log)
+	c.run(20_000)
+	c.left(2)
+	c.start(2)
+	x := c.n(2)
+	for x.applied < open {
+		x.applied++
+		r := c.log[x.applied-1]
+		if r.data == nil {
+			c.give(x, ViewInstalled{Index: uint64(x.applied), Members: r.view, Quorate: r.quorate})
+		} else {
+			c.give(x, EntryCommitted{Index: uint64(x.applied), By: r.by, Number: r.number, Data: r.data})
+		}
+	}
+	s := c.register(2, "db", RoleWatch)
+	if u := s.tells[0].State.Unresolved; fmt.Sprint(u) != "[4/boot-4-1]" {
+		t.Fatalf("the story is wrong: %v", u)
+	}
+	c.install()
+	c.run(3000)
+	if fmt.Sprint(s.lives) != "[4/boot-4-1]" || !s.granted {
+		t.Fatalf("%v, %s", s.lives, s.kinds())
+	}
+}
+
 // TestASnapshotLosesNoClientsRelease: two nodes were fenced, one of them twice, while this one was away.
 func TestASnapshotLosesNoClientsRelease(t *testing.T) {
 	c := newCluster(t, 5, true)
