@@ -1,5 +1,7 @@
 package client
 
+import "encoding/json"
+
 // The actions that a request may ask for.
 const (
 	ActionOff    = "off"
@@ -66,6 +68,45 @@ type Arm struct {
 type Apply struct {
 	Reason string `json:"reason"`
 	DryRun bool   `json:"dry_run,omitempty"`
+	// Force applies a file that may be older than the committed roster, or one by which those who are there would not be quorate (CodeUnsafe).
+	Force bool `json:"force,omitempty"`
+	// Hash, if set, is the hash of the roster that was shown to the administrator: another one is not proposed (CodeTryAgain).
+	Hash string `json:"hash,omitempty"`
+	// Roster, with DryRun only, is judged instead of the file's.
+	Roster json.RawMessage `json:"roster,omitempty"`
+}
+
+// QuorumChange is what a roster does to quorum: the votes of the members that are there, and how many a view needs, before and after.
+// Nodes that were added count when they come; NeedWhenAllCame is for then.
+type QuorumChange struct {
+	Have            int `json:"have"`
+	Need            int `json:"need"`
+	HaveAfter       int `json:"have_after"`
+	NeedAfter       int `json:"need_after"`
+	NeedWhenAllCame int `json:"need_when_all_came"`
+}
+
+// Replace gives up the machine that is known for a node: another one takes its place (R2). Refused unless every life of the node is over.
+type Replace struct {
+	Node string `json:"node"`
+	// Old is the UUID of the machine that the administrator saw; another one is not given up (CodeTryAgain). "" means the one that is known.
+	Old string `json:"old,omitempty"`
+	// New is the UUID of the only machine that is accepted; "" means the one that waits, else the first that announces itself clean.
+	New    string `json:"new,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// Reloaded says what a daemon made of its file. Equal: it is the committed roster. Taken: the daemon goes on with it. A file that is neither
+// equal nor applied is not taken by a daemon that runs by the committed roster; Changes says what it would change.
+type Reloaded struct {
+	API     string       `json:"api"`
+	Version uint64       `json:"version"`
+	Hash    string       `json:"hash"`
+	Equal   bool         `json:"equal"`
+	Taken   bool         `json:"taken"`
+	Changes List[string] `json:"changes"`
+	// Restart lists what takes effect only when the daemon is started again.
+	Restart List[string] `json:"restart"`
 }
 
 // Applied says which roster is committed now, or with DryRun would be, and what is different from the one before.
@@ -75,6 +116,13 @@ type Applied struct {
 	Hash    string       `json:"hash"`
 	Changes List[string] `json:"changes"`
 	DryRun  bool         `json:"dry_run"`
+	// From is the version that it replaces; Version and From are equal where the file says nothing new.
+	From   uint64       `json:"from"`
+	Quorum QuorumChange `json:"quorum"`
+	// Todo is what is left for people to do.
+	Todo List[string] `json:"todo"`
+	// BlockedBy, with DryRun, is what forbids it now.
+	BlockedBy List[Block] `json:"blocked_by"`
 }
 
 // Bootstrap makes the cluster's domain, once (R3, R4). Cluster must be the name in the daemon's configuration: it is what the operator typed.

@@ -158,6 +158,16 @@ func (c *Client) Apply(ctx context.Context, a Apply) (Applied, error) {
 	return post[Applied](ctx, c, "/v1/apply", a)
 }
 
+// Reload makes the daemon read its file again.
+func (c *Client) Reload(ctx context.Context) (Reloaded, error) {
+	return post[Reloaded](ctx, c, "/v1/reload", struct{}{})
+}
+
+// Replace gives up the machine of a node.
+func (c *Client) Replace(ctx context.Context, r Replace) (Committed, error) {
+	return post[Committed](ctx, c, "/v1/replace", r)
+}
+
 // Bootstrap makes the domain.
 func (c *Client) Bootstrap(ctx context.Context, b Bootstrap) (Bootstrapped, error) {
 	return post[Bootstrapped](ctx, c, "/v1/bootstrap", b)

@@ -81,9 +81,11 @@ const (
 
 // HistoryLine is one operation as it is remembered. While it is open Finished and Resolution are empty.
 type HistoryLine struct {
-	API         string `json:"api"`
-	ID          uint64 `json:"id"`
-	Victim      string `json:"victim"`
+	API    string `json:"api"`
+	ID     uint64 `json:"id"`
+	Victim string `json:"victim"`
+	// NodeID is the victim's: it stays when the node is renamed. 0 in lines of an older version.
+	NodeID      uint32 `json:"node_id,omitempty"`
 	Incarnation string `json:"incarnation"`
 	Action      string `json:"action"`
 	Cause       string `json:"cause"`

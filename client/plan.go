@@ -48,6 +48,8 @@ type QuorumAfter struct {
 type Block struct {
 	Code Code   `json:"code"`
 	Text string `json:"text"`
+	// Next is the command that would help, where there is one.
+	Next string `json:"next,omitempty"`
 }
 
 // PlanRead is one device's answer to a look at its power state.

@@ -60,7 +60,7 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	}
 	d, err := fenced.New(fenced.Config{
 		Config: cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
-		Scan: fenced.Scanner(cfg.SystemRoot, cfg.StateDir, self.Boot), Reset: resetter(cfg, log), Reload: reloader(o, plugins),
+		Scan: fenced.Scanner(cfg.SystemRoot, cfg.StateDir, self.Boot), Reset: resetter(cfg, log), Reload: reloader(o),
 		Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, Logger: log,
 	})
 	if err != nil {
@@ -180,8 +180,8 @@ func resetter(c *config.Config, log *slog.Logger) func(string) error {
 	return func(why string) error { return r.Now(why, nil) }
 }
 
-// reloader reads the configuration again for `fenced apply` and gives the plugin host its devices.
-func reloader(o config.Options, h *host.Host) func() (*config.Config, error) {
+// reloader reads the configuration again and touches nothing; the daemon decides what becomes of it.
+func reloader(o config.Options) func() (*config.Config, error) {
 	return func() (*config.Config, error) {
 		c, problems := config.Load(o)
 		if problems.Fatal() {
@@ -191,7 +191,7 @@ func reloader(o config.Options, h *host.Host) func() (*config.Config, error) {
 			}
 			return nil, e
 		}
-		return c, h.Configure(fenced.DeviceConfigs(c))
+		return c, nil
 	}
 }
 

@@ -130,6 +130,13 @@ func (e *Engine) Cancel(victim fence.Incarnation, claim uint64, why string) bool
 	return e.post(key{victim, claim}, operation.Cancelled{Why: why})
 }
 
+// Busy reports whether any operation runs, or any call of one has not returned.
+func (e *Engine) Busy() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.running) > 0
+}
+
 // Acknowledge tells every operation on this life that the domain committed an acknowledgement of it (R19). It reports whether one runs.
 func (e *Engine) Acknowledge(victim fence.Incarnation) bool {
 	e.mu.Lock()

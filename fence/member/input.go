@@ -144,6 +144,10 @@ type LeaveRequested struct {
 // ConfigChanged: this node's own file was read again; its roster's hash is compared with the committed one (R5).
 type ConfigChanged struct{ RosterHash string }
 
+// DevicesChange: the devices that this node can ask are about to be others under the same names (Done false): walks are cancelled, and none is
+// begun before Done, because an operation must ask from its first read to its last the devices that its claim's roster names (R16, V6).
+type DevicesChange struct{ Done bool }
+
 func (Tick) input()              {}
 func (ViewInstalled) input()     {}
 func (EntryCommitted) input()    {}
@@ -165,3 +169,4 @@ func (ClientGone) input()        {}
 func (Requested) input()         {}
 func (LeaveRequested) input()    {}
 func (ConfigChanged) input()     {}
+func (DevicesChange) input()     {}

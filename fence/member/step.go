@@ -44,6 +44,7 @@ type Member struct {
 	leaseSent int64  // send time of the newest acknowledged ping
 	leaseFrom int64  // only a ping sent at or after this time renews anything
 	here      bool   // this daemon was in the view at the last input
+	rewiring  bool   // between the two words of a DevicesChange
 	fell      bool
 	fellWhy   string
 	doomSince int64          // since when this life is known to be over or a victim, 0 for not
@@ -125,6 +126,10 @@ func (m *Member) take(in Input) {
 		m.requested(in)
 	case LeaveRequested:
 		m.leaveRequested(in)
+	case DevicesChange:
+		if m.rewiring = !in.Done; m.rewiring {
+			m.abandon("the devices of this node change")
+		}
 	case ConfigChanged:
 		m.cfg.RosterHash = in.RosterHash
 	}
@@ -164,7 +169,7 @@ func (m *Member) think() {
 	if m.leaving != nil {
 		return // the gate is closed: no new duty, no new suspicion
 	}
-	if m.dom.Eligible(m.cfg.Self.Node) {
+	if m.dom.Eligible(m.cfg.Self.Node) && !m.rewiring {
 		m.claims()
 	}
 	if m.dom.Clean(m.cfg.Self.Node) {

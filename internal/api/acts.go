@@ -67,7 +67,32 @@ func (s *Server) apply(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if err := text("reason", q.Reason, client.MaxReason, false); err != nil {
 		return nil, err
 	}
-	doc, err := s.node.Apply(ctx, ApplyArgs{Reason: q.Reason, DryRun: q.DryRun, By: by})
+	doc, err := s.node.Apply(ctx, ApplyArgs{Reason: q.Reason, DryRun: q.DryRun, Force: q.Force, Hash: q.Hash, Roster: q.Roster, By: by})
+	doc.API = client.API
+	return doc, err
+}
+
+func (s *Server) reload(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
+	var q struct{}
+	if err := body(w, r, &q); err != nil {
+		return nil, err
+	}
+	doc, err := s.node.Reload(ctx, by)
+	doc.API = client.API
+	return doc, err
+}
+
+// replace is refused without a reason: a person gives a machine up, and history says who and why.
+func (s *Server) replace(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
+	var q client.Replace
+	if err := body(w, r, &q); err != nil {
+		return nil, err
+	}
+	if err := first(text("node", q.Node, client.MaxName, true), text("old", q.Old, client.MaxName, false), text("new", q.New, client.MaxName, false),
+		text("reason", q.Reason, client.MaxReason, true)); err != nil {
+		return nil, err
+	}
+	doc, err := s.node.Replace(ctx, ReplaceArgs{Node: q.Node, Old: q.Old, New: q.New, Reason: q.Reason, By: by})
 	doc.API = client.API
 	return doc, err
 }

@@ -22,6 +22,7 @@ var codes = []struct {
 	{fence.ErrNotArmed, client.CodeNotArmed},
 	{fence.ErrNoSuchNode, client.CodeNoSuch},
 	{fence.ErrUnsafe, client.CodeUnsafe},
+	{fence.ErrStale, client.CodeTryAgain},
 	{context.DeadlineExceeded, client.CodeTimeout},
 	{context.Canceled, client.CodeTryAgain},
 }

@@ -36,10 +36,17 @@ func NewFeed(node, stream string, keep int) *Feed {
 	return &Feed{node: node, stream: stream, ring: make([]client.Event, keep), more: make(chan struct{})}
 }
 
+// Rename changes the name under which events are recorded from now on.
+func (f *Feed) Rename(node string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.node = node
+}
+
 // Publish gives an event its number, its stream and its time where it has none, keeps it and returns the number. It never waits: the
 // deciding loop may call it. The event must not be changed afterwards.
 func (f *Feed) Publish(e client.Event) uint64 {
-	e.API, e.By, e.Stream = client.API, f.node, f.stream
+	e.API, e.Stream = client.API, f.stream
 	if e.At.IsZero() {
 		e.At = client.At(time.Now())
 	}
@@ -48,6 +55,7 @@ func (f *Feed) Publish(e client.Event) uint64 {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	e.By = f.node
 	f.last++
 	e.Seq = f.last
 	f.ring[e.Seq%uint64(len(f.ring))] = e

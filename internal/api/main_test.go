@@ -111,6 +111,14 @@ func (f *fake) Leave(ctx context.Context, a LeaveArgs) (client.Committed, error)
 	return client.Committed{Index: 5}, f.ask(ctx, a)
 }
 
+func (f *fake) Reload(ctx context.Context, by Caller) (client.Reloaded, error) {
+	return client.Reloaded{Taken: true}, f.ask(ctx, by)
+}
+
+func (f *fake) Replace(ctx context.Context, a ReplaceArgs) (client.Committed, error) {
+	return client.Committed{Index: 6}, f.ask(ctx, a)
+}
+
 func (f *fake) Bootstrap(ctx context.Context, a BootstrapArgs) (client.Bootstrapped, error) {
 	return client.Bootstrapped{Cluster: a.Cluster, Domain: "d"}, f.ask(ctx, a)
 }

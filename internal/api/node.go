@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/fenced-project/fenced/client"
@@ -54,8 +55,15 @@ type Steward interface {
 	// Arm arms or disarms and returns when it is committed. Errors: CodeNoQuorum, CodeConfig where what is configured cannot be armed.
 	Arm(ctx context.Context, a ArmArgs) (client.Committed, error)
 	// Apply reads the node's configuration file again, checks it and proposes its roster as the next version (R5); with DryRun it only says
-	// what would change. Errors: CodeConfig with Problems, CodeNoQuorum, CodeTryAgain when another version was committed meanwhile.
+	// what would change. Errors: CodeConfig with Problems, CodeNoQuorum, CodeTryAgain when another version was committed meanwhile, CodeUnsafe
+	// for a file that may be older than the committed roster or that would cost quorum, CodeError for what the domain refuses (R5).
 	Apply(ctx context.Context, a ApplyArgs) (client.Applied, error)
+	// Reload reads the node's configuration file again. A file that is wrong (CodeConfig with Problems), or that is not the committed roster
+	// while the daemon runs by that, changes nothing.
+	Reload(ctx context.Context, by Caller) (client.Reloaded, error)
+	// Replace gives up the machine that is known for a node (R2). Errors: CodeNoSuch, CodeNoQuorum, CodeTryAgain when it is another one by
+	// now, CodeError while a life of the node may not be over.
+	Replace(ctx context.Context, a ReplaceArgs) (client.Committed, error)
 	// Bootstrap makes the domain (R3, R4). Errors: CodeUsage when the cluster's name is not the configured one, CodeError when the node
 	// has or knows of a domain already.
 	Bootstrap(ctx context.Context, a BootstrapArgs) (client.Bootstrapped, error)
@@ -134,11 +142,21 @@ type ArmArgs struct {
 	By     Caller
 }
 
-// ApplyArgs proposes the roster of the daemon's own file.
+// ApplyArgs proposes the roster of the daemon's own file. Hash, if set, is what it must have. Roster is judged in its stead, with DryRun only.
 type ApplyArgs struct {
 	Reason string
 	DryRun bool
+	Force  bool
+	Hash   string
+	Roster json.RawMessage
 	By     Caller
+}
+
+// ReplaceArgs gives up a node's machine. Node and Reason are set; Old and New are UUIDs or "".
+type ReplaceArgs struct {
+	Node, Old, New string
+	Reason         string
+	By             Caller
 }
 
 // LeaveArgs makes this node leave. Timeout is set, at most MaxLeave.

@@ -130,6 +130,14 @@ func (f *fakeNode) Apply(_ context.Context, a api.ApplyArgs) (client.Applied, er
 	return d, err
 }
 
+func (f *fakeNode) Reload(context.Context, api.Caller) (client.Reloaded, error) {
+	return answer[client.Reloaded](f, "reload", "")
+}
+
+func (f *fakeNode) Replace(_ context.Context, a api.ReplaceArgs) (client.Committed, error) {
+	return answer[client.Committed](f, "replace", fmt.Sprintf("node=%s old=%s new=%s reason=%q", a.Node, a.Old, a.New, a.Reason))
+}
+
 func (f *fakeNode) Leave(_ context.Context, a api.LeaveArgs) (client.Committed, error) {
 	return answer[client.Committed](f, "leave", fmt.Sprintf("reason=%q force=%t timeout=%s", a.Reason, a.Force, a.Timeout))
 }

@@ -51,6 +51,21 @@ func (d *Daemon) missing(n *domain.Node) bool {
 	return away && ok && time.Since(s.since) > time.Duration(dom.Roster.Timing.PostJoinDelayMS)*time.Millisecond
 }
 
+// notEqual says that this node's file is not the committed roster, and what is known of the file on disk (S5.8).
+func (d *Daemon) notEqual() string {
+	dom := d.member.Domain()
+	text := fmt.Sprintf("the file of this node is not roster %d, which is committed: this node replicates and does not act", dom.Roster.Version)
+	switch {
+	case d.rewire != nil:
+		text += "; the new one is taken when calls to devices have returned"
+	case d.file.problem != "":
+		text += "; on disk: " + d.file.problem
+	case d.file.differs != "":
+		text += "; it " + d.file.differs
+	}
+	return text
+}
+
 // attention lists what a person should see to, each with the next command to type.
 func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []client.Attention {
 	dom := d.member.Domain()
@@ -101,6 +116,8 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 			}
 		case n.Unknown:
 			add("W205", name, "nobody knows whether "+name+" holds state", "start fenced on "+name)
+		case n.Added:
+			add("W211", name, name+" was added and has not come yet; its vote does not count before it does", "start fenced on "+name)
 		case d.missing(n):
 			add("W207", name, name+" is away since "+d.seen[n.ID].since.UTC().Format(time.RFC3339)+" and nobody waits for it", "fenced status "+name)
 		}
@@ -112,7 +129,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 	}
 	for _, p := range plugins.Plugins {
 		if p.Error != "" {
-			add("W206", d.cfg.Config.SelfName, "plugin "+p.Name+": "+strings.TrimSpace(p.Error), "fenced plugin list")
+			add("W206", d.me(), "plugin "+p.Name+": "+strings.TrimSpace(p.Error), "fenced plugin list")
 		}
 	}
 	return out

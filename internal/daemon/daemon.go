@@ -39,6 +39,8 @@ type Cluster interface {
 type Devices interface {
 	engine.Device
 	Plugins() client.Plugins
+	// Configure replaces the devices; nothing may be asked of one that changes meanwhile.
+	Configure(*config.Config) error
 	Close() error
 }
 
@@ -54,7 +56,7 @@ type Config struct {
 	Scan func(context.Context) member.ResidualScanned
 	// Reset ends this machine (R24); nil where nothing may: then a doomed life says so and waits for the others.
 	Reset func(why string) error
-	// Reload reads the configuration again for `fenced apply`.
+	// Reload reads the configuration again and changes nothing. It runs off the loop.
 	Reload func() (*config.Config, error)
 	// Notify tells systemd; see notify.go.
 	Notify func(state string)
@@ -75,6 +77,11 @@ type Daemon struct {
 	inputs  chan any
 	disk    chan func()
 	records *records
+	base    *baseFile
+	ownHash string                       // of cfg.Config's roster; loop only
+	file    rereading                    // loop only
+	rewire  *rewiring                    // loop only
+	limits  atomic.Pointer[fence.Roster] // for the engine's goroutines
 	session *sessionFiles
 	seen    map[fence.NodeID]seen // since when the loop sees a node in a state; loop only
 	suspect map[fence.NodeID]bool // loop only
@@ -139,6 +146,11 @@ func New(cfg Config) (*Daemon, error) {
 		return nil, err
 	}
 	d.records = newRecords(history, keep, d)
+	d.ownHash = cfg.Config.Roster.Hash()
+	d.limits.Store(&cfg.Config.Roster)
+	if d.base, err = openBase(cfg.Config.StateDir); err != nil {
+		d.log.Warn("cannot read which roster this node's file was made from", "error", err)
+	}
 	d.session = newSessionFiles(cfg.Config.StateDir, cfg.Self.Boot)
 	d.member = member.New(member.Config{
 		Self:    domain.Origin{Incarnation: fence.Incarnation{Node: cfg.Self.Node, Boot: cfg.Self.Boot}, Instance: cfg.Self.Instance},
@@ -146,7 +158,7 @@ func New(cfg Config) (*Daemon, error) {
 	})
 	d.engine = engine.New(engine.Config{
 		Devices: cfg.Devices, Now: cfg.Now, Report: d.report,
-		Limit: func(device string) int { r, _ := cfg.Config.Roster.Device(device); return r.Limit },
+		Limit: func(device string) int { r, _ := d.limits.Load().Device(device); return r.Limit },
 	})
 	return d, nil
 }

@@ -122,6 +122,8 @@ type devices struct{ l *lab }
 func (d devices) Plugins() client.Plugins { return client.Plugins{} }
 func (d devices) Close() error            { return nil }
 
+func (d devices) Configure(*config.Config) error { return nil }
+
 func (d devices) Status(ctx context.Context, device, _ string) (engine.Reading, error) {
 	if d.l.hang.Load() {
 		<-ctx.Done()

@@ -47,6 +47,9 @@ func (h *HostDevices) Do(ctx context.Context, device, target string, action fenc
 	return classify(h.host.Do(ctx, device, target, string(action)))
 }
 
+// Configure gives the host the devices of a configuration; those that are as they were keep their processes.
+func (h *HostDevices) Configure(c *config.Config) error { return h.host.Configure(DeviceConfigs(c)) }
+
 // Close ends the host.
 func (h *HostDevices) Close() error { return h.host.Close() }
 

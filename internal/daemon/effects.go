@@ -118,7 +118,7 @@ func (d *Daemon) startOperation(s operation.Spec) {
 }
 
 func (d *Daemon) selfFence(why string) {
-	d.note(client.Event{Event: client.EventDirty, Node: d.cfg.Config.SelfName, Incarnation: d.cfg.Self.Boot, Text: "self-fence: " + why})
+	d.note(client.Event{Event: client.EventDirty, Node: d.me(), Incarnation: d.cfg.Self.Boot, Text: "self-fence: " + why})
 	if d.cfg.Reset == nil {
 		d.log.Error("this machine must be reset and nothing here may do it", "why", why)
 		return

@@ -20,7 +20,7 @@ const leaveGrace = 500 * time.Millisecond
 
 // Leave implements api.Steward: this node leaves, and the daemon ends by itself.
 func (d *Daemon) Leave(ctx context.Context, a api.LeaveArgs) (client.Committed, error) {
-	out := client.Committed{API: client.API, Text: d.cfg.Config.SelfName + " has left; its daemon stops"}
+	out := client.Committed{API: client.API, Text: d.selfName(ctx) + " has left; its daemon stops"}
 	var ch chan member.Answer
 	if err := d.ask(ctx, func() { ch = d.requestLeave(d.who(a.By)+": "+a.Reason, a.Force, a.Timeout) }); err != nil && ch == nil {
 		return out, err
@@ -105,8 +105,8 @@ func (f *farewell) begin(d *Daemon) bool {
 // told logs what came of it; the daemon ends now.
 func (f *farewell) told(d *Daemon, a member.Answer) {
 	if err := leaveError(a); err != nil {
-		d.log.Warn("this daemon ends without a clean leave: in an armed cluster the others fence a node that was a member", "node", d.cfg.Config.SelfName, "why", err)
+		d.log.Warn("this daemon ends without a clean leave: in an armed cluster the others fence a node that was a member", "node", d.me(), "why", err)
 		return
 	}
-	d.log.Info("left cleanly", "node", d.cfg.Config.SelfName, "index", a.Index)
+	d.log.Info("left cleanly", "node", d.me(), "index", a.Index)
 }

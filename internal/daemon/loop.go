@@ -46,6 +46,8 @@ func (d *Daemon) loop(ctx context.Context) error {
 			}
 		case <-d.pace.c():
 			d.step(member.Tick{})
+			d.rewired()
+			d.follow(false)
 			d.rest()
 		case <-stop:
 			if stop = nil; !bye.begin(d) {
@@ -196,7 +198,7 @@ func (d *Daemon) tried(ev engine.Tried) {
 func (d *Daemon) proved(ev engine.Finished) {
 	e := d.evidence(&fence.Verdict{Incarnation: ev.Victim, Evidence: ev.Result.Evidence})
 	d.note(client.Event{
-		Event: client.EventEvidence, Node: d.name(ev.Victim.Node), Incarnation: ev.Victim.Boot, Claim: ev.Claim, Actor: d.cfg.Config.SelfName,
+		Event: client.EventEvidence, Node: d.name(ev.Victim.Node), Incarnation: ev.Victim.Boot, Claim: ev.Claim, Actor: d.me(),
 		Level: ev.Result.Evidence.Level + 1, Operation: d.operation(ev.Victim.Node), Evidence: &e, Text: e.Detail,
 	})
 }
@@ -214,6 +216,9 @@ func (d *Daemon) operation(id fence.NodeID) uint64 {
 	}
 	return 0
 }
+
+// me is this node's name: by the committed roster, or by its own file before there is one. Loop only.
+func (d *Daemon) me() string { return d.name(d.cfg.Self.Node) }
 
 func (d *Daemon) name(id fence.NodeID) string {
 	if id == 0 {

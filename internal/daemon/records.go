@@ -61,7 +61,7 @@ func newRecords(h *store.History, keep int, d *Daemon) *records {
 	for _, b := range lines {
 		var l client.HistoryLine
 		if json.Unmarshal(b, &l) == nil && l.ID != 0 {
-			r.put(&record{line: l, loaded: true})
+			r.put(&record{line: l, node: fence.NodeID(l.NodeID), loaded: true})
 		}
 	}
 	return r
@@ -88,7 +88,7 @@ func (r *records) open(id uint64, e domain.Event, m moment) *record {
 		return rec
 	}
 	rec := &record{node: e.Node, line: client.HistoryLine{
-		API: client.API, ID: id, Victim: r.d.name(e.Node), Incarnation: e.Life.Boot, Cause: string(e.Cause), Started: client.At(m.at),
+		API: client.API, ID: id, Victim: r.d.name(e.Node), NodeID: uint32(e.Node), Incarnation: e.Life.Boot, Cause: string(e.Cause), Started: client.At(m.at),
 	}}
 	if m.live {
 		rec.began = m.now
@@ -309,6 +309,9 @@ func (r *records) lines(keep func(*record) bool) []client.HistoryLine {
 		if rec := r.byID[id]; keep(rec) {
 			l := rec.line
 			l.API = client.API
+			if n, ok := r.d.member.Domain().Roster.Node(rec.node); ok {
+				l.Victim = n.Name // the name that it has now
+			}
 			l.Attempts = slices.Clone(l.Attempts)
 			out = append(out, l)
 		}

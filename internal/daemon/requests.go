@@ -64,6 +64,8 @@ func coded(err error) error {
 		return e
 	case errors.Is(err, fence.ErrUnsafe):
 		return client.Errorf(client.CodeUnsafe, "%s", text)
+	case errors.Is(err, fence.ErrStale):
+		return client.Errorf(client.CodeTryAgain, "%s", text)
 	case errors.Is(err, fence.ErrNoSuchNode):
 		return client.Errorf(client.CodeNoSuch, "%s", text)
 	}
@@ -91,7 +93,7 @@ func (d *Daemon) find(name string) (*domain.Node, error) {
 
 // who is the requester as history keeps it.
 func (d *Daemon) who(c api.Caller) string {
-	return fmt.Sprintf("%s@%s", c, d.cfg.Config.SelfName)
+	return fmt.Sprintf("%s@%s", c, d.me())
 }
 
 // Request implements api.Operator.
@@ -181,43 +183,6 @@ func (d *Daemon) Arm(ctx context.Context, a api.ArmArgs) (client.Committed, erro
 	return client.Committed{API: client.API, Index: answer.Index, Text: word}, err
 }
 
-// Apply implements api.Steward.
-func (d *Daemon) Apply(ctx context.Context, a api.ApplyArgs) (client.Applied, error) {
-	fresh, err := d.cfg.Reload()
-	if err != nil {
-		return client.Applied{}, err
-	}
-	out := client.Applied{API: client.API, DryRun: a.DryRun}
-	same := false
-	build := func() (domain.Entry, error) {
-		dom := d.member.Domain()
-		r := fresh.Roster
-		r.Version = dom.Roster.Version + 1
-		out.Version, out.Hash, out.Changes = r.Version, r.Hash(), changes(dom.Roster, r)
-		same = out.Hash == dom.RosterHash
-		if same {
-			out.Version = dom.Roster.Version
-		}
-		return domain.Entry{Roster: &domain.Roster{Roster: r, By: d.who(a.By), Reason: a.Reason}}, nil
-	}
-	if a.DryRun {
-		return out, d.ask(ctx, func() { _, _ = build() })
-	}
-	if err := d.ask(ctx, func() { _, _ = build() }); err != nil {
-		return out, err
-	}
-	if !same {
-		if _, err := d.commit(ctx, build); err != nil {
-			return out, err
-		}
-	}
-	hash := fresh.Roster.Hash()
-	return out, d.ask(ctx, func() {
-		d.cfg.Config = fresh
-		d.step(member.ConfigChanged{RosterHash: hash})
-	})
-}
-
 // Bootstrap implements api.Steward: it makes the domain, once, and commits the roster of this node's file as the first (R3, R4).
 func (d *Daemon) Bootstrap(ctx context.Context, a api.BootstrapArgs) (client.Bootstrapped, error) {
 	var roster fence.Roster
@@ -260,57 +225,28 @@ func (d *Daemon) hasRoster(ctx context.Context) bool {
 	return has
 }
 
-// changes says in words what is different between two rosters.
-func changes(old, fresh fence.Roster) []string {
-	var out []string
-	for _, n := range fresh.Nodes {
-		o, ok := old.Node(n.ID)
-		switch {
-		case !ok:
-			out = append(out, "node "+n.Name+" is new")
-		case fmt.Sprintf("%+v", o) != fmt.Sprintf("%+v", n):
-			out = append(out, "node "+n.Name+" changes")
-		}
-	}
-	for _, n := range old.Nodes {
-		if _, ok := fresh.Node(n.ID); !ok {
-			out = append(out, "node "+n.Name+" is removed")
-		}
-	}
-	for _, dev := range fresh.Devices {
-		if o, ok := old.Device(dev.Name); !ok || o != dev {
-			out = append(out, "device "+dev.Name+" is new or changes")
-		}
-	}
-	if old.Timing != fresh.Timing {
-		out = append(out, "timings change")
-	}
-	if old.Policy != fresh.Policy {
-		out = append(out, "policies change")
-	}
-	return out
-}
-
 // History implements api.Historian.
 func (d *Daemon) History(ctx context.Context, q api.HistoryQuery) (client.History, error) {
 	out := client.History{API: client.API}
 	var failed error
 	err := d.ask(ctx, func() {
-		if q.Node != "" {
-			if _, failed = d.find(q.Node); failed != nil {
-				return
-			}
+		n, unknown := d.find(q.Node)
+		of := func(r *record) bool { // a node that was removed still has a past
+			return q.Node == "" || (n != nil && r.node == n.ID) || (r.line.Victim == q.Node && (n == nil || r.node == 0))
 		}
 		oldest := time.Time{}
 		if q.SinceMS > 0 {
 			oldest = time.Now().Add(-time.Duration(q.SinceMS) * time.Millisecond)
 		}
 		out.Lines = d.records.lines(func(r *record) bool {
-			if q.Node != "" && r.line.Victim != q.Node || r.line.Started.Before(oldest) {
+			if !of(r) || r.line.Started.Before(oldest) {
 				return false
 			}
 			return !q.Failed || r.line.Verdict == "" || slices.ContainsFunc(r.line.Attempts, func(a client.Attempt) bool { return a.Class != client.ClassOK })
 		})
+		if q.Node != "" && unknown != nil && len(out.Lines) == 0 {
+			failed = unknown
+		}
 	})
 	if n := len(out.Lines); q.Limit > 0 && n > q.Limit {
 		out.Lines, out.Truncated = out.Lines[n-q.Limit:], true

@@ -27,6 +27,10 @@ func (d *Daemon) transition(t member.Transition) {
 		case domain.EventRoster, domain.EventView, domain.EventRecover, domain.EventClean: // who comes for the first time counts from then on
 			d.members()
 		}
+		if e.Kind == domain.EventRoster {
+			d.feed.Rename(d.me())
+			d.follow(true)
+		}
 		if !d.live {
 			d.log.Debug("replayed "+string(e.Kind), "index", t.Index, "node", d.name(e.Node))
 			continue

@@ -21,7 +21,7 @@ func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
 	err := d.ask(ctx, func() {
 		dom := d.member.Domain()
 		s = client.Status{
-			API: client.API, Cluster: d.cfg.Config.Roster.Cluster, Domain: info.Domain, Node: d.cfg.Config.SelfName, Version: d.cfg.Version,
+			API: client.API, Cluster: d.cfg.Config.Roster.Cluster, Domain: info.Domain, Node: d.me(), Version: d.cfg.Version,
 			Simulated: d.cfg.Config.Simulated, Armed: dom.Armed, Provider: info.Provider, Epoch: dom.View.Index, Quorate: d.member.Quorate(),
 			Votes:  d.votes(info),
 			Roster: client.RosterState{Version: dom.Roster.Version, Hash: dom.RosterHash, Equal: d.rosterEqual()},

@@ -102,23 +102,28 @@ func (noDevices) Close() error { return nil }
 
 // rosterEqual compares what this node's file says with what is committed; a witness's file holds only its own part.
 func (d *Daemon) rosterEqual() bool {
-	committed, own := d.member.Domain().Roster, d.cfg.Config.Roster
+	return d.committedIs(d.cfg.Config.Roster, d.ownHash)
+}
+
+// committedIs compares a roster of a file of this node, with its hash, with what is committed.
+func (d *Daemon) committedIs(r fence.Roster, hash string) bool {
+	dom := d.member.Domain()
 	if d.cfg.Config.Witness {
-		return committed.ForWitness().Hash() == own.ForWitness().Hash()
+		return dom.Roster.ForWitness().Hash() == r.ForWitness().Hash()
 	}
-	return d.member.Domain().RosterHash == own.Hash()
+	return dom.RosterHash == hash
 }
 
 // otherRoster is the attention of a file that is not the committed roster.
 func (d *Daemon) otherRoster() client.Attention {
-	name := d.cfg.Config.SelfName
+	name := d.me()
 	if d.cfg.Config.Witness {
 		return client.Attention{
 			Code: "W208", Node: name, Text: "the file of this witness is older than the committed roster: it votes on, and might not find the cluster if its store were lost",
 			Next: "fenced witness export " + name + " on a node, copy it here, restart",
 		}
 	}
-	return client.Attention{Code: "W202", Node: name, Text: "the file of this node differs from the committed roster: this node does not act", Next: "fenced apply --dry-run"}
+	return client.Attention{Code: "W202", Node: name, Text: d.notEqual(), Next: "fenced apply --dry-run"}
 }
 
 // witnessAway is the attention of a witness that is not there: nothing is fenced for it, and nobody else says so.
