@@ -60,7 +60,7 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	}
 	d, err := fenced.New(fenced.Config{
 		Config: cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
-		Scan: fenced.Scanner(cfg.SystemRoot, cfg.StateDir, self.Boot), Reset: resetter(cfg, log), Reload: reloader(o),
+		Scan: fenced.Scanner(cfg.SystemRoot, cfg.StateDir, self.Boot), Reset: resetter(cfg, log), Reload: reloader(o, cfg.Self),
 		Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, Logger: log,
 	})
 	if err != nil {
@@ -181,7 +181,8 @@ func resetter(c *config.Config, log *slog.Logger) func(string) error {
 }
 
 // reloader reads the configuration again and touches nothing; the daemon decides what becomes of it.
-func reloader(o config.Options) func() (*config.Config, error) {
+func reloader(o config.Options, self fence.NodeID) func() (*config.Config, error) {
+	o.SelfID = self
 	return func() (*config.Config, error) {
 		c, problems := config.Load(o)
 		if problems.Fatal() {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/fenced-project/fenced/fence"
 )
 
 // The paths of production (INTERFACES.md, Files).
@@ -42,6 +44,10 @@ type Options struct {
 	NoSecrets bool
 	// AsNode refuses a file by which this machine is a witness: it is run from a file of its own (`fenced run`).
 	AsNode bool
+	// SelfID is who a daemon that runs already is: where the name by which it was started is not in the file any more, it was renamed.
+	SelfID fence.NodeID
+	// Overlay are texts in place of files, nil for a file as if it were not there: an edit is checked before it is written.
+	Overlay map[string][]byte
 	// AnyNode drops the demand that this host is one of the nodes, for checking a file on another machine.
 	AnyNode bool
 }
@@ -73,7 +79,7 @@ func readTree(o Options, rep *report) (*node, []string) {
 	path := orDefault(o.Path, DefaultPath)
 	dir := orDefault(o.ConfDir, filepath.Join(filepath.Dir(path), "conf.d"))
 	files := []string{path}
-	more, err := confFiles(dir)
+	more, err := o.confFiles(dir)
 	if err != nil {
 		rep.add(Problem{File: dir, Text: "cannot list it: " + cause(err), Remedy: "it must be a directory that root may read"})
 	}
@@ -82,7 +88,7 @@ func readTree(o Options, rep *report) (*node, []string) {
 	broken := false
 	for i, f := range files {
 		rep.order[f] = i
-		text, err := readFile(f)
+		text, err := o.read(f)
 		if err != nil {
 			rep.add(Problem{File: f, Text: "cannot read it: " + cause(err), Remedy: readRemedy(err, f, i == 0)})
 			broken = true

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -50,6 +51,30 @@ func readFile(path string) ([]byte, error) {
 		err = fmt.Errorf("it is larger than %d bytes", maxFile)
 	}
 	return b, err
+}
+
+// read is readFile, with what the overlay says instead.
+func (o Options) read(path string) ([]byte, error) {
+	if text, ok := o.Overlay[path]; ok {
+		return text, nil
+	}
+	return readFile(path)
+}
+
+// confFiles is confFiles, with what the overlay adds and takes away.
+func (o Options) confFiles(dir string) ([]string, error) {
+	files, err := confFiles(dir)
+	for path, text := range o.Overlay {
+		switch {
+		case filepath.Dir(path) != filepath.Clean(dir):
+		case text == nil:
+			files = slices.DeleteFunc(files, func(f string) bool { return f == path })
+		case !slices.Contains(files, path):
+			files = append(files, path)
+		}
+	}
+	slices.Sort(files)
+	return files, err
 }
 
 // confFiles lists DIR/*.yaml in lexical order; a missing directory has none.

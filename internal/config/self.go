@@ -25,6 +25,13 @@ func (l *loader) self(top reader) {
 			return
 		}
 	}
+	for _, n := range l.nodes {
+		if l.o.SelfID != 0 && n.ID == l.o.SelfID {
+			l.cfg.Self, l.cfg.SelfName, l.cfg.Witness = n.ID, n.Name, n.Witness
+			l.rep.warn(n.by, "say so in its hostname, `node:` or FENCED_NODE before fenced is started again", "this node, %s by %s, is called %s now", quote(name), from, n.Name)
+			return
+		}
+	}
 	if l.o.AnyNode || len(l.nodes) == 0 {
 		return
 	}

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -71,25 +70,4 @@ func (p *Provider) enter(domain string) error {
 		return nil
 	}
 	return p.startRaft()
-}
-
-// SetNodes takes the nodes of a newly committed roster: their votes, addresses and names. The leader removes the stores of nodes that are gone.
-func (p *Provider) SetNodes(nodes []NodeConfig) error {
-	nodes = sorted(nodes)
-	if errs := checkNodes(nodes, p.cfg.Self.Node); len(errs) > 0 {
-		return fmt.Errorf("cannot use the roster: %w", errors.Join(errs...))
-	}
-	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		return membership.ErrClosed
-	}
-	p.nodes, p.pres.nodes = nodes, nodes
-	failed := p.failed
-	p.mu.Unlock()
-	if failed == "" {
-		p.mesh.setPeers(p.cfg.Self.Node, nodes, p.portRefused)
-	}
-	wake(p.lead)
-	return nil
 }

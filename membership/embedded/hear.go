@@ -13,10 +13,10 @@ import (
 )
 
 // hearPings reads the mesh.
-func (p *Provider) hearPings() {
+func (p *Provider) hearPings(in *net.UDPConn) {
 	b := make([]byte, maxPing)
 	for {
-		n, from, err := p.mesh.in.ReadFromUDPAddrPort(b)
+		n, from, err := in.ReadFromUDPAddrPort(b)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) || p.ctx.Err() != nil {
 				return

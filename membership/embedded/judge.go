@@ -111,7 +111,7 @@ func judge(we us, h hello, cert fence.NodeID, floors *floors, now time.Time) str
 		return fmt.Sprintf("says that it is node %d, its certificate says node %d", h.Node, cert)
 	case h.Node == we.Node:
 		return fmt.Sprintf("has this node's own id %d", h.Node)
-	case !configured:
+	case !configured && !knowsMore(we, h):
 		return fmt.Sprintf("node %d is not configured here", h.Node)
 	case h.Store == "" || h.Instance == "":
 		return "hello is incomplete"

@@ -91,7 +91,9 @@ func (m *mesh) send(frame []byte, skip func(fence.NodeID) bool) {
 
 func (m *mesh) close() {
 	m.cancel()
+	m.mu.Lock()
 	_ = m.in.Close()
+	m.mu.Unlock()
 	m.wg.Wait()
 }
 

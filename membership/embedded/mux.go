@@ -80,19 +80,20 @@ func (m *mux) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn,
 func (m *mux) Close() error {
 	m.mu.Lock()
 	m.closed = true
+	l := m.listener
 	m.mu.Unlock()
 	m.cancel()
-	err := m.listener.Close()
+	err := l.Close()
 	m.closeWhere(func(*conn) bool { return true })
 	return err
 }
 
-func (m *mux) serve() {
+func (m *mux) serve(l net.Listener) {
 	defer m.wg.Done()
 	for {
-		raw, err := m.listener.Accept()
+		raw, err := l.Accept()
 		if err != nil {
-			if m.ctx.Err() != nil {
+			if m.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return
 			}
 			select { // out of descriptors, for example: not for ever

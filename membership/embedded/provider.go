@@ -33,32 +33,38 @@ type Provider struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	moving sync.Mutex    // one change of the port at a time
 	lead   chan struct{} // wakes the leader's duties
 	work   chan struct{} // wakes the proposer
 	joined chan struct{} // wakes the join loop
 
 	mu        sync.Mutex // protects what follows; never held over a disk, a peer or Raft
 	nodes     []NodeConfig
-	domain    string
-	raft      *raft.Raft
-	trans     *transport
-	snaps     *snapshots
-	pres      *presence
-	seq       uint64
-	sent      [256]int64 // when the ping of each number was sent, by number modulo
-	lease     uint64
-	durable   time.Time
-	failed    string
-	telling   bool // this node has failed, and sends pings all the same, which say so
-	closed    bool
-	lost      string // why QuorumLost was told; "" while quorate
-	lostView  uint64
-	leaderAt  int64 // when a leader was last known
-	proposals map[uint64]*proposal
-	announced time.Time // when this run's start was last on its way to a leader
-	waits     map[string]membership.Wait
-	theirs    string // the domain that a peer has, as it answered a join
-	unjoined  string // why this node is not let in yet, "" for no answer
+	nodesAt   int64 // when they were last set
+	committed bool  // they are those of a committed roster
+	listening string
+	// ownAddress is this node's address by its file where it listens there and nowhere else, "" where it listens on something of its own.
+	ownAddress string
+	domain     string
+	raft       *raft.Raft
+	trans      *transport
+	snaps      *snapshots
+	pres       *presence
+	seq        uint64
+	sent       [256]int64 // when the ping of each number was sent, by number modulo
+	lease      uint64
+	durable    time.Time
+	failed     string
+	telling    bool // this node has failed, and sends pings all the same, which say so
+	closed     bool
+	lost       string // why QuorumLost was told; "" while quorate
+	lostView   uint64
+	leaderAt   int64 // when a leader was last known
+	proposals  map[uint64]*proposal
+	announced  time.Time // when this run's start was last on its way to a leader
+	waits      map[string]membership.Wait
+	theirs     string // the domain that a peer has, as it answered a join
+	unjoined   string // why this node is not let in yet, "" for no answer
 }
 
 var _ membership.Provider = (*Provider)(nil)
@@ -128,6 +134,11 @@ func (p *Provider) newFSM() {
 
 // listen opens the port, TCP and UDP.
 func (p *Provider) listen() error {
+	self, _ := nodeOf(p.nodes, p.cfg.Self.Node)
+	p.listening = p.cfg.Listen
+	if p.cfg.Listen == self.Address {
+		p.ownAddress = self.Address
+	}
 	l, err := net.Listen("tcp", p.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", p.cfg.Listen, err)
@@ -147,9 +158,9 @@ func (p *Provider) listen() error {
 
 func (p *Provider) start() {
 	p.mux.wg.Add(1)
-	go p.mux.serve()
+	go p.mux.serve(p.mux.listener)
 	p.mesh.setPeers(p.cfg.Self.Node, p.nodes, p.portRefused)
-	for _, run := range []func(){p.hearPings, p.ticks, p.leadLoop, p.proposeLoop, p.probeDisk, p.joinLoop} {
+	for _, run := range []func(){func() { p.hearPings(p.mesh.in) }, p.ticks, p.leadLoop, p.proposeLoop, p.probeDisk, p.joinLoop} {
 		p.wg.Add(1)
 		go func() {
 			defer p.wg.Done()
