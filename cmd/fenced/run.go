@@ -60,7 +60,7 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	}
 	d, err := fenced.New(fenced.Config{
 		Config: cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
-		Scan: fenced.Scanner(cfg.SystemRoot, cfg.StateDir, self.Boot), Reset: resetter(cfg, log), Reload: reloader(o, cfg.Self),
+		Scan: fenced.Scanner(cfg.SystemRoot, cfg.StateDir, self.Boot), Reset: resetter(cfg, log), Reload: reloader(o, cfg.Self, config.Load),
 		Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, Logger: log,
 	})
 	if err != nil {
@@ -90,8 +90,11 @@ func serve(ctx context.Context, cfg *config.Config, d *fenced.Daemon, node api.N
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(serving, ln); cancel() }()
 	log.Info("started", "node", cfg.SelfName, "cluster", cfg.Roster.Cluster, "version", version, "simulated", cfg.Simulated)
+	hangups := reloadOnHangup(ctx, d, log)
 	err = d.Run(ctx)
 	stop()
+	cancel()
+	hangups()
 	return errors.Join(err, <-served)
 }
 
@@ -181,10 +184,10 @@ func resetter(c *config.Config, log *slog.Logger) func(string) error {
 }
 
 // reloader reads the configuration again and touches nothing; the daemon decides what becomes of it.
-func reloader(o config.Options, self fence.NodeID) func() (*config.Config, error) {
+func reloader(o config.Options, self fence.NodeID, load func(config.Options) (*config.Config, config.Problems)) func() (*config.Config, error) {
 	o.SelfID = self
 	return func() (*config.Config, error) {
-		c, problems := config.Load(o)
+		c, problems := load(o)
 		if problems.Fatal() {
 			e := client.Errorf(client.CodeConfig, "the configuration is wrong")
 			for _, p := range problems {

@@ -47,7 +47,7 @@ func runWitness(ctx context.Context, o config.Options, _, stderr io.Writer) erro
 		return err
 	}
 	w, err := fenced.NewWitness(fenced.Config{
-		Config: cfg, Self: self, Version: version, Provider: provider, Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, Logger: log,
+		Config: cfg, Self: self, Version: version, Provider: provider, Reload: reloader(o, cfg.Self, config.LoadWitness), Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, Logger: log,
 	})
 	if err != nil {
 		return errors.Join(err, provider.Close())

@@ -203,6 +203,7 @@ func runCommand(ts *testscript.TestScript, neg bool, args []string) {
 //
 //	daemon answer METHOD FILE       FILE of testdata/docs, or of the script
 //	daemon refuse METHOD CODE TEXT [NEAR…]
+//	daemon allow METHOD             ends a refusal
 //	daemon publish METHOD FILE      events to publish when METHOD is called; "now" publishes them at once
 //	daemon pending N                Show says N times that the operation is not over
 //	daemon await METHOD             waits until METHOD was called
@@ -230,6 +231,8 @@ func daemonCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		node.refuse[args[1]] = client.Errorf(client.Code(code), "%s", args[3])
 		node.refuse[args[1]].Near = args[4:]
+	case "allow":
+		delete(node.refuse, args[1])
 	case "publish":
 		var events []client.Event
 		for _, line := range strings.Split(strings.TrimSpace(string(document(ts, args[2]))), "\n") {

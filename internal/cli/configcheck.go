@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) configCommand() *cobra.Command {
-	return group("config", "look at the configuration", a.configCheckCommand())
+	return group("config", "look at the configuration", a.configCheckCommand(), a.configReloadCommand())
 }
 
 // checked is `fenced config check -o json`.

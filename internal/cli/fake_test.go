@@ -125,7 +125,7 @@ func (f *fakeNode) Arm(_ context.Context, a api.ArmArgs) (client.Committed, erro
 }
 
 func (f *fakeNode) Apply(_ context.Context, a api.ApplyArgs) (client.Applied, error) {
-	d, err := answer[client.Applied](f, "apply", fmt.Sprintf("dry=%t reason=%q", a.DryRun, a.Reason))
+	d, err := answer[client.Applied](f, "apply", fmt.Sprintf("dry=%t reason=%q force=%t hash=%s roster=%t", a.DryRun, a.Reason, a.Force, a.Hash, len(a.Roster) > 0))
 	d.DryRun = a.DryRun
 	return d, err
 }

@@ -74,7 +74,11 @@ func AddNode(o Options, n NewNode) (Edit, error) {
 		w("      - %s", level)
 	}
 	for i, d := range n.Devices {
-		text, err := deviceText(d, filepath.Dir(main))
+		dir, err := filepath.Abs(filepath.Dir(main))
+		if err != nil {
+			return Edit{}, err
+		}
+		text, err := deviceText(d, dir)
 		if err != nil {
 			return Edit{}, err
 		}

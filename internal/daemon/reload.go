@@ -36,7 +36,7 @@ func (d *Daemon) follow(atOnce bool) {
 	if dom.Roster.Version == 0 || !d.live {
 		return
 	}
-	if dom.RosterHash == d.ownHash {
+	if d.rosterEqual() {
 		d.file.problem, d.file.differs = "", ""
 		d.equalNow()
 		return
@@ -61,7 +61,7 @@ func (d *Daemon) found(fresh *config.Config, err error) {
 		return
 	}
 	d.file.problem, d.file.differs = "", differs(d.member.Domain().Roster, fresh.Roster)
-	if d.mayTake(fresh) == nil && fresh.Roster.Hash() == d.member.Domain().RosterHash {
+	if d.mayTake(fresh) == nil && d.committedIs(fresh.Roster, fresh.Roster.Hash()) {
 		d.take(fresh, nil)
 	}
 }
@@ -206,10 +206,10 @@ func (d *Daemon) Reload(ctx context.Context, _ api.Caller) (client.Reloaded, err
 	err = d.ask(ctx, func() {
 		dom := d.member.Domain()
 		out.Version, out.Hash = dom.Roster.Version, fresh.Roster.Hash()
-		out.Equal = dom.Roster.Version == 0 || out.Hash == dom.RosterHash
+		out.Equal = dom.Roster.Version == 0 || d.committedIs(fresh.Roster, out.Hash)
 		out.Restart = needsRestart(d.cfg.Config, fresh)
 		refused = d.mayTake(fresh)
-		take = refused == nil && (out.Equal || d.ownHash != dom.RosterHash)
+		take = refused == nil && (out.Equal || !d.rosterEqual())
 		if !out.Equal {
 			out.Changes = fence.Changes(dom.Roster, fresh.Roster)
 			d.file.differs = differs(dom.Roster, fresh.Roster)

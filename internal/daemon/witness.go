@@ -70,6 +70,11 @@ func (*Witness) Apply(context.Context, api.ApplyArgs) (client.Applied, error) {
 	return client.Applied{}, errWitness("apply a configuration")
 }
 
+// Replace implements api.Steward.
+func (*Witness) Replace(context.Context, api.ReplaceArgs) (client.Committed, error) {
+	return client.Committed{}, errWitness("replace a machine")
+}
+
 // Bootstrap implements api.Steward: its file is no roster.
 func (*Witness) Bootstrap(context.Context, api.BootstrapArgs) (client.Bootstrapped, error) {
 	return client.Bootstrapped{}, errWitness("make a cluster")
@@ -97,6 +102,8 @@ func (noDevices) Status(context.Context, string, string) (engine.Reading, error)
 func (noDevices) Do(context.Context, string, string, fence.Action) error { return errNoDevices }
 
 func (noDevices) Plugins() client.Plugins { return client.Plugins{API: client.API} }
+
+func (noDevices) Configure(*config.Config) error { return nil }
 
 func (noDevices) Close() error { return nil }
 
