@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -35,6 +36,9 @@ type lab struct {
 	resets  map[fence.NodeID]string // why a node reset itself; it goes on
 	hang    atomic.Bool             // Status of every device hangs until its deadline
 	roster  fence.Roster
+	files   map[fence.NodeID]func() (*config.Config, error) // what a node reads when it reads its file again
+	calls   [4]atomic.Int32                                 // at devices, in flight, by node
+	torn    atomic.Int32                                    // devices were changed under a call
 }
 
 type running struct {
@@ -117,14 +121,24 @@ func (provider) Members(fence.Roster, []fence.NodeID) error { return nil }
 func (p provider) Fail(why string) { p.failed.Store(why) }
 
 // devices is the device side: Do off ends the daemon of that node, as power does.
-type devices struct{ l *lab }
+type devices struct {
+	l  *lab
+	by fence.NodeID
+}
 
 func (d devices) Plugins() client.Plugins { return client.Plugins{} }
 func (d devices) Close() error            { return nil }
 
-func (d devices) Configure(*config.Config) error { return nil }
+func (d devices) Configure(*config.Config) error {
+	if d.l.calls[d.by].Load() > 0 {
+		d.l.torn.Add(1)
+	}
+	return nil
+}
 
 func (d devices) Status(ctx context.Context, device, _ string) (engine.Reading, error) {
+	d.l.calls[d.by].Add(1)
+	defer d.l.calls[d.by].Add(-1)
 	if d.l.hang.Load() {
 		<-ctx.Done()
 		return engine.Reading{}, ctx.Err()
@@ -177,11 +191,11 @@ func (l *lab) start(id fence.NodeID, boot string) {
 	cfg := &config.Config{Roster: l.roster, Self: id, SelfName: fmt.Sprintf("node-%d", id), StateDir: l.t.TempDir(), SystemRoot: "/nowhere", Simulated: true}
 	var failed atomic.Value
 	d, err := New(Config{
-		Config: cfg, Self: self, Machine: fence.Machine{UUID: uuid(id)}, Version: "test", Provider: provider{p, &failed}, Devices: devices{l},
+		Config: cfg, Self: self, Machine: fence.Machine{UUID: uuid(id)}, Version: "test", Provider: provider{p, &failed}, Devices: devices{l, id},
 		Scan: func(context.Context) member.ResidualScanned {
 			return member.ResidualScanned{Session: member.Session{State: member.SessionNone}, Resettable: true}
 		},
-		Reload: func() (*config.Config, error) { return cfg, nil }, Now: Boottime, LeaveTimeout: -1,
+		Reload: func() (*config.Config, error) { return l.file(id, cfg) }, Now: Boottime, LeaveTimeout: -1,
 		Reset: func(why string) error {
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -196,6 +210,32 @@ func (l *lab) start(id fence.NodeID, boot string) {
 	r := &running{d: d, cancel: cancel, done: make(chan error, 1), p: p, failed: &failed}
 	go func() { r.done <- d.Run(ctx) }()
 	l.nodes[id] = r
+}
+
+// file is what a node reads.
+func (l *lab) file(id fence.NodeID, first *config.Config) (*config.Config, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if read := l.files[id]; read != nil {
+		return read()
+	}
+	return first, nil
+}
+
+// write gives nodes another file.
+func (l *lab) write(change func(*fence.Roster), ids ...fence.NodeID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.files == nil {
+		l.files = map[fence.NodeID]func() (*config.Config, error){}
+	}
+	for _, id := range ids {
+		r := l.roster
+		r.Nodes, r.Devices = slices.Clone(r.Nodes), slices.Clone(r.Devices)
+		change(&r)
+		c := &config.Config{Roster: r, Self: id, SelfName: r.Name(id), StateDir: "/nowhere", SystemRoot: "/nowhere", Simulated: true}
+		l.files[id] = func() (*config.Config, error) { return c, nil }
+	}
 }
 
 // stop ends a daemon without a word, as a crash does to the others.

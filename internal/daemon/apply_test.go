@@ -1,0 +1,171 @@
+package daemon
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/internal/api"
+	"github.com/fenced-project/fenced/internal/config"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+func slower(r *fence.Roster) { r.Timing.StaggerMS = 123 }
+
+func TestAnOlderFileDoesNotWinSilently(t *testing.T) { // S5.8, R5
+	l := newLab(t)
+	one, two := l.nodes[1].d, l.nodes[2].d
+	l.write(slower, 1)
+	if a, err := one.Apply(l.ctx(), api.ApplyArgs{Reason: "t"}); err != nil || a.Version != 2 || a.From != 1 || !strings.Contains(strings.Join(a.Todo, "\n"), "copy the configuration to node-2, node-3") {
+		t.Fatalf("%+v %v", a, err)
+	}
+	l.until(2, "roster 2", func(s client.Status) bool { return s.Roster.Version == 2 && !s.Roster.Equal })
+	for _, c := range []struct {
+		file  func(*fence.Roster)
+		words string
+	}{
+		{func(*fence.Roster) {}, "is still roster 1, and roster 2 is committed"},
+		{func(r *fence.Roster) { r.Policy.BrakeWindowMS = 7 }, "was made from roster 1, and roster 2 is committed"},
+	} {
+		l.write(c.file, 2)
+		if _, err := two.Apply(l.ctx(), api.ApplyArgs{}); client.CodeOf(err) != client.CodeUnsafe || !strings.Contains(err.Error(), c.words) {
+			t.Fatalf("%v", err)
+		}
+		if a, err := two.Apply(l.ctx(), api.ApplyArgs{DryRun: true}); err != nil || len(a.BlockedBy) != 1 || a.BlockedBy[0].Code != client.CodeUnsafe {
+			t.Fatalf("%+v %v", a, err)
+		}
+	}
+	if a, err := two.Apply(l.ctx(), api.ApplyArgs{Force: true}); err != nil || a.Version != 3 || !slices.Contains(a.Changes, "timing stagger 123ms -> 100ms") {
+		t.Fatalf("%+v %v", a, err)
+	}
+}
+
+func TestAMemberTakesTheNewFileByItselfAndActsAgain(t *testing.T) { // R5, S5.8
+	l := newLab(t)
+	l.write(slower, 1)
+	if _, err := l.nodes[1].d.Apply(l.ctx(), api.ApplyArgs{}); err != nil {
+		t.Fatal(err)
+	}
+	l.until(3, "that it does not act, and why", func(s client.Status) bool {
+		return slices.ContainsFunc(s.Attention, func(a client.Attention) bool {
+			return a.Code == "W202" && strings.Contains(a.Text, "not roster 2") && strings.Contains(a.Text, "timing stagger 123ms -> 100ms")
+		})
+	})
+	l.write(slower, 3)
+	l.until(3, "roster 2 as its own", func(s client.Status) bool { return s.Roster.Equal && len(s.Attention) == 0 })
+	l.stop(1)
+	l.until(3, "node-1 fenced by the only one who may", func(s client.Status) bool { return s.Nodes[0].State == client.StateFenced })
+}
+
+func TestReloadTakesOnlyWhatIsCommitted(t *testing.T) {
+	l := newLab(t)
+	d := l.nodes[2].d
+	l.write(slower, 2)
+	r, err := d.Reload(l.ctx(), api.Caller{})
+	if err != nil || r.Equal || r.Taken || len(r.Changes) != 1 {
+		t.Fatalf("%+v %v", r, err)
+	}
+	if s, _ := d.Status(l.ctx()); !s.Roster.Equal {
+		t.Fatal("an edit that nobody applied took a node out of duty")
+	}
+	l.write(func(r *fence.Roster) { r.Cluster = "other" }, 2)
+	if _, err := d.Reload(l.ctx(), api.Caller{}); client.CodeOf(err) != client.CodeConfig {
+		t.Fatalf("%v", err)
+	}
+	wrong := client.Errorf(client.CodeConfig, "the configuration is wrong")
+	wrong.Problems = []string{"fenced.yaml:3:1: no"}
+	l.mu.Lock()
+	l.files[2] = func() (*config.Config, error) { return nil, wrong }
+	l.mu.Unlock()
+	if _, err := d.Reload(l.ctx(), api.Caller{}); client.CodeOf(err) != client.CodeConfig {
+		t.Fatalf("%v", err)
+	}
+	if s, _ := d.Status(l.ctx()); !s.Roster.Equal {
+		t.Fatal("a bad file changed something")
+	}
+	l.write(func(*fence.Roster) {}, 2)
+	if r, err := d.Reload(l.ctx(), api.Caller{}); err != nil || !r.Taken || !r.Equal {
+		t.Fatalf("%+v %v", r, err)
+	}
+}
+
+func TestWhatTheClusterWouldRefuseIsSaidBefore(t *testing.T) { // R5
+	l := newLab(t)
+	d := l.nodes[1].d
+	l.write(func(r *fence.Roster) { r.Nodes = r.Nodes[:2] }, 1)
+	a, err := d.Apply(l.ctx(), api.ApplyArgs{DryRun: true})
+	if err != nil || len(a.BlockedBy) != 1 || a.BlockedBy[0].Code != client.CodeError || !strings.Contains(a.BlockedBy[0].Text, "node-3 cannot be removed: it is in the view") ||
+		a.BlockedBy[0].Next != "fenced leave, on node-3" {
+		t.Fatalf("%+v %v", a, err)
+	}
+	if _, err := d.Apply(l.ctx(), api.ApplyArgs{}); client.CodeOf(err) != client.CodeError {
+		t.Fatalf("%v", err)
+	}
+	if _, err := d.Apply(l.ctx(), api.ApplyArgs{Hash: "other"}); client.CodeOf(err) != client.CodeTryAgain {
+		t.Fatalf("another file than the one that was shown: %v", err)
+	}
+	if s, _ := d.Status(l.ctx()); s.Roster.Version != 1 || !s.Roster.Equal {
+		t.Fatalf("%+v", s.Roster)
+	}
+	if _, err := d.Replace(l.ctx(), api.ReplaceArgs{Node: "node-3", Reason: "t"}); client.CodeOf(err) != client.CodeError || !strings.Contains(err.Error(), "in the view") {
+		t.Fatalf("%v", err)
+	}
+}
+
+func TestDevicesDoNotChangeUnderACall(t *testing.T) { // R16: an operation asks from first to last what its claim's roster names
+	l := newLab(t)
+	l.hang.Store(true)
+	l.stop(3)
+	l.until(1, "a call", func(client.Status) bool { return l.calls[1].Load() > 0 })
+	l.write(func(r *fence.Roster) { r.Devices[2].Mapping = "moved" }, 1, 2)
+	if _, err := l.nodes[1].d.Apply(l.ctx(), api.ApplyArgs{}); err != nil {
+		t.Fatal(err)
+	}
+	l.until(2, "the new file", func(s client.Status) bool { return s.Roster.Equal })
+	l.hang.Store(false)
+	l.until(1, "node-3 fenced", func(s client.Status) bool { return s.Nodes[2].State == client.StateFenced })
+	if n := l.torn.Load(); n != 0 {
+		t.Fatalf("devices changed %d times while a call was in flight", n)
+	}
+}
+
+func TestANodeIsFoundUnderItsNewName(t *testing.T) {
+	l := newLab(t)
+	l.stop(3)
+	l.until(1, "node-3 fenced", func(s client.Status) bool { return s.Nodes[2].State == client.StateFenced })
+	l.write(func(r *fence.Roster) { r.Nodes[2].Name = "web" }, 1, 2)
+	d := l.nodes[1].d
+	if _, err := d.Apply(l.ctx(), api.ApplyArgs{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, code := range map[string]client.Code{"web": client.CodeOK, "node-3": client.CodeOK, "node-9": client.CodeNoSuch} {
+		h, err := d.History(l.ctx(), api.HistoryQuery{Node: name, Limit: 9})
+		if client.CodeOf(err) != code || (err == nil && (len(h.Lines) != 1 || h.Lines[0].Victim != "web" || h.Lines[0].NodeID != 3)) {
+			t.Errorf("%s: %+v %v", name, h, err)
+		}
+	}
+}
+
+func TestTheBaseOfAFileIsKept(t *testing.T) {
+	dir := t.TempDir()
+	b, err := openBase(dir)
+	if err != nil || b.base.Version != 0 {
+		t.Fatalf("%+v %v", b.base, err)
+	}
+	if err := b.file.Write([]byte(`{"version":3,"hash":"h"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = openBase(dir); err != nil || b.base != (rosterBase{3, "h"}) {
+		t.Fatalf("%+v %v", b.base, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "roster-base"), []byte("junk"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = openBase(dir); err == nil || b.base.Version != 0 {
+		t.Fatalf("damaged, and believed: %+v", b.base)
+	}
+}
