@@ -38,7 +38,8 @@ func (m *Member) shut() string {
 	return ""
 }
 
-// leased reports whether this node holds a lease by a ping that it sent since it came into the view, and since it last stood still.
+// leased reports whether this node holds a lease by a ping that it sent since it came into the view, since its contact to it was last lost, and
+// since it last stood still.
 func (m *Member) leased() bool {
 	return m.leaseSent > 0 && m.leaseSent >= m.leaseFrom && m.now < m.leaseSent+m.dom.Roster.Timing.LeaseMS
 }
@@ -69,6 +70,15 @@ func (m *Member) arrive() {
 		m.leaseFrom = m.now
 	}
 	m.here = here
+}
+
+// contact notes whether this node is in contact with a quorate view. What begins anew demands a lease by a ping that was sent since: meanwhile
+// the others may have made this life a victim, which they do not acknowledge (R14), while the lease of before still runs.
+func (m *Member) contact(is bool) {
+	if is && !m.quorum {
+		m.leaseFrom = m.now
+	}
+	m.quorum = is
 }
 
 // release lets go of what this node may tell: only while it holds a lease renewed by a ping sent after it applied that verdict, in a view that

@@ -61,6 +61,27 @@ func TestFrozenAndThawed(t *testing.T) {
 	}
 }
 
+// TestContactAloneThawsNothing: R14, R13. A node that was cut off is back in contact before it hears that it is a victim, and the lease of before
+// still runs: its client stays frozen until a ping sent since is acknowledged, which a victim's never is.
+func TestContactAloneThawsNothing(t *testing.T) {
+	c := newCluster(t, 3, true)
+	c.noLease = map[fence.NodeID]bool{}
+	s := c.register(2, "db", RoleWatch)
+	c.run(500)
+	c.noLease[2] = true
+	c.give(c.n(2), QuorumLost{Why: "test"})
+	c.run(200)
+	c.give(c.n(2), QuorumHeld{})
+	c.run(1000)
+	want(t, s, "state granted frozen")
+	if why := c.n(2).m.shut(); !strings.Contains(why, "lease") {
+		t.Fatalf("shut because %q", why)
+	}
+	c.noLease[2] = false
+	c.run(1000)
+	want(t, s, "state granted frozen thawed")
+}
+
 func snapshotOf(c *cluster, id fence.NodeID) []byte {
 	b, err := c.dom(id).Snapshot()
 	if err != nil {

@@ -88,7 +88,7 @@ func (m *Member) take(in Input) {
 	switch in := in.(type) {
 	case Tick, Suspect:
 	case ViewInstalled:
-		m.quorum = in.Quorate
+		m.contact(in.Quorate)
 		m.applied(in.Index, 0, m.dom.ApplyView(in.Index, in.Members, in.Quorate))
 	case EntryCommitted:
 		m.committed(in)
@@ -101,7 +101,7 @@ func (m *Member) take(in Input) {
 	case QuorumLost:
 		m.quorum = false
 	case QuorumHeld:
-		m.quorum = true
+		m.contact(true)
 	case Heard:
 		m.hear(in.By)
 	case HeardElsewhere:
