@@ -52,6 +52,9 @@ func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 		return false
 	}
 	ready := m.since.begin(mark, m.now) + m.myTurn(v.Tried) + m.patience(v.Tried) + pause(v.Round)
+	if m.lastVoter(n) {
+		ready = max(ready, began+m.dom.Roster.Timing.PostJoinDelayMS)
+	}
 	if v.Cause == fence.CauseFailed {
 		ready = max(ready, began+m.dom.Roster.Timing.PostFailDelayMS)
 	}
@@ -75,6 +78,21 @@ func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 		Node: n.ID, Boot: v.Boot, Number: n.NextClaim, DurationMS: operation.Duration(s), Answers: answers, Again: m.patience(v.Tried) > 0,
 	}})
 	return true
+}
+
+// lastVoter reports whether quorum goes with this victim while another voter that is nobody's victim may still come, perhaps with a new store:
+// whose power is cut then is proven off to nobody, and nobody may power it on again. It is waited for as long as for any node that has to
+// announce itself (R10, R21).
+func (m *Member) lastVoter(n *domain.Node) bool {
+	v := n.Victim
+	if n.Instance == "" || v.Force || v.Named || m.dom.Votes(n.ID) >= m.dom.Quorum() {
+		return false
+	}
+	away := m.dom.Uncounted()
+	return slices.ContainsFunc(m.dom.Roster.Nodes, func(r fence.RosterNode) bool {
+		o := m.dom.Node(r.ID)
+		return r.Votes > 0 && o != nil && o.Instance == "" && o.Victim == nil && !o.OffHeld && o.Phase != domain.PhaseLeft && !slices.Contains(away, r.ID)
+	})
 }
 
 // patienceMS is how long a member that tried waits for the others of its round; one whose loop hangs must not block them for ever (R8).

@@ -98,6 +98,8 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 		n := &dom.Nodes[i]
 		name := d.name(n.ID)
 		switch {
+		case n.Victim != nil && n.Foreign != nil && n.Life != n.Victim.Incarnation:
+			add("E110", name, "another machine comes in the name of "+name+" and is kept out, the victim stays: "+n.Why, "take that machine away, or fenced ack "+name+" when the old one is surely over")
 		case n.Victim != nil && n.Victim.Round > 0 && !slices.Contains(d.member.Held(), n.ID):
 			add("E104", name, fmt.Sprintf("nobody could prove that %s is off, all levels were tried %d times", name, n.Victim.Round), "fenced history "+name)
 		case n.Victim != nil && slices.Contains(d.member.Elsewhere(), n.ID):

@@ -32,7 +32,7 @@ type Cluster interface {
 	Fail(why string)
 	// Members tells the provider who is in the committed roster, and whose votes do not count yet: who was added live and has not come, and who
 	// was given up and has not been admitted again (R4).
-	Members(r fence.Roster, uncounted []fence.NodeID) error
+	Members(r fence.Roster, added, lost []fence.NodeID) error
 }
 
 // Devices is the plugin host as the daemon uses it.
@@ -106,8 +106,8 @@ type Daemon struct {
 
 // toldRoster is what the provider was told of the committed roster.
 type toldRoster struct {
-	version   uint64
-	uncounted []fence.NodeID
+	version     uint64
+	added, lost []fence.NodeID
 }
 
 type seen struct {

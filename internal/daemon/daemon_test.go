@@ -115,8 +115,8 @@ type provider struct {
 	failed *atomic.Value // why Fail was called
 }
 
-func (provider) Bootstrap() (string, error)                 { return "domain", nil }
-func (provider) Members(fence.Roster, []fence.NodeID) error { return nil }
+func (provider) Bootstrap() (string, error)                                 { return "domain", nil }
+func (provider) Members(fence.Roster, []fence.NodeID, []fence.NodeID) error { return nil }
 
 func (p provider) Fail(why string) { p.failed.Store(why) }
 

@@ -27,13 +27,14 @@ func (e Embedded) Bootstrap() (string, error) {
 }
 
 // Members tells the provider who is in the committed roster, and whose votes do not count yet.
-func (e Embedded) Members(r fence.Roster, uncounted []fence.NodeID) error {
+func (e Embedded) Members(r fence.Roster, added, lost []fence.NodeID) error {
 	if r.Version == 0 {
 		return nil
 	}
 	nodes := EmbeddedNodes(r)
 	for i := range nodes {
-		nodes[i].Uncounted = slices.Contains(uncounted, nodes[i].ID)
+		nodes[i].Lost = slices.Contains(lost, nodes[i].ID)
+		nodes[i].Uncounted = nodes[i].Lost || slices.Contains(added, nodes[i].ID)
 	}
 	return e.SetNodes(nodes)
 }

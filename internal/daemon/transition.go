@@ -108,12 +108,12 @@ func (d *Daemon) wall(atMS int64) time.Time {
 // so there.
 func (d *Daemon) members() {
 	dom := d.member.Domain()
-	uncounted := dom.Uncounted()
-	if d.told.version == dom.Roster.Version && slices.Equal(d.told.uncounted, uncounted) {
+	added, lost := dom.Added(), dom.Lost()
+	if d.told.version == dom.Roster.Version && slices.Equal(d.told.added, added) && slices.Equal(d.told.lost, lost) {
 		return
 	}
-	d.told.version, d.told.uncounted = dom.Roster.Version, uncounted
-	if err := d.cfg.Provider.Members(dom.Roster, uncounted); err != nil {
+	d.told = toldRoster{version: dom.Roster.Version, added: added, lost: lost}
+	if err := d.cfg.Provider.Members(dom.Roster, added, lost); err != nil {
 		d.log.Error("membership does not take the committed roster; it goes on with the one before", "error", err)
 	}
 }

@@ -36,6 +36,8 @@ type NodeConfig struct {
 	// Uncounted: it was added to a running cluster and has not come yet, or it was given up and has not been admitted again (R4). It is let in,
 	// and its votes do not count.
 	Uncounted bool
+	// Lost: it was given up; its store does not even vote in the log before it counts again, so that it cannot stop those who went on without it.
+	Lost bool
 }
 
 // counted are the votes that count now.

@@ -131,7 +131,7 @@ func TestGivenUpDomainActsNoMore(t *testing.T) {
 	})
 	p.until("the note on disk", func() bool {
 		void := false
-		_ = one.store.db.View(func(tx *bbolt.Tx) error { void = tx.Bucket(bucketMeta).Get(metaVoid) != nil; return nil })
+		_ = one.store.db.View(func(tx *bbolt.Tx) error { void = in(tx, bucketMeta).value(metaVoid) != nil; return nil })
 		return void
 	})
 	p.kill(1)

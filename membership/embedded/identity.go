@@ -43,7 +43,7 @@ func (s *store) begin(node fence.NodeID) (identity, error) {
 	var id identity
 	var refusal error
 	err := s.update(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketMeta)
+		b := in(tx, bucketMeta)
 		if refusal = s.refusal(b, node); refusal != nil {
 			return nil // no failure of the store
 		}
@@ -70,14 +70,14 @@ func (s *store) begin(node fence.NodeID) (identity, error) {
 }
 
 // read takes what is on disk.
-func (id *identity) read(meta *bbolt.Bucket) error {
-	id.Store, id.Domain = string(meta.Get(metaStore)), string(meta.Get(metaDomain))
-	if v := meta.Get(metaWas); v != nil {
+func (id *identity) read(meta bucket) error {
+	id.Store, id.Domain = string(meta.value(metaStore)), string(meta.value(metaDomain))
+	if v := meta.value(metaWas); v != nil {
 		if err := json.Unmarshal(v, &id.Was); err != nil {
 			return fmt.Errorf("earlier domains are damaged: %w", err)
 		}
 	}
-	if v := meta.Get(metaStarts); v != nil {
+	if v := meta.value(metaStarts); v != nil {
 		if err := json.Unmarshal(v, &id.Starts); err != nil {
 			return fmt.Errorf("start count is damaged: %w", err)
 		}
@@ -86,11 +86,11 @@ func (id *identity) read(meta *bbolt.Bucket) error {
 }
 
 // refusal says why this store must not be used by this node.
-func (s *store) refusal(meta *bbolt.Bucket, node fence.NodeID) error {
-	if v := meta.Get(metaNode); v != nil && string(v) != strconv.FormatUint(uint64(node), 10) {
+func (s *store) refusal(meta bucket, node fence.NodeID) error {
+	if v := meta.value(metaNode); v != nil && string(v) != strconv.FormatUint(uint64(node), 10) {
 		return unusable(s.path, "this is the store of node %s, and this is node %d: it was copied from there", v, node)
 	}
-	if v := meta.Get(metaVoid); v != nil {
+	if v := meta.value(metaVoid); v != nil {
 		return unusable(s.path, "%s", v)
 	}
 	return nil
@@ -98,7 +98,7 @@ func (s *store) refusal(meta *bbolt.Bucket, node fence.NodeID) error {
 
 // void notes for ever that this store's domain was given up: it is refused from the next start on, whoever may be there to say so.
 func (s *store) void(why string) error {
-	return s.update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(metaVoid, []byte(why)) })
+	return s.update(func(tx *bbolt.Tx) error { return in(tx, bucketMeta).Put(metaVoid, []byte(why)) })
 }
 
 // adopt gives a store its domain, once.
@@ -107,8 +107,8 @@ func (s *store) adopt(domain string) error {
 }
 
 func putDomain(tx *bbolt.Tx, domain string) error {
-	b := tx.Bucket(bucketMeta)
-	if have := b.Get(metaDomain); have != nil && string(have) != domain {
+	b := in(tx, bucketMeta)
+	if have := b.value(metaDomain); have != nil && string(have) != domain {
 		return ErrHasDomain
 	}
 	return b.Put(metaDomain, []byte(domain))
@@ -125,17 +125,17 @@ func (s *store) bootstrap(domain string, self raft.ServerID) error {
 	})}
 	has := false
 	err := s.update(func(tx *bbolt.Tx) error {
-		if tx.Bucket(bucketMeta).Get(metaDomain) != nil {
+		if in(tx, bucketMeta).value(metaDomain) != nil {
 			has = true
 			return nil // no failure of the store
 		}
 		if err := putDomain(tx, domain); err != nil {
 			return err
 		}
-		if err := tx.Bucket(bucketStable).Put([]byte("CurrentTerm"), key64(1)); err != nil {
+		if err := in(tx, bucketStable).Put([]byte("CurrentTerm"), key64(1)); err != nil {
 			return err
 		}
-		return putLogs(tx.Bucket(bucketLog), []*raft.Log{first})
+		return putLogs(in(tx, bucketLog), []*raft.Log{first})
 	})
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ type floor struct {
 func (s *store) floors() (map[string]floor, error) {
 	out := make(map[string]floor)
 	err := s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketPeers).ForEach(func(k, v []byte) error {
+		return in(tx, bucketPeers).ForEach(func(k, v []byte) error {
 			var f floor
 			if err := json.Unmarshal(v, &f); err != nil {
 				return fmt.Errorf("what is kept of store %s is damaged: %w", k, err)
@@ -175,7 +175,7 @@ func (s *store) floors() (map[string]floor, error) {
 // keepFloors writes floors; with none it is a write all the same, which shows that the disk works (R20).
 func (s *store) keepFloors(f map[string]floor) error {
 	return s.update(func(tx *bbolt.Tx) error {
-		if err := tx.Bucket(bucketMeta).Put([]byte("probe"), []byte(randomID())); err != nil {
+		if err := in(tx, bucketMeta).Put([]byte("probe"), []byte(randomID())); err != nil {
 			return err
 		}
 		for store, fl := range f {
@@ -183,7 +183,7 @@ func (s *store) keepFloors(f map[string]floor) error {
 			if err != nil {
 				return err
 			}
-			if err := tx.Bucket(bucketPeers).Put([]byte(store), b); err != nil {
+			if err := in(tx, bucketPeers).Put([]byte(store), b); err != nil {
 				return err
 			}
 		}

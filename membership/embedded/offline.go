@@ -45,8 +45,12 @@ func OpenOffline(stateDir string, node fence.NodeID) (*Offline, error) {
 		return nil, err
 	}
 	o := &Offline{store: s, dir: dir, node: node}
+	if err := s.checkSnapshots(); err != nil {
+		s.close()
+		return nil, err
+	}
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketMeta)
+		b := in(tx, bucketMeta)
 		if err := s.refusal(b, node); err != nil {
 			return err
 		}
@@ -132,7 +136,7 @@ func (o *Offline) Recover(domain string, data []byte) error {
 		begins := &raft.Log{Index: end.Index + 2, Term: term, Type: raft.LogCommand, Data: entry{
 			Kind: kindRecover, Node: o.node, Store: fresh, Data: data,
 		}.encode()}
-		if err := putLogs(tx.Bucket(bucketLog), []*raft.Log{config, begins}); err != nil {
+		if err := putLogs(in(tx, bucketLog), []*raft.Log{config, begins}); err != nil {
 			return err
 		}
 		return o.rename(tx, domain, fresh)
@@ -141,9 +145,9 @@ func (o *Offline) Recover(domain string, data []byte) error {
 
 // nextTerm is a term that no store of the domain before can know better, and no vote is given in it.
 func (o *Offline) nextTerm(tx *bbolt.Tx, end position) (uint64, error) {
-	b := tx.Bucket(bucketStable)
+	b := in(tx, bucketStable)
 	term := end.Term
-	if v := b.Get([]byte("CurrentTerm")); len(v) == 8 {
+	if v := b.value([]byte("CurrentTerm")); len(v) == 8 {
 		term = max(term, decode64(v))
 	}
 	term++
@@ -156,7 +160,7 @@ func (o *Offline) rename(tx *bbolt.Tx, domain, fresh string) error {
 	if err != nil {
 		return err
 	}
-	b := tx.Bucket(bucketMeta)
+	b := in(tx, bucketMeta)
 	if err := errors.Join(b.Put(metaDomain, []byte(domain)), b.Put(metaStore, []byte(fresh)), b.Put(metaWas, names), b.Delete(metaStarts)); err != nil {
 		return err
 	}

@@ -37,7 +37,9 @@ func (p *party) given(lost ...fence.NodeID) []NodeConfig {
 	nodes := sorted(p.nodes)
 	for i := range nodes {
 		for _, id := range lost {
-			nodes[i].Uncounted = nodes[i].Uncounted || nodes[i].ID == id
+			if nodes[i].ID == id {
+				nodes[i].Uncounted, nodes[i].Lost = true, true
+			}
 		}
 	}
 	return nodes

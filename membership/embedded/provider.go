@@ -101,6 +101,9 @@ func (p *Provider) open() error {
 	if err != nil {
 		return err
 	}
+	if err := p.store.checkSnapshots(); err != nil {
+		return err
+	}
 	if p.id, err = p.store.begin(self); err != nil {
 		return err
 	}

@@ -163,7 +163,8 @@ func (s *snapshots) Create(v raft.SnapshotVersion, index, term uint64, c raft.Co
 	if err != nil {
 		return nil, err
 	}
-	return &countedSink{SnapshotSink: sink, done: func() {
+	meta := snapshotMeta{Index: index, Term: term, ConfigurationIndex: at, Servers: c.Servers}
+	return &countedSink{SnapshotSink: sink, meta: meta, done: func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if p := (position{term, index}); s.top.less(p) {
@@ -174,6 +175,7 @@ func (s *snapshots) Create(v raft.SnapshotVersion, index, term uint64, c raft.Co
 
 type countedSink struct {
 	raft.SnapshotSink
+	meta snapshotMeta
 	done func()
 }
 

@@ -71,7 +71,10 @@ func (s *store) GetLog(index uint64, log *raft.Log) error {
 	}
 	return s.db.View(func(tx *bbolt.Tx) error {
 		k := key64(index)
-		v := tx.Bucket(bucketLog).Get(k)
+		v, err := in(tx, bucketLog).Get(k)
+		if err != nil {
+			return err
+		}
 		if v == nil {
 			return raft.ErrLogNotFound
 		}
@@ -95,9 +98,9 @@ func (s *store) StoreLogs(logs []*raft.Log) error {
 	cut := s.cut
 	s.mu.Unlock()
 	err := s.update(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketLog)
+		b := in(tx, bucketLog)
 		if cut != 0 {
-			if err := deleteFrom(b, cut, ^uint64(0)); err != nil {
+			if err := deleteFrom(b.b, cut, ^uint64(0)); err != nil {
 				return err
 			}
 		}
@@ -118,7 +121,7 @@ func (s *store) StoreLogs(logs []*raft.Log) error {
 	return nil
 }
 
-func putLogs(b *bbolt.Bucket, logs []*raft.Log) error {
+func putLogs(b bucket, logs []*raft.Log) error {
 	for _, l := range logs {
 		if err := b.Put(key64(l.Index), encodeLog(l)); err != nil {
 			return err
@@ -168,14 +171,15 @@ func (s *store) end() position {
 
 // Set keeps one value for Raft.
 func (s *store) Set(k, v []byte) error {
-	return s.update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketStable).Put(k, v) })
+	return s.update(func(tx *bbolt.Tx) error { return in(tx, bucketStable).Put(k, v) })
 }
 
 // Get reads one value, nil if there is none.
 func (s *store) Get(k []byte) (v []byte, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		v = bytes.Clone(tx.Bucket(bucketStable).Get(k))
-		return nil
+		plain, err := in(tx, bucketStable).Get(k)
+		v = bytes.Clone(plain)
+		return err
 	})
 	return v, err
 }

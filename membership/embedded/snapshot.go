@@ -19,6 +19,7 @@ type snapshot struct {
 }
 
 type snapshotFile struct {
+	Meta   *snapshotMeta   `json:"meta,omitempty"`
 	State  json.RawMessage `json:"state"`
 	Reader []byte          `json:"reader"`
 }
@@ -48,6 +49,9 @@ func (s *snapshot) Persist(sink raft.SnapshotSink) error {
 		return errors.Join(errors.New("the reader gave no state"), sink.Cancel())
 	}
 	file.State = s.state
+	if c, ok := sink.(*countedSink); ok {
+		file.Meta = &c.meta
+	}
 	if err := json.NewEncoder(sink).Encode(file); err != nil {
 		_ = sink.Cancel()
 		return err

@@ -1,16 +1,13 @@
 package embedded
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 )
 
 var (
@@ -62,17 +59,16 @@ func (p position) less(o position) bool {
 	return p.Term < o.Term || p.Term == o.Term && p.Index < o.Index
 }
 
-// openStore opens or makes the store in a directory. It fails after two seconds if another process has it open.
+// openStore opens or makes the store in a directory. It fails after two seconds if another process has it open, and with an *UnusableError if
+// anything of it is damaged.
 func openStore(dir string, deadline time.Duration, before func(), onFail func(error)) (*store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("cannot make state directory: %w", err)
-	}
 	path := filepath.Join(dir, "log.db")
-	// The map is read in at once: a page that had to come from a disk that hangs would stop the goroutine in the kernel, and Go's collector, and
-	// so the deciding loop, waits for it.
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: 2 * time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, MmapFlags: unix.MAP_POPULATE,
-	})
+	sealed, err := prepare(dir, path)
+	if err != nil {
+		return nil, err
+	}
+	options := boltOptions
+	db, err := bbolt.Open(path, 0o600, &options)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %s (is another fenced running on it?): %w", path, err)
 	}
@@ -81,14 +77,9 @@ func openStore(dir string, deadline time.Duration, before func(), onFail func(er
 		writes: make(chan write), stop: make(chan struct{}), release: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go s.writer()
-	err = s.update(func(tx *bbolt.Tx) error {
-		for _, b := range [][]byte{bucketLog, bucketStable, bucketMeta, bucketPeers} {
-			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	if !sealed {
+		err = s.update(sealAll)
+	}
 	if err == nil {
 		err = s.readEnds()
 	}
@@ -188,23 +179,5 @@ func (s *store) close() {
 		case <-closed:
 		case <-timer.C:
 		}
-	})
-}
-
-func (s *store) readEnds() error {
-	return s.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketLog).Cursor()
-		if k, _ := c.First(); k != nil {
-			s.first = binary.BigEndian.Uint64(k)
-		}
-		if k, v := c.Last(); k != nil {
-			l, err := decodeLog(k, v)
-			if err != nil {
-				return err
-			}
-			s.last = l.Index
-			s.top = position{l.Term, l.Index}
-		}
-		return nil
 	})
 }
