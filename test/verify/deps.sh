@@ -15,6 +15,8 @@ want=(
 	ipmi_sim:openipmi              # a second BMC, not ours, against which the bmc plugin is tested
 	systemctl:systemd              # the unit is tested under a real one, booted in namespaces
 	fence_ipmilan:fence-agents     # the agent plugin lists, opens and runs real ones
+	snmpget:snmp                   # fence agents for power strips run it
+	snmpd:snmpd                    # a second SNMP agent, not ours, also for version 3
 	qemu-system-x86_64:qemu-system-x86 # the qmp plugin switches a real machine
 	protoc:protobuf-compiler       # `make verify` checks that the generated code is current
 )

@@ -1,0 +1,5 @@
+package main
+
+import "github.com/fenced-project/fenced/plugins/sdk"
+
+func main() { sdk.Main(plugin{}) }
