@@ -124,6 +124,9 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 			add("W207", name, name+" is away since "+d.seen[n.ID].since.UTC().Format(time.RFC3339)+" and nobody waits for it", "fenced status "+name)
 		}
 	}
+	if d.historyWhy != "" {
+		add("W211", d.cfg.Config.SelfName, "history is not whole on this node's disk: "+d.historyWhy, "move "+d.cfg.Config.StateDir+"/history.db aside and start fenced again; no duty depends on it")
+	}
 	for _, a := range d.alarms {
 		if time.Since(a.at) < alarmFor {
 			add("E105", d.name(a.node), a.text, "fenced history "+d.name(a.node))

@@ -92,16 +92,18 @@ type Daemon struct {
 
 	replies map[uint64]chan member.Answer
 	reply   uint64
-	outage  string       // why membership is over for this process, "" while it is not; loop only
-	broken  error        // what this daemon cannot go on with: the loop ends; loop only
-	departs bool         // this node has left, the loop ends; loop only
-	told    toldRoster   // what the provider knows of the roster; loop only
-	live    bool         // this daemon has been in a view; loop only
-	beat    atomic.Int64 // Now of the newest turn of the loop
-	pace    *pace        // loop only
-	done    chan struct{}
-	wg      sync.WaitGroup
-	log     *slog.Logger
+	outage  string // why membership is over for this process, "" while it is not; loop only
+	// historyWhy says why history is not whole or not kept on disk, "" where it is.
+	historyWhy string
+	broken     error        // what this daemon cannot go on with: the loop ends; loop only
+	departs    bool         // this node has left, the loop ends; loop only
+	told       toldRoster   // what the provider knows of the roster; loop only
+	live       bool         // this daemon has been in a view; loop only
+	beat       atomic.Int64 // Now of the newest turn of the loop
+	pace       *pace        // loop only
+	done       chan struct{}
+	wg         sync.WaitGroup
+	log        *slog.Logger
 }
 
 // toldRoster is what the provider was told of the committed roster.
@@ -131,15 +133,13 @@ func New(cfg Config) (*Daemon, error) {
 		return nil, fmt.Errorf("cannot make the directory of session records: %w", err)
 	}
 	history, recovery, err := store.OpenHistory(cfg.Config.StateDir+"/history.db", keep, diskDeadline)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open history: %w", err)
-	}
 	d := &Daemon{
 		cfg: cfg, feed: api.NewFeed(cfg.Config.SelfName, cfg.Self.Instance, 0), inputs: make(chan any, inputQueue),
 		disk: make(chan func(), 256), seen: map[fence.NodeID]seen{}, suspect: map[fence.NodeID]bool{},
 		replies: map[uint64]chan member.Answer{}, done: make(chan struct{}), log: cfg.Logger,
 	}
-	if err := recovery.Err(); err != nil {
+	if err = errors.Join(err, recovery.Err()); err != nil { // history is no duty: nothing of it keeps a node out (R20)
+		d.historyWhy = err.Error()
 		d.log.Warn("history is damaged", "error", err)
 	}
 	if d.locals, err = newLocals(); err != nil {

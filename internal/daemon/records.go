@@ -54,6 +54,9 @@ type records struct {
 
 func newRecords(h *store.History, keep int, d *Daemon) *records {
 	r := &records{d: d, history: h, keep: keep, byID: map[uint64]*record{}}
+	if h == nil { // it cannot be used, and that was said
+		return r
+	}
 	lines, err := h.Last(keep)
 	if err != nil {
 		d.log.Warn("cannot read history", "error", err)
@@ -279,7 +282,7 @@ func (rec *record) missing(as []domain.Attempt) {
 // store writes a resolved operation to disk, off the loop. A full or stalled disk hits only history: the loop goes on (R20).
 func (r *records) store(rec *record) {
 	b, err := json.Marshal(rec.line)
-	if err != nil {
+	if err != nil || r.history == nil {
 		return
 	}
 	write := func() {
@@ -320,4 +323,9 @@ func (r *records) lines(keep func(*record) bool) []client.HistoryLine {
 	return out
 }
 
-func (r *records) close() error { return r.history.Close() }
+func (r *records) close() error {
+	if r.history == nil {
+		return nil
+	}
+	return r.history.Close()
+}
