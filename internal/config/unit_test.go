@@ -23,7 +23,7 @@ func TestUnit(t *testing.T) {
 	}
 	for k, v := range map[string]string{
 		"Type": "notify", "NotifyAccess": "main", "Environment": "FENCED_ALLOW_RESET=1", "Restart": "on-failure", "KillMode": "mixed", "WatchdogSec": "10s",
-		"RuntimeDirectory": "fenced", "RuntimeDirectoryMode": "0750", "StateDirectory": "fenced", "StateDirectoryMode": "0700", "RestartPreventExitStatus": "64 77 78",
+		"RuntimeDirectory": "fenced", "RuntimeDirectoryMode": "0750", "StateDirectory": "fenced", "StateDirectoryMode": "0700", "RestartPreventExitStatus": "64 77 78 92",
 		"ExecStart": "/usr/sbin/fenced run --config " + DefaultPath + " --system-root /",
 	} {
 		if strings.Join(have[k], "|") != v {
