@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -150,38 +149,4 @@ func under(pkg string, folders []string) bool {
 		}
 	}
 	return false
-}
-
-var fuzzFunc = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
-
-// fuzz runs every fuzz function for a short while.
-func (b *Bench) fuzz(ctx context.Context) error {
-	files, err := b.output(ctx, "go", "list", "-f", `{{$d := .Dir}}{{$p := .ImportPath}}{{range .TestGoFiles}}{{$p}} {{$d}}/{{.}}
-{{end}}{{range .XTestGoFiles}}{{$p}} {{$d}}/{{.}}
-{{end}}`, "./...")
-	if err != nil {
-		return err
-	}
-	found := 0
-	for _, line := range strings.Split(strings.TrimSpace(files), "\n") {
-		pkg, file, ok := strings.Cut(line, " ")
-		if !ok {
-			continue
-		}
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return fmt.Errorf("cannot look for fuzz functions: %w", err)
-		}
-		for _, m := range fuzzFunc.FindAllSubmatch(data, -1) {
-			found++
-			if err := b.sh(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+string(m[1])+"$", "-fuzztime", b.fuzzTime.String(), pkg); err != nil {
-				return err
-			}
-		}
-	}
-	if found == 0 {
-		return fmt.Errorf("there is no fuzz function at all, which proves nothing")
-	}
-	_, _ = fmt.Fprintf(b.Log, "%d fuzz functions, %s each\n", found, b.fuzzTime)
-	return nil
 }
