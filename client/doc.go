@@ -4,5 +4,6 @@
 // Times are RFC 3339 in UTC, durations are integers in fields that end in _ms, lists are never null, and nothing secret has a field.
 // The package decides nothing and imports nothing but the standard library.
 //
-// Start reading at status.go (what a cluster looks like), then act.go (what one may ask for), client.go and watch.go (how).
+// Start reading at status.go (what a cluster looks like), then act.go (what one may ask for), client.go and watch.go (how). A program that uses
+// what the cluster shares starts at notice.go and session.go.
 package client

@@ -5,5 +5,5 @@
 // no state of the cluster and cannot delay whoever decides: everything it holds is bounded (limits.go), and a reader of events that does
 // not keep up is dropped (feed.go, watch.go).
 //
-// Start reading at node.go (what the daemon must answer), then routes.go.
+// Start reading at node.go (what the daemon must answer), then routes.go; register.go and stream.go are the way to registered programs.
 package api
