@@ -62,6 +62,9 @@ func (s *State) ApplyRecover(index uint64, data []byte) ([]Event, int64, error) 
 // giveUp makes the newest life of a lost node a victim that is to be held off.
 func (t *turn) giveUp(n *Node, l LostNode, r Recover) {
 	n.Lost = true
+	if r, ok := t.s.Roster.Node(n.ID); ok && r.Witness {
+		return // it holds no state, and nothing powers it
+	}
 	if n.Victim == nil {
 		life := n.Life
 		if life.Boot == "" || t.s.IsOver(life) {
@@ -101,6 +104,11 @@ func (t *turn) vouched(n *Node) {
 // ErrNotRecoverable: nothing is lost, or not enough is known to make a domain of it.
 var ErrNotRecoverable = errors.New("cannot recover")
 
+func witness(r *fence.Roster, id fence.NodeID) bool {
+	n, _ := r.Node(id)
+	return n.Witness
+}
+
 // CheckRecover says why these nodes cannot be given up by node self, nil if they can: there is a roster, all of them are in it and are others,
 // and those who stay are no quorum without it, so that nothing else helps.
 func (s *State) CheckRecover(self fence.NodeID, lost []fence.NodeID) error {
@@ -116,6 +124,8 @@ func (s *State) CheckRecover(self fence.NodeID, lost []fence.NodeID) error {
 		return fmt.Errorf("%w: this store has no roster", ErrNotRecoverable)
 	case s.votesOf(self) == 0:
 		return fmt.Errorf("%w: this node has no vote in the domain that its store knows", ErrNotRecoverable)
+	case witness(&s.Roster, self):
+		return fmt.Errorf("%w: this node is a witness, which fences nobody: recover on a node that can", ErrNotRecoverable)
 	case len(lost) == 0:
 		return fmt.Errorf("%w: no node is named as lost", ErrNotRecoverable)
 	case rest >= s.Quorum():

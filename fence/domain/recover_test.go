@@ -144,6 +144,21 @@ func TestWhatCannotBeRecovered(t *testing.T) { // R4
 	}
 }
 
+func TestALostWitnessIsNobodysVictim(t *testing.T) { // R4, R12
+	w := newWorld(t, 3)
+	w.s.Roster.Nodes[0].Witness, w.s.Roster.Nodes[0].Levels = true, nil // a role never changes by an entry
+	if err := w.s.CheckRecover(1, []fence.NodeID{2, 3}); err == nil {
+		t.Error("a witness fences nobody, and makes a domain")
+	}
+	ruined(t, w, LostNode{Node: 1}, LostNode{Node: 2})
+	if n := w.s.Node(1); n.Victim != nil || !n.Lost {
+		t.Errorf("the witness that was given up: %+v", n)
+	}
+	if w.s.Node(2).Victim == nil || w.s.Quorum() != 1 {
+		t.Error("the node that was given up is no victim, or the witness counts")
+	}
+}
+
 func TestADamagedRecoveryChangesNothing(t *testing.T) {
 	w := newWorld(t, 3)
 	w.index++

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/raft"
 	"go.etcd.io/bbolt"
 
 	"github.com/fenced-project/fenced/fence"
@@ -221,5 +223,49 @@ func TestAStoreOfAnEarlierBuildIsSealed(t *testing.T) {
 	p.kill(3)
 	if sealed, err := verify(path); !sealed || err != nil {
 		t.Fatal(sealed, err)
+	}
+}
+
+// V16: a page that says that it is empty has lost what is behind its end.
+func TestAPageThatSaysThatItIsEmptyIsTold(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "log.db")
+	s, err := openStore(dir, offlineDeadline, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := uint64(1); i <= 8; i++ {
+		if err := s.StoreLog(&raft.Log{Index: i, Term: 1, Data: make([]byte, 300)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.close()
+	whole, err := content(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for at := 2 * os.Getpagesize(); at < len(raw); at += os.Getpagesize() {
+		if binary.NativeEndian.Uint16(raw[at+8:]) != flagLeaf || binary.NativeEndian.Uint16(raw[at+10:]) == 0 {
+			continue
+		}
+		bad := bytes.Clone(raw)
+		binary.NativeEndian.PutUint16(bad[at+10:], 0)
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		now, err := content(path)
+		if err != nil {
+			told++
+		} else if now != whole {
+			t.Errorf("the page at %d has lost its elements, and nobody is told", at)
+		}
+	}
+	if told == 0 {
+		t.Error("no page that is in use was emptied: this test shows nothing")
 	}
 }

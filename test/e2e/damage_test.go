@@ -33,6 +33,9 @@ var wrecks = []wreck{
 func TestDamagedStoreIsNamedAndRefusesDuty(t *testing.T) {
 	p := atPeace(t)
 	o, n := offline{t, p.c}, p.c.Node(3)
+	if code, _, talk := o.run(p.ctx, n, "run"); code == client.CodeOK || !strings.Contains(talk, "another fenced is running on it") {
+		t.Errorf("a second daemon on the same store: code %d: %s", code, talk)
+	}
 	p.leave(n, false)
 	db := filepath.Join(o.store(n), "log.db")
 	whole, err := os.ReadFile(db)
