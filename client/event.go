@@ -36,6 +36,7 @@ const (
 	EventStateful     = "stateful"
 	EventColdStart    = "cold-start"
 	EventRecover      = "recover"
+	EventLocalPower   = "local-power" // forced power without claim and quorum: no verdict follows (R31)
 	EventSummary      = "summary"
 )
 
@@ -74,8 +75,10 @@ type Event struct {
 	Quorate  *bool     `json:"quorate,omitempty"`
 	Request  string    `json:"request,omitempty"`
 	// Client names a local program, where the event is about one and not about the whole node.
-	Client    string `json:"client,omitempty"`
-	MS        int64  `json:"ms,omitempty"`
-	Text      string `json:"text,omitempty"`
-	Simulated bool   `json:"simulated,omitempty"`
+	Client string `json:"client,omitempty"`
+	MS     int64  `json:"ms,omitempty"`
+	Text   string `json:"text,omitempty"`
+	// Local marks what was forced from one node, without claim and quorum (R31).
+	Local     bool `json:"local,omitempty"`
+	Simulated bool `json:"simulated,omitempty"`
 }

@@ -38,6 +38,7 @@ const (
 	EventRoster   EventKind = "roster"
 	EventCold     EventKind = "cold-start"
 	EventReplace  EventKind = "replace"
+	EventLocal    EventKind = "local-power" // forced power without claim and quorum (R31)
 	EventStateful EventKind = "stateful"
 	EventRecover  EventKind = "recover"
 )
@@ -155,6 +156,8 @@ func (t *turn) apply(e Entry) error {
 		return t.mapping(*e.Mapping)
 	case e.Replace != nil:
 		return t.replace(*e.Replace)
+	case e.Local != nil:
+		return t.local(*e.Local)
 	}
 	return errors.New("entry of a kind that this build does not know (R11)")
 }

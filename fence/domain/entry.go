@@ -12,8 +12,8 @@ import (
 const Version = 1
 
 // FeatureLevel is the newest feature level that this build understands. New kinds of entry are written only after the committed level
-// allows them (R11); level 1 is everything in Entry.
-const FeatureLevel = 1
+// allows them (R11); level 1 is everything in Entry that names no other.
+const FeatureLevel = 2
 
 // MaxEntryBytes bounds one encoded entry.
 const MaxEntryBytes = 256 << 10
@@ -39,6 +39,7 @@ type Entry struct {
 	Ack      *Ack        `json:"ack,omitempty"`
 	Mapping  *Mapping    `json:"mapping,omitempty"`
 	Replace  *Replace    `json:"replace,omitempty"`
+	Local    *LocalPower `json:"local,omitempty"` // level 2
 }
 
 // Origin is the daemon that proposed an entry, as the membership provider authenticated it.
@@ -246,7 +247,7 @@ func (e Entry) kinds() int {
 	for _, set := range []bool{
 		e.Feature != nil, e.Roster != nil, e.Arm != nil, e.Announce != nil, e.Stateful != nil, e.Leave != nil, e.Request != nil,
 		e.Overdue != nil, e.Claim != nil, e.ClaimEnd != nil, e.Returned != nil, e.Verdict != nil, e.PowerOn != nil, e.Ack != nil, e.Mapping != nil,
-		e.Replace != nil,
+		e.Replace != nil, e.Local != nil,
 	} {
 		if set {
 			n++

@@ -157,6 +157,8 @@ type Claim struct {
 	// EffectMS is the longest time by which an effect of its devices may lag (R9).
 	EffectMS int64 `json:"effect_ms"`
 	Answers  bool  `json:"answers,omitempty"`
+	// Local names the forced power that this stands for: no claim was given, it is only waited for (R31).
+	Local string `json:"local,omitempty"`
 }
 
 // New is the state before the first entry, with the roster that bootstrap commits first.

@@ -218,7 +218,13 @@ func (m *Member) quiesce() {
 
 func (m *Member) quiesceOne(n *domain.Node, c domain.Claim) {
 	key := fmt.Sprintf("returned/%d/%d", n.ID, c.Number)
-	if c.Actor == m.cfg.Self {
+	if l := m.Local(c.Local); c.Local != "" && c.Actor == m.cfg.Self && l != nil {
+		if m.localQuiet(l) {
+			m.propose(key, domain.Entry{Returned: &domain.Returned{Node: n.ID, Number: c.Number}})
+		}
+		return
+	}
+	if c.Actor == m.cfg.Self && c.Local == "" {
 		if r := m.run(n.ID, c.Number); r == nil || (r.done && r.quiet && m.now >= r.effectUntil()) {
 			m.propose(key, domain.Entry{Returned: &domain.Returned{Node: n.ID, Number: c.Number}})
 			return

@@ -245,6 +245,10 @@ func (c *cluster) perform(x *node, e Effect) {
 		}
 		x.disk = e.Session
 		x.queue = append(x.queue, SessionWritten{})
+	case WriteLocal:
+		if !x.stuck {
+			x.queue = append(x.queue, LocalWritten{Number: e.Number})
+		}
 	case StartOperation:
 		o := &op{spec: e.Spec, o: operation.New(e.Spec, c.now)}
 		x.ops = append(x.ops, o)

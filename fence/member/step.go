@@ -51,6 +51,9 @@ type Member struct {
 	gapUntil  int64          // nothing is proposed before, because this node was stopped (R20)
 	held      []fence.NodeID // victims that the brake holds, for status
 	elsewhere []elsewhere    // nodes that were heard in another domain and never since in a view of this one
+	locals    []*LocalPower  // forced power of this node (R31)
+	serial    uint64         // of the newest local walk
+	notes     uint64         // number of the newest note of them
 	leaving   *leaving       // nil while this node means to stay
 }
 
@@ -109,8 +112,21 @@ func (m *Member) take(in Input) {
 	case LeaseRenewed:
 		m.leaseSent = max(m.leaseSent, in.SentMS)
 	case ReadResult:
+		if LocalWalk(in.Claim) {
+			m.localFinished(in)
+			return
+		}
 		m.finished(in)
+	case LocalRequested:
+		m.localRequested(in)
+	case LocalWritten:
+		m.localWritten(in)
+	case LocalFound:
+		m.localFound(in)
 	case CallsReturned:
+		if l := m.localOf(in.Claim); l != nil {
+			l.quiet = true
+		}
 		if r := m.run(in.Node, in.Claim); r != nil {
 			r.quiet = true
 		}
@@ -158,6 +174,7 @@ func (m *Member) think() {
 	m.start()
 	m.keepSession()
 	m.operations()
+	m.forced()
 	m.release()
 	m.serve()
 	m.idle()
@@ -170,6 +187,7 @@ func (m *Member) think() {
 		return // the gate is closed: no new duty, no new suspicion
 	}
 	if m.dom.Eligible(m.cfg.Self.Node) && !m.rewiring {
+		m.raiseFeature()
 		m.claims()
 	}
 	if m.dom.Clean(m.cfg.Self.Node) {
@@ -205,6 +223,9 @@ func (m *Member) committed(in EntryCommitted) {
 	if in.By == m.cfg.Self {
 		if e.Verdict != nil && errors.Is(err, fence.ErrNotAdmissible) {
 			m.refuted(e.Verdict.Node, e.Verdict.Evidence.Claim, err)
+		}
+		if e.Local != nil {
+			m.localCommitted(*e.Local, err)
 		}
 		if e.Leave != nil {
 			m.leaveCommitted(in.Number, err)

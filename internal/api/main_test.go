@@ -119,6 +119,14 @@ func (f *fake) Replace(ctx context.Context, a ReplaceArgs) (client.Committed, er
 	return client.Committed{Index: 6}, f.ask(ctx, a)
 }
 
+func (f *fake) Local(ctx context.Context, a LocalArgs) (client.LocalPower, error) {
+	return client.LocalPower{Node: a.Node, Action: a.Action}, f.ask(ctx, a)
+}
+
+func (f *fake) LocalPower(ctx context.Context, id string) (client.LocalPower, error) {
+	return client.LocalPower{ID: id, State: client.PowerOff, Done: true}, f.ask(ctx, id)
+}
+
 func (f *fake) Bootstrap(ctx context.Context, a BootstrapArgs) (client.Bootstrapped, error) {
 	return client.Bootstrapped{Cluster: a.Cluster, Domain: "d"}, f.ask(ctx, a)
 }

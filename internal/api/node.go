@@ -19,6 +19,7 @@ type Node interface {
 	Operator
 	Steward
 	Registrar
+	Forcer
 }
 
 // Reader answers what is.

@@ -18,6 +18,7 @@ type actFlags struct {
 	reason  string
 	yes     bool
 	force   bool
+	local   bool
 	noWait  bool
 	dryRun  bool
 	timeout time.Duration
@@ -44,6 +45,7 @@ quorum; 107 refused without --force; 112 the outcome is unknown; 113 the cluster
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Minute, "how long to wait; what was asked for goes on after it")
 	if action != client.ActionOn {
 		cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+		cmd.Flags().BoolVar(&f.local, "local", false, "from this node alone, without quorum: no verdict, nobody is released (with --force and --reason)")
 	}
 	return cmd
 }
@@ -51,6 +53,9 @@ quorum; 107 refused without --force; 112 the outcome is unknown; 113 the cluster
 func (a *app) act(ctx context.Context, action, node string, f *actFlags) error {
 	if f.timeout <= 0 {
 		return usage("--timeout must be longer than nothing")
+	}
+	if f.local {
+		return a.actLocal(ctx, action, node, f)
 	}
 	c := a.client()
 	defer c.Close()

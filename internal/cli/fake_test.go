@@ -41,6 +41,8 @@ func newFakeNode() *fakeNode {
 	f.answers["ack"] = []byte(`{"index":90}`)
 	f.answers["arm"] = []byte(`{"index":91}`)
 	f.answers["leave"] = []byte(`{"index":92,"text":"node-1 has left; its daemon stops"}`)
+	f.answers["local"] = []byte(`{"node":"node-3","incarnation":"9b2f","action":"off","state":"unknown","deadline_ms":42000}`)
+	f.answers["localpower"] = []byte(`{"node":"node-3","incarnation":"9b2f","action":"off","state":"off","done":true,"text":"read back off"}`)
 	f.answers["bootstrap"] = []byte(`{"cluster":"prod1","domain":"8f1d2c3b"}`)
 	return f
 }
@@ -136,6 +138,14 @@ func (f *fakeNode) Reload(context.Context, api.Caller) (client.Reloaded, error) 
 
 func (f *fakeNode) Replace(_ context.Context, a api.ReplaceArgs) (client.Committed, error) {
 	return answer[client.Committed](f, "replace", fmt.Sprintf("node=%s old=%s new=%s reason=%q", a.Node, a.Old, a.New, a.Reason))
+}
+
+func (f *fakeNode) Local(_ context.Context, a api.LocalArgs) (client.LocalPower, error) {
+	return answer[client.LocalPower](f, "local", fmt.Sprintf("id=%t node=%s action=%s reason=%q", a.ID != "", a.Node, a.Action, a.Reason))
+}
+
+func (f *fakeNode) LocalPower(_ context.Context, id string) (client.LocalPower, error) {
+	return answer[client.LocalPower](f, "localpower", fmt.Sprintf("id=%t", id != ""))
 }
 
 func (f *fakeNode) Leave(_ context.Context, a api.LeaveArgs) (client.Committed, error) {

@@ -127,6 +127,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 	if d.historyWhy != "" {
 		add("W211", d.cfg.Config.SelfName, "history is not whole on this node's disk: "+d.historyWhy, "move "+d.cfg.Config.StateDir+"/history.db aside and start fenced again; no duty depends on it")
 	}
+	out = append(out, d.untold()...)
 	for _, a := range d.alarms {
 		if time.Since(a.at) < alarmFor {
 			add("E105", d.name(a.node), a.text, "fenced history "+d.name(a.node))

@@ -28,7 +28,13 @@ func (d *Daemon) perform(e member.Effect) {
 	case member.WriteSession:
 		d.writeSession(e.Session)
 	case member.StartOperation:
+		if member.LocalWalk(e.Spec.Claim) {
+			d.startLocal(e.Spec)
+			return
+		}
 		d.startOperation(e.Spec)
+	case member.WriteLocal:
+		d.writeLocal(e)
 	case member.CancelOperation:
 		d.engine.Cancel(e.Life, e.Claim, e.Why)
 	case member.Deny:
@@ -158,6 +164,7 @@ func (d *Daemon) note(e client.Event) {
 	if e.Evidence != nil {
 		add("evidence", e.Evidence.Kind, true)
 	}
+	add("local", e.Local, e.Local)
 	add("members", fmt.Sprint(e.Members), len(e.Members) > 0)
 	add("ms", e.MS, e.MS != 0)
 	add("text", e.Text, e.Text != "")

@@ -21,6 +21,7 @@ var errProviderClosed = errors.New("membership provider closed")
 
 // loop is the deciding loop. Nothing in it waits for anything but its own channels.
 func (d *Daemon) loop(ctx context.Context) error {
+	d.step(d.found)
 	d.pace = newPace()
 	defer d.pace.stop()
 	events := d.cfg.Provider.Events()
@@ -172,6 +173,10 @@ func origin(m membership.Member) domain.Origin {
 
 // report takes events of the engine; it runs in the engine's own goroutine, which may wait.
 func (d *Daemon) report(ev engine.Event) {
+	if member.LocalWalk(claimOf(ev)) {
+		d.localEvent(ev)
+		return
+	}
 	switch ev := ev.(type) {
 	case engine.Finished:
 		if len(ev.Result.Evidence.Devices) > 0 {

@@ -60,6 +60,8 @@ func (d *Daemon) line(index uint64, e domain.Event) client.Event {
 		if e.On {
 			l.Action = client.ActionOn
 		}
+	case domain.EventLocal:
+		l.Action, l.Local = string(e.Action), true
 	case domain.EventPowerOn:
 		l.Action, l.Result = client.ActionOn, "failed"
 		if e.On {

@@ -85,6 +85,11 @@ func (*Witness) Leave(context.Context, api.LeaveArgs) (client.Committed, error) 
 	return client.Committed{}, errWitness("leave: stop its process, nobody is fenced for that")
 }
 
+// Local implements api.Forcer.
+func (*Witness) Local(context.Context, api.LocalArgs) (client.LocalPower, error) {
+	return client.LocalPower{}, errWitness("force power: it has no devices")
+}
+
 // Register implements api.Registrar: a program registers on the node on which it uses what is shared.
 func (*Witness) Register(context.Context, api.ClientArgs) (uint64, *api.Stream, error) {
 	return 0, nil, errWitness("register a program: it grants and releases nothing")

@@ -14,7 +14,7 @@ func (p *Provider) nextView(k known, now int64) (next *membership.View, hand fen
 		return nil, 0
 	}
 	if stay := p.withoutReplaced(k); len(stay) < len(k.view.Members) {
-		return p.viewOf(k, stay, now), 0 // a member whose daemon was started anew leaves at once
+		return p.viewOf(k, p.withoutSilent(stay), now), 0 // a member whose daemon was started anew leaves at once
 	}
 	set, since := p.pres.set, now-p.pres.setSince
 	if set == nil {
@@ -65,6 +65,15 @@ func (p *Provider) withoutReplaced(k known) []membership.Member {
 		}
 	}
 	return stay
+}
+
+// withoutSilent drops the members that are silent for the failure timeout: a view that is made in a hurry is not quorate by the vote of a dead
+// one. It would make a victim of the only node that came back, and the cluster would shoot its quorum away (R30).
+func (p *Provider) withoutSilent(members []membership.Member) []membership.Member {
+	return slices.DeleteFunc(slices.Clone(members), func(m membership.Member) bool {
+		pe := p.pres.peers[m.Node]
+		return m.Node != p.cfg.Self.Node && pe != nil && pe.suspect
+	})
 }
 
 // present is the run of a node's daemon that may be in a view: heard, and started according to the log.

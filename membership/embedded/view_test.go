@@ -1,0 +1,39 @@
+package embedded
+
+import (
+	"testing"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
+)
+
+// Two of three are dead and one comes back, with a new daemon: the view in which it is replaced counts no vote of the one that is silent. A
+// quorate view of one survivor and a dead member would make a victim of the node that came back (R30).
+func TestAViewInAHurryCountsNoSilentMember(t *testing.T) {
+	nodes := []NodeConfig{{ID: 1, Name: "a", Address: "a:1", Votes: 1}, {ID: 2, Name: "b", Address: "b:1", Votes: 1}, {ID: 3, Name: "c", Address: "c:1", Votes: 1}}
+	p := &Provider{cfg: Config{Self: membership.Self{Node: 1, Boot: "b1", Instance: "i1"}}, nodes: nodes}
+	p.pres = newPresence(1, "i1", 1, nodes, 2000, 200)
+	k := known{runs: map[fence.NodeID]run{}}
+	for id, instance := range map[fence.NodeID]string{1: "i1", 2: "i2", 3: "i3"} {
+		k.runs[id] = run{Store: "s", Boot: "b", Instance: instance}
+		k.voters = append(k.voters, raft.ServerID(serverID(id, "s")))
+		p.pres.peer(id).ping = ping{Node: id, Instance: instance, Store: "s"}
+	}
+	for _, id := range []fence.NodeID{1, 2, 3} {
+		k.view.Members = append(k.view.Members, k.runs[id].member(id))
+	}
+	k.view.Quorate = true
+	p.pres.peers[3].heardAt, p.pres.peers[3].ping.Instance = 9900, "i3 anew"
+	for silent, want := range map[bool]struct {
+		members int
+		quorate bool
+	}{false: {2, true}, true: {1, false}} {
+		p.pres.peers[2].heardAt, p.pres.peers[2].suspect = 9900, silent
+		v, _ := p.nextView(k, 10_000)
+		if v == nil || len(v.Members) != want.members || v.Quorate != want.quorate {
+			t.Errorf("node 2 is silent %v: %+v", silent, v)
+		}
+	}
+}
