@@ -84,7 +84,7 @@ type Daemon struct {
 	limits  atomic.Pointer[fence.Roster] // for the engine's goroutines
 	session *sessionFiles
 	forced  *store.File           // the note of forced power (R31)
-	found   member.LocalFound     // what it held at the start
+	notes   member.LocalFound     // what it held at the start
 	seen    map[fence.NodeID]seen // since when the loop sees a node in a state; loop only
 	suspect map[fence.NodeID]bool // loop only
 	alarms  []alarm               // loop only
@@ -155,7 +155,7 @@ func New(cfg Config) (*Daemon, error) {
 	}
 	d.session = newSessionFiles(cfg.Config.StateDir, cfg.Self.Boot)
 	d.forced = store.NewFile(LocalPath(cfg.Config.StateDir), 0o600, diskDeadline)
-	d.found = d.foundLocal()
+	d.notes = d.foundLocal()
 	d.member = member.New(member.Config{
 		Self:    domain.Origin{Incarnation: fence.Incarnation{Node: cfg.Self.Node, Boot: cfg.Self.Boot}, Instance: cfg.Self.Instance},
 		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Version: cfg.Version,

@@ -21,7 +21,7 @@ var errProviderClosed = errors.New("membership provider closed")
 
 // loop is the deciding loop. Nothing in it waits for anything but its own channels.
 func (d *Daemon) loop(ctx context.Context) error {
-	d.step(d.found)
+	d.step(d.notes)
 	d.pace = newPace()
 	defer d.pace.stop()
 	events := d.cfg.Provider.Events()
