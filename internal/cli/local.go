@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -92,7 +93,7 @@ func (a *app) awaitLocal(ctx context.Context, c *client.Client, l client.LocalPo
 	for !l.Done {
 		select {
 		case <-ctx.Done():
-			if context.Cause(ctx) == errLimit {
+			if errors.Is(context.Cause(ctx), errLimit) {
 				return l, client.Errorf(client.CodeTimeout, "not over in time: it goes on")
 			}
 			return l, client.Errorf(client.CodeUnknown, "interrupted: it goes on, and its outcome is unknown here")

@@ -74,8 +74,16 @@ func TestWitnessFileOfOthersIsRefused(t *testing.T) {
 		inside bool // given by systemd
 		fine   bool
 	}{
-		{mode: 0o600, fine: true}, {mode: 0o400, fine: true}, {mode: 0o640}, {mode: 0o604}, {mode: 0o620}, {mode: 0o610},
-		{mode: 0o440, inside: true, fine: true}, {mode: 0o444, inside: true}, {mode: 0o460, inside: true}, {mode: 0o440},
+		{mode: 0o600, fine: true},
+		{mode: 0o400, fine: true},
+		{mode: 0o640},
+		{mode: 0o604},
+		{mode: 0o620},
+		{mode: 0o610},
+		{mode: 0o440, inside: true, fine: true},
+		{mode: 0o444, inside: true},
+		{mode: 0o460, inside: true},
+		{mode: 0o440},
 	} {
 		r.write("witness.yaml", text, os.FileMode(c.mode))
 		o := Options{Path: r.path("witness.yaml"), SystemRoot: r.path("root")}

@@ -3,8 +3,6 @@ package embedded
 import (
 	"testing"
 
-	"github.com/hashicorp/raft"
-
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership"
 )
@@ -18,7 +16,7 @@ func TestAViewInAHurryCountsNoSilentMember(t *testing.T) {
 	k := known{runs: map[fence.NodeID]run{}}
 	for id, instance := range map[fence.NodeID]string{1: "i1", 2: "i2", 3: "i3"} {
 		k.runs[id] = run{Store: "s", Boot: "b", Instance: instance}
-		k.voters = append(k.voters, raft.ServerID(serverID(id, "s")))
+		k.voters = append(k.voters, serverID(id, "s"))
 		p.pres.peer(id).ping = ping{Node: id, Instance: instance, Store: "s"}
 	}
 	for _, id := range []fence.NodeID{1, 2, 3} {
