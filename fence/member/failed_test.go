@@ -196,3 +196,20 @@ func TestAStreamIsRegisteredOnce(t *testing.T) {
 		t.Fatal("its grant is forgotten")
 	}
 }
+
+// TestAResetInVainIsConfessed: R24. The machine whose critical client went is to be reset, and is not: the others must not go on with it as a
+// member.
+func TestAResetInVainIsConfessed(t *testing.T) {
+	c := newCluster(t, 3, true)
+	s := c.registerWith(2, ClientRegistered{Name: "ocfs", Role: RoleWatch, Critical: true})
+	c.run(500)
+	c.gone(2, s, false)
+	c.run(500)
+	if n := c.dom(1).Node(2); !c.n(2).fell || n.Phase != domain.PhaseDirty || !strings.Contains(n.Why, "critical client ocfs") || n.Victim != nil {
+		t.Fatalf("fell %v, %+v", c.n(2).fell, n)
+	}
+	c.run(c.dom(1).Roster.Timing.PostJoinDelayMS + 1000)
+	if n := c.dom(1).Node(2); n.Victim == nil && n.Last == nil {
+		t.Fatalf("the others go on with a node that could not end itself: %+v", n)
+	}
+}

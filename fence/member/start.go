@@ -221,6 +221,18 @@ func (m *Member) fall(why string) {
 	m.do(SelfFence{Why: why})
 }
 
+// confess says in the log that this life is dirty, in case ending it is in vain: the others then fence it (R22, R24). Without it a member
+// whose critical client is gone would stay one for as long as its reset fails (S4.8).
+func (m *Member) confess() {
+	n := m.dom.Node(m.cfg.Self.Node)
+	if n == nil || !m.Quorate() || !m.present() || n.Life != m.cfg.Self.Incarnation || n.Phase != domain.PhaseMember || n.Victim != nil {
+		return
+	}
+	a := m.announcement(n)
+	a.Why = m.fellWhy
+	m.propose(fmt.Sprintf("confess/%d", n.Arrived), domain.Entry{Announce: &a})
+}
+
 func bound(s string) string {
 	if len(s) > domain.MaxText {
 		return s[:domain.MaxText]

@@ -167,6 +167,7 @@ func (m *Member) think() {
 	if m.fell { // a life that must end does nothing any more, even where ending it was in vain (R22, R24)
 		m.abandon("this node ends its own life")
 		m.fallenLeave()
+		m.confess()
 		m.serve()
 		return
 	}
