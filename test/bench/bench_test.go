@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -101,5 +102,21 @@ func TestThePureMeasuresMeasureSomething(t *testing.T) {
 	}
 	if _, err := w.operation(); err != nil || w.s.Node(5).Last == nil {
 		t.Errorf("no verdict: %v", err)
+	}
+}
+
+// A measure that ends well and says nothing of one of its names is a mistake.
+func TestEveryNameHasALine(t *testing.T) {
+	r := &run{only: regexp.MustCompile("")}
+	r.add(line(nameFsync, "ms", "", []float64{1}))
+	r.add(line(nameTick+":5", "µs", "", []float64{1}))
+	r.add(line(nameCold, "ms", "", nil))
+	if err := r.gave([]string{nameFsync, nameTick}); err != nil {
+		t.Error(err)
+	}
+	for _, n := range []string{nameCold, nameWarm} {
+		if r.gave([]string{nameFsync, n}) == nil {
+			t.Errorf("%s has no line with samples, and nobody minds", n)
+		}
 	}
 }

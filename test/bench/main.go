@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -75,7 +76,7 @@ func main() { os.Exit(bench(os.Args[1:], os.Stdout, os.Stderr)) }
 func bench(args []string, stdout, stderr io.Writer) int {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	quick := f.Bool("quick", false, "few samples: says whether everything can be measured, and little about how much")
+	quick := f.Bool("quick", false, "few samples: proves that everything can be measured, and says little about how much")
 	only := f.String("run", "", "measure only what this regular expression matches")
 	out := f.String("out", "", "where the lines go (default build/bench.jsonl of the module)")
 	if f.Parse(args) != nil {
@@ -122,12 +123,24 @@ func (r *run) all(ctx context.Context, out string) error {
 		r.say("%s", strings.Join(m.names, ", "))
 		if err := m.do(ctx, r); err != nil {
 			errs = append(errs, fmt.Errorf("cannot measure %s: %w", strings.Join(m.names, ", "), err))
+		} else if err := r.gave(m.names); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	if ran == 0 {
 		errs = append(errs, fmt.Errorf("-run %q matches nothing", r.only))
 	}
 	return errors.Join(append(errs, write(out, r.lines))...)
+}
+
+// gave checks that each name that was wanted has a line with samples, of its own or of its parts.
+func (r *run) gave(names []string) error {
+	for _, n := range names {
+		if r.wants(n) && !slices.ContainsFunc(r.lines, func(l Line) bool { return l.N > 0 && (l.Name == n || strings.HasPrefix(l.Name, n+":")) }) {
+			return fmt.Errorf("%s was measured and gave no line", n)
+		}
+	}
+	return nil
 }
 
 func (r *run) wantsAny(names []string) bool {
