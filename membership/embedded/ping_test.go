@@ -424,3 +424,23 @@ func BenchmarkPing(b *testing.B) {
 		}
 	})
 }
+
+func BenchmarkLook(b *testing.B) {
+	var nodes []NodeConfig
+	for id := fence.NodeID(1); id <= membership.MaxNodes; id++ {
+		nodes = append(nodes, NodeConfig{ID: id, Votes: 1})
+	}
+	p := newPresence(1, instanceOf(1), 1, nodes, testFail, testTick)
+	for id := fence.NodeID(2); id <= membership.MaxNodes; id++ {
+		m := crowd(membership.MaxNodes, false)
+		m.Node, m.Instance = id, instanceOf(id)
+		m.Acks = []ack{{Node: 1, Tag: tag(instanceOf(1)), Seq: 1}}
+		p.heard(m, 1000)
+	}
+	for b.Loop() {
+		p.tick(1000, 1000)
+	}
+	if len(p.set) != membership.MaxNodes {
+		b.Fatalf("%d of %d are connected", len(p.set), membership.MaxNodes)
+	}
+}

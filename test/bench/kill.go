@@ -40,7 +40,7 @@ func (r *run) kills(ctx context.Context, c *cluster) error {
 			follower = append(follower, over)
 		}
 	}
-	r.add(line(nameKill, "ms", "kill -9 to verdict, less failure_timeout (2 s) and 10 ms of settling", all))
+	r.add(line(nameKill, "ms", "kill -9 to verdict, less failure_timeout (2 s) and 10 ms of settling; less than 0 because silence counts from the last ping", all))
 	r.add(line(nameKillFollower, "ms", "where the victim did not lead", follower))
 	r.add(line(nameKillLeader, "ms", "where the victim led", leader))
 	r.add(line(nameKill+":detect", "ms", "kill -9 to the committed view without it, less failure_timeout", detect))

@@ -29,6 +29,7 @@ func stages() []Stage {
 		{Name: "systemd", Budget: 3 * time.Minute, More: times(3 * time.Minute), Needs: []string{"build"}, Do: clusters("test/systemd")},
 		{Name: "secrets", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/secrets")},
 		{Name: "nonsense", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/nonsense")},
+		{Name: "bench", Budget: 3 * time.Minute, Needs: []string{"build"}, Do: benches},
 		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
 		{Name: "lint", Budget: 10 * time.Minute, Do: lint},
 		{Name: "race", Budget: 15 * time.Minute, More: times(15 * time.Minute), Do: race},
@@ -139,6 +140,12 @@ func clusters(pkg string) func(context.Context, *Bench) error {
 
 // mutants breaks one rule at a time; each must be caught by the test that its patch names.
 func mutants(ctx context.Context, b *Bench) error { return b.sh(ctx, "go", "run", "./test/mutants") }
+
+// benches proves that everything can be measured: each benchmark runs and gives a line. How long anything took decides nothing here.
+func benches(ctx context.Context, b *Bench) error {
+	b.Env = []string{"FENCED_BUILD=" + filepath.Join(b.root, "build")}
+	return b.sh(ctx, "go", "run", "./test/bench", "-quick", "-out", filepath.Join(b.root, "build", "bench-quick.jsonl"))
+}
 
 // demo is the main job by itself, under a minute once it is built.
 func demo(ctx context.Context, b *Bench) error {
