@@ -38,6 +38,17 @@ type NodeConfig struct {
 	Uncounted bool
 	// Lost: it was given up; its store does not even vote in the log before it counts again, so that it cannot stop those who went on without it.
 	Lost bool
+	// former is where it was before its address changed, "" once it was reached at the new one. Until then it is asked at both: it learns of
+	// its new address by the very log that the others would otherwise have stopped to bring it.
+	former string
+}
+
+// addresses are where a node is asked, the newest first.
+func (n NodeConfig) addresses() []string {
+	if n.former == "" {
+		return []string{n.Address}
+	}
+	return []string{n.Address, n.former}
 }
 
 // counted are the votes that count now.

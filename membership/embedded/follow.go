@@ -13,7 +13,7 @@ import (
 	"github.com/fenced-project/fenced/membership"
 )
 
-// SetNodes takes the nodes of a newly committed roster: their votes, addresses and names. Connections to a node that moved or is gone are closed;
+// SetNodes takes the nodes of a newly committed roster: their votes, addresses and names. Connections to a node that is gone are closed; one that moved is asked at both addresses until it answers at the new one;
 // this node's own port follows its address; the leader removes the stores of nodes that are gone. Without a clean answer nothing changes.
 func (p *Provider) SetNodes(nodes []NodeConfig) error {
 	nodes = sorted(nodes)
@@ -26,6 +26,13 @@ func (p *Provider) SetNodes(nodes []NodeConfig) error {
 		return membership.ErrClosed
 	}
 	old := p.nodes
+	for i := range nodes {
+		if o, had := nodeOf(old, nodes[i].ID); had && nodes[i].ID != p.cfg.Self.Node {
+			if nodes[i].former = o.former; o.Address != nodes[i].Address {
+				nodes[i].former = o.Address
+			}
+		}
+	}
 	p.nodes, p.pres.nodes = nodes, nodes
 	p.nodesAt, p.committed = membership.BootMS(), true
 	failed := p.failed
@@ -40,17 +47,32 @@ func (p *Provider) SetNodes(nodes []NodeConfig) error {
 		defer p.wg.Done()
 		p.followAddress()
 	}()
-	p.mux.closeWhere(func(c *conn) bool { return moved(old, nodes, c.peer) })
+	p.mux.closeWhere(func(c *conn) bool { return gone(old, nodes, c.peer) })
 	p.mesh.setPeers(p.cfg.Self.Node, nodes, p.portRefused)
 	wake(p.lead)
 	return nil
 }
 
-// moved: a node is gone, or lives elsewhere by the fresh nodes.
-func moved(old, fresh []NodeConfig, id fence.NodeID) bool {
-	o, had := nodeOf(old, id)
-	n, has := nodeOf(fresh, id)
-	return had && (!has || o.Address != n.Address)
+// gone: the fresh nodes name it no more.
+func gone(old, fresh []NodeConfig, id fence.NodeID) bool {
+	_, had := nodeOf(old, id)
+	_, has := nodeOf(fresh, id)
+	return had && !has
+}
+
+// reached: the node answered at this address. Where that is its new one it is not asked at the former any more.
+func (p *Provider) reached(id fence.NodeID, address string) {
+	p.mu.Lock()
+	nodes := slices.Clone(p.nodes)
+	i := slices.IndexFunc(nodes, func(n NodeConfig) bool { return n.ID == id && n.former != "" && n.Address == address })
+	if i >= 0 {
+		nodes[i].former = ""
+		p.nodes, p.pres.nodes = nodes, nodes
+	}
+	p.mu.Unlock()
+	if i >= 0 {
+		p.mesh.setPeers(p.cfg.Self.Node, nodes, p.portRefused)
+	}
 }
 
 // followAddress moves this node's port to its own new address, where it listened on the one before: the others ask there from now on. The old

@@ -20,7 +20,7 @@ type mesh struct {
 	wg     sync.WaitGroup
 
 	mu      sync.Mutex
-	senders map[fence.NodeID]*sender
+	senders map[target]*sender
 }
 
 type sender struct {
@@ -39,7 +39,7 @@ func newMesh(listen string) (*mesh, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s by UDP: %w", listen, err)
 	}
-	m := &mesh{in: in, senders: make(map[fence.NodeID]*sender)}
+	m := &mesh{in: in, senders: make(map[target]*sender)}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	return m, nil
 }
@@ -51,34 +51,50 @@ func (m *mesh) setPeers(self fence.NodeID, nodes []NodeConfig, refused func(fenc
 	if m.ctx.Err() != nil {
 		return
 	}
-	for id, s := range m.senders {
-		if n, ok := nodeOf(nodes, id); !ok || n.Address != s.address {
-			s.cancel()
-			delete(m.senders, id)
-		}
-	}
+	want := map[target]func(fence.NodeID){}
 	for _, n := range nodes {
-		if n.ID == self || m.senders[n.ID] != nil {
+		if n.ID == self {
 			continue
 		}
-		s := &sender{id: n.ID, address: n.Address, frames: make(chan []byte, 1)}
+		want[target{n.ID, n.Address}] = refused
+		if n.former != "" {
+			want[target{n.ID, n.former}] = func(fence.NodeID) {} // it may have left there: that says nothing of its daemon
+		}
+	}
+	for t, s := range m.senders {
+		if want[t] == nil {
+			s.cancel()
+			delete(m.senders, t)
+		}
+	}
+	for t, told := range want {
+		if m.senders[t] != nil {
+			continue
+		}
+		s := &sender{id: t.id, address: t.address, frames: make(chan []byte, 1)}
 		ctx, cancel := context.WithCancel(m.ctx)
 		s.cancel = cancel
-		m.senders[n.ID] = s
+		m.senders[t] = s
 		m.wg.Add(1)
 		go func() {
 			defer m.wg.Done()
-			s.run(ctx, refused)
+			s.run(ctx, told)
 		}()
 	}
+}
+
+// target is one address of a node; one that moves has two for a while.
+type target struct {
+	id      fence.NodeID
+	address string
 }
 
 // send hands a frame to every sender; one that is behind gets the newest. skip is asked for tests.
 func (m *mesh) send(frame []byte, skip func(fence.NodeID) bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for id, s := range m.senders {
-		if skip(id) {
+	for t, s := range m.senders {
+		if skip(t.id) {
 			continue
 		}
 		select {

@@ -29,6 +29,7 @@ type mux struct {
 	us      func(stream, to string) us
 	floors  *floors
 	refused func(peer, reason string)
+	reached func(node fence.NodeID, address string) // it answered there, authenticated
 	name    func(fence.NodeID) string
 	control func(*conn, hello) // serves a control stream until it ends
 

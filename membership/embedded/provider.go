@@ -148,7 +148,7 @@ func (p *Provider) listen() error {
 	}
 	p.mux = &mux{
 		listener: l, keys: p.keys, timeout: max(p.cfg.FailureTimeout, time.Second), faults: p.cfg.Faults, self: p.cfg.Self.Node,
-		us: p.us, floors: p.floors, refused: p.lines.say, name: p.peerName, control: p.serveControl,
+		us: p.us, floors: p.floors, refused: p.lines.say, reached: p.reached, name: p.peerName, control: p.serveControl,
 		slots: make(chan struct{}, maxHandshakes), raft: make(chan net.Conn), server: serverID(p.cfg.Self.Node, p.id.Store),
 		open: make(map[*conn]struct{}), blocked: make(map[fence.NodeID]bool),
 	}

@@ -20,6 +20,7 @@ type Cluster struct {
 	net     *network
 	guard   *guard
 	nodes   []*Node
+	seated  []*Node // those that AwaitClean waits for
 	bmcs    []*BMC
 	began   time.Time
 	record  *record
@@ -118,15 +119,22 @@ func (c *Cluster) plan() {
 	}
 }
 
+// first are the nodes that the cluster begins with.
+func (c *Cluster) first() []*Node { return c.nodes[:c.opt.Nodes-c.opt.Spare] }
+
+// Seat says who is to be a member from now on: AwaitClean waits for them, and for nobody else. Not while somebody waits.
+func (c *Cluster) Seat(nodes ...*Node) { c.seated = nodes }
+
 // boot gives power, makes the domain, waits until everybody is clean, and arms.
 func (c *Cluster) boot(ctx context.Context) error {
-	c.say("power on for %d machines", len(c.nodes))
-	for _, n := range c.nodes {
+	c.seated = c.first()
+	c.say("power on for %d machines", len(c.seated))
+	for _, n := range c.first() {
 		if err := n.switchPower(ctx, "on"); err != nil {
 			return err
 		}
 	}
-	for _, n := range c.nodes {
+	for _, n := range c.first() {
 		if err := n.awaitSocket(ctx); err != nil {
 			return err
 		}
@@ -139,7 +147,7 @@ func (c *Cluster) boot(ctx context.Context) error {
 	if err := c.AwaitClean(ctx); err != nil {
 		return err
 	}
-	c.say("%d clean members", len(c.nodes))
+	c.say("%d clean members", len(c.seated))
 	if c.opt.Disarmed {
 		return nil
 	}

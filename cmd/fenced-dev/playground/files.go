@@ -140,7 +140,7 @@ func (c *Cluster) config(n *Node) string {
 	w("api: {group: %q}", ownGroup())
 	w("log: {level: debug, format: text}")
 	w("nodes:")
-	for _, m := range c.nodes {
+	for _, m := range c.first() {
 		w("  %s:", m.Name)
 		w("    id: %d", m.Index)
 		w("    address: %q", c.net.nodeAddress(m.Index))
@@ -155,7 +155,7 @@ func (c *Cluster) config(n *Node) string {
 	}
 	w("devices:")
 	for _, m := range c.bmcs {
-		if !m.node.Witness() {
+		if !m.node.Witness() && !m.node.spare() {
 			m.config(w)
 		}
 	}

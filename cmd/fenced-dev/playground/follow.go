@@ -78,9 +78,9 @@ func (c *Cluster) Await(ctx context.Context, what string, cond func() bool) erro
 // AwaitClean waits until every node sees every node as a member with the life that it really has.
 func (c *Cluster) AwaitClean(ctx context.Context) error {
 	var last string
-	err := c.Await(ctx, fmt.Sprintf("%d clean members", len(c.nodes)), func() bool {
-		for _, n := range c.nodes {
-			for _, m := range c.nodes {
+	err := c.Await(ctx, fmt.Sprintf("%d clean members", len(c.seated)), func() bool {
+		for _, n := range c.seated {
+			for _, m := range c.seated {
 				if why := n.notYet(ctx, m.Name, client.StateMember, m.BootID()); why != "" {
 					last = why
 					return false
@@ -116,7 +116,7 @@ func (c *Cluster) arm(ctx context.Context) error {
 		return fmt.Errorf("cannot arm: %w", err)
 	}
 	return c.Await(ctx, "every node to be armed", func() bool {
-		for _, n := range c.nodes {
+		for _, n := range c.first() {
 			if s, err := n.Client().Status(ctx); err != nil || !s.Armed {
 				return false
 			}

@@ -27,6 +27,9 @@ type Options struct {
 	BMCs func(node int) []BMCSpec
 	// Levels lists the levels of a node as lists of device names; nil means one level for each of its BMCs.
 	Levels func(node int) [][]string
+	// Spare is how many of Nodes, the last ones, are machines that no configuration names and that have no power at the start: they can be added
+	// to the cluster while it runs (Node.RegainPower, Cluster.Seat).
+	Spare int
 	// Witness makes the last node a witness: it runs from the one file that `fenced witness export` writes, and no configuration names its BMC.
 	Witness bool
 	// Disks gives a node a disk of its own for its state; nil, or nil for a node, means none.
@@ -70,6 +73,9 @@ func (o *Options) fill() error {
 	}
 	if o.Nodes < defaultNodes || o.Nodes > maxNodes {
 		return fmt.Errorf("a playground has %d to %d nodes, not %d", defaultNodes, maxNodes, o.Nodes)
+	}
+	if o.Spare < 0 || o.Nodes-o.Spare < defaultNodes || (o.Spare > 0 && o.Witness) {
+		return fmt.Errorf("%d of %d nodes cannot be spare", o.Spare, o.Nodes)
 	}
 	if o.FailureTimeout == 0 {
 		o.FailureTimeout = defaultFailureTimeout
