@@ -135,10 +135,12 @@ type Refused struct {
 // RefusedKind sorts refusals.
 type RefusedKind string
 
-// The refusals that a person must end: a store that was set back, copied or replaced (R3); a peer in another domain (R4).
+// The refusals that a person must end: a store that was set back, copied or replaced (R3); a peer in another domain (R4); a peer whose version
+// speaks another protocol.
 const (
-	RefusedStore  RefusedKind = "store"
-	RefusedDomain RefusedKind = "domain"
+	RefusedStore   RefusedKind = "store"
+	RefusedDomain  RefusedKind = "domain"
+	RefusedVersion RefusedKind = "version"
 )
 
 // Recovered: here another domain begins, which an operator made of this node's store (R4); Data is the reader's own. It is in the sequence.

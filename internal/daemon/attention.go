@@ -85,7 +85,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 		add("E102", "", "no roster is committed yet", "fenced status")
 		return out
 	case d.outage != "":
-		add("E107", d.cfg.Config.SelfName, d.outage, "df "+d.cfg.Config.StateDir+"; dmesg; then systemctl restart fenced")
+		add("E110", d.cfg.Config.SelfName, d.outage, "df "+d.cfg.Config.StateDir+"; dmesg; then systemctl restart fenced")
 	case !d.member.Quorate():
 		add("E103", "", "no quorum: nothing is fenced, released or granted", "fenced status -o wide")
 	case !dom.Armed:

@@ -49,7 +49,7 @@ func TestANodeThatIsOutOfServiceSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, a := range s.Attention {
-		if a.Code == "E107" && strings.Contains(a.Text, "cannot write the log") && strings.Contains(a.Next, d.cfg.Config.StateDir) {
+		if a.Code == "E110" && strings.Contains(a.Text, "cannot write the log") && strings.Contains(a.Next, d.cfg.Config.StateDir) {
 			return
 		}
 	}

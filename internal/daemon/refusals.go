@@ -62,6 +62,8 @@ func (r refusals) attention(self string, now time.Time) []client.Attention {
 			a.Next = "systemctl stop fenced; " + newStore + "; systemctl start fenced"
 		case v.Kind == membership.RefusedStore:
 			a.Code, a.Text, a.Next = "W210", "the store of "+v.Peer+" is refused: "+v.Reason, "on "+v.Peer+": "+newStore
+		case v.Kind == membership.RefusedVersion:
+			a.Code, a.Text, a.Next = "E111", v.Peer+" is refused: "+v.Reason, "fenced version, on both"
 		default:
 			a.Code, a.Text = "E108", v.Peer+" is in another domain and neither lets the other in: "+strings.TrimPrefix(v.Reason, "it refuses this node: ")
 			a.Next = "decide which domain stays; on the nodes of the other one: " + newStore

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
@@ -13,6 +15,18 @@ import (
 
 // Protocol is the version of handshakes, pings and log entries. Two daemons with different protocols refuse each other. 2: pings are no JSON.
 const Protocol = 2
+
+// otherProtocol is set by the linker, and only in a build that is to stand for a version of another protocol: test/e2e shows with it what two
+// such versions say to each other. Whatever is no number means Protocol.
+var otherProtocol string
+
+// protocol is what this build speaks.
+var protocol = sync.OnceValue(func() int {
+	if n, err := strconv.Atoi(otherProtocol); err == nil {
+		return n
+	}
+	return Protocol
+})
 
 // Key is the shared key; it never prints.
 type Key []byte

@@ -146,7 +146,10 @@ func (m *mux) introduce(ctx context.Context, t *tls.Conn, node fence.NodeID, nam
 		return nil, hello{}, err
 	}
 	if !v.OK || v.Hello == nil {
-		if v.Reason != notYet {
+		switch {
+		case v.Hello != nil && v.Hello.Protocol != we.Protocol: // said once in our own words, not once more in theirs
+			m.say(name, otherVersion(we, *v.Hello))
+		case v.Reason != notYet:
 			m.say(name, refusesUs+v.Reason)
 		}
 		return nil, hello{}, fmt.Errorf("refused: %s", v.Reason)

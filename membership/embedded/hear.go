@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -27,10 +28,21 @@ func (p *Provider) hearPings(in *net.UDPConn) {
 		switch {
 		case err == nil:
 			p.hear(m)
+		case errors.Is(err, errPingProtocol) && p.configuredAt(from.Addr()): // the connection to it says so too, and which version that is
 		default: // noise too: one line in ten seconds
 			p.lines.say(from.Addr().String(), err.Error())
 		}
 	}
+}
+
+// configuredAt reports whether a configured node has this address.
+func (p *Provider) configuredAt(from netip.Addr) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.nodes, func(n NodeConfig) bool {
+		host, _, err := net.SplitHostPort(n.Address)
+		return err == nil && host == from.Unmap().String()
+	})
 }
 
 // hear takes one authenticated ping.

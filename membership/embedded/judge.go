@@ -78,6 +78,8 @@ func kindOfRefusal(reason string) membership.RefusedKind {
 	switch {
 	case strings.HasSuffix(reason, remedy):
 		return membership.RefusedStore
+	case strings.HasSuffix(reason, sameVersion):
+		return membership.RefusedVersion
 	case strings.HasPrefix(reason, "domain "):
 		return membership.RefusedDomain
 	}
@@ -98,13 +100,21 @@ func copied(store string, node, owner fence.NodeID) string {
 	return fmt.Sprintf("store %s is that of node %d, and node %d shows a copy of it"+remedy, store, owner, node)
 }
 
+// sameVersion ends every refusal of another protocol.
+const sameVersion = "; they cannot form one cluster: install the same version on both"
+
+// otherVersion is the same refusal whoever dialled: each side names the other's version and its own.
+func otherVersion(we us, h hello) string {
+	return fmt.Sprintf("it speaks protocol %d (version %s), this node protocol %d (version %s)"+sameVersion, h.Protocol, h.Version, we.Protocol, we.Version)
+}
+
 // judge says why the other end is refused, "" if it is not. It looks at nothing but its arguments and the floors.
 func judge(we us, h hello, cert fence.NodeID, floors *floors, now time.Time) string {
 	_, configured := nodeOf(we.nodes, h.Node)
 	joining := h.Stream == streamControl && (h.Domain == "" || we.Domain == "")
 	switch {
 	case h.Protocol != we.Protocol:
-		return fmt.Sprintf("protocol %d (version %s), this is protocol %d (version %s)", h.Protocol, h.Version, we.Protocol, we.Version)
+		return otherVersion(we, h)
 	case h.Cluster != we.Cluster:
 		return fmt.Sprintf("cluster %q, this is cluster %q", h.Cluster, we.Cluster)
 	case h.Node != cert:

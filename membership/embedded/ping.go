@@ -68,8 +68,9 @@ func tag(instance string) runTag {
 }
 
 var (
-	errNoPing  = errors.New("not a ping")
-	errPingKey = errors.New("ping with a wrong authentication code: another authkey or another cluster name")
+	errNoPing       = errors.New("not a ping")
+	errPingProtocol = errors.New("ping of protocol")
+	errPingKey      = errors.New("ping with a wrong authentication code: another authkey or another cluster name")
 )
 
 // encodePing: magic, protocol, body (pingwire.go), HMAC-SHA256 of all that. Magic and protocol stay where they are in every version, so that all
@@ -103,8 +104,8 @@ func decodePing(b, key []byte) (ping, error) {
 	if !hmac.Equal(sum, mac(body, key)) {
 		return p, errPingKey
 	}
-	if v := int(b[head-1]); v != Protocol {
-		return p, fmt.Errorf("ping of protocol %d, this is protocol %d", v, Protocol)
+	if v := int(b[head-1]); v != protocol() {
+		return p, fmt.Errorf("%w %d, this is protocol %d", errPingProtocol, v, protocol())
 	}
 	p, err := readPing(body[head:])
 	if err != nil {

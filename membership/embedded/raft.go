@@ -124,7 +124,7 @@ func (p *Provider) us(stream, to string) us {
 	defer p.mu.Unlock()
 	return us{
 		hello: hello{
-			Protocol: Protocol, Version: p.cfg.Version, Cluster: p.cfg.Cluster, Domain: p.domain, Node: p.cfg.Self.Node, Boot: p.cfg.Self.Boot,
+			Protocol: protocol(), Version: p.cfg.Version, Cluster: p.cfg.Cluster, Domain: p.domain, Node: p.cfg.Self.Node, Boot: p.cfg.Self.Boot,
 			Instance: p.cfg.Self.Instance, Store: p.id.Store, Starts: p.id.Starts, Position: pos, Stream: stream, To: to,
 		},
 		nodes: p.nodes, gone: k.gone,

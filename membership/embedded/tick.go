@@ -105,7 +105,7 @@ func (p *Provider) newPing(k known, pos position, now int64) ping {
 		durable = p.durable
 	}
 	m := ping{
-		Protocol: Protocol, Domain: p.domain, Was: p.id.Was, Node: p.cfg.Self.Node, Boot: p.cfg.Self.Boot, Instance: p.cfg.Self.Instance,
+		Protocol: protocol(), Domain: p.domain, Was: p.id.Was, Node: p.cfg.Self.Node, Boot: p.cfg.Self.Boot, Instance: p.cfg.Self.Instance,
 		Store: p.id.Store, Starts: p.id.Starts, Seq: p.seq, Epoch: k.viewAt, Applied: k.index, Position: pos,
 		DurableMS: time.Since(durable).Milliseconds(), Healthy: p.failed == "",
 	}

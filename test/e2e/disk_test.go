@@ -36,7 +36,7 @@ func outOfService(ctx context.Context, t *testing.T, c *playground.Cluster, n *p
 			t.Fatalf("%s does not answer while its disk fails: %v", n.Name, err)
 		}
 		for _, a := range s.Attention {
-			if a.Code == "E107" {
+			if a.Code == "E110" {
 				said = a.Text + ": " + a.Next
 			}
 		}

@@ -24,9 +24,14 @@ type peace struct {
 	cold  map[string]int
 }
 
-func atPeace(t *testing.T) *peace {
+// atPeace is such a cluster, with other options than the usual ones if asked for.
+func atPeace(t *testing.T, with ...func(*playground.Options)) *peace {
 	t.Helper()
-	c, ctx := start(t, playground.Options{})
+	opt := playground.Options{}
+	for _, w := range with {
+		w(&opt)
+	}
+	c, ctx := start(t, opt)
 	p := &peace{t: t, c: c, ctx: ctx, lives: map[string]string{}, cold: map[string]int{}}
 	must(t, c.AwaitClean(ctx))
 	for _, n := range c.Nodes() {

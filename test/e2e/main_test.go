@@ -86,7 +86,10 @@ func start(t *testing.T, opt playground.Options) (*playground.Cluster, context.C
 		t.Fatal(err)
 	}
 	along(t)
-	opt.Build, opt.Netns = build, true
+	opt.Netns = true
+	if opt.Build == "" {
+		opt.Build = build
+	}
 	if opt.FailureTimeout == 0 {
 		opt.FailureTimeout = patience(2 * time.Second) // the product's; shorter ones take a busy machine for a dead one
 	}

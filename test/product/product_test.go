@@ -81,6 +81,19 @@ func TestEachSourceHasItsBuild(t *testing.T) {
 	}
 }
 
+func TestADaemonOfAnotherSource(t *testing.T) {
+	s := tree(t)
+	t.Setenv(EnvBuild, s.built(t))
+	s.Vars = map[string]string{"main.says": "another"}
+	dir := t.TempDir()
+	if err := s.Daemon(dir); err != nil {
+		t.Fatal(err)
+	}
+	if d, p := says(t, dir, "fenced"), says(t, dir, "plugins/fenced-plugin-one"); d != "another" || p != "first" {
+		t.Errorf("the daemon says %q, the plugin %q", d, p)
+	}
+}
+
 func TestOldBuildsGo(t *testing.T) {
 	s := tree(t)
 	first := s.built(t)

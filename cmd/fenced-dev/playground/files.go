@@ -105,6 +105,9 @@ func (n *Node) exportWitness() error {
 // start is what power starts on this machine.
 func (n *Node) start() machine.Start {
 	o := n.cluster.opt
+	if n.build != "" {
+		o.Build = n.build
+	}
 	run := []string{"run", "--config", n.path("fenced.yaml"), "--plugin-dir", o.plugins(), "--node", n.Name}
 	if n.Witness() {
 		run = []string{"witness", "run", "--config", n.path("witness.yaml"), "--log-level", "debug"}

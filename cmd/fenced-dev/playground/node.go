@@ -25,6 +25,7 @@ type Node struct {
 	Name   string
 	uuid   string
 	bmcs   []*BMC
+	build  string // another than the cluster's, "" for that
 	client *client.Client
 }
 
@@ -116,6 +117,15 @@ func (n *Node) Restart(ctx context.Context) error {
 		return err
 	}
 	return m.Restart(ctx)
+}
+
+// Install puts another build of the product on the machine: what starts from now on is of that one. What runs goes on as it is.
+func (n *Node) Install(build string) error {
+	n.build = build
+	if err := writeJSON(n.path("start"), n.start()); err != nil {
+		return fmt.Errorf("cannot install %s on %s: %w", build, n.Name, err)
+	}
+	return nil
 }
 
 // Running reports whether the daemon runs.
