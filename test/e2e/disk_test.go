@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,14 @@ func onDisks(t *testing.T, spec playground.DiskSpec, lag time.Duration) (*playgr
 	if lag > 0 {
 		opt.BMCs = lagging(lag)
 	}
-	return start(t, opt)
+	c, ctx := start(t, opt)
+	for _, n := range c.Nodes() { // arming has each write its session record: a disk is hurt when that is on it, so that it is the log that suffers
+		must(t, c.Await(ctx, "the session record of "+n.Name+" to say that it was armed", func() bool {
+			b, err := os.ReadFile(filepath.Join(c.Dir(), n.Name, "state", "session", n.BootID()+".json"))
+			return err == nil && strings.Contains(string(b), `"armed":true`)
+		}))
+	}
+	return c, ctx
 }
 
 // outOfService waits until a node itself says, while its disk is what it is, that it is out of the cluster and why: its loop answers.
