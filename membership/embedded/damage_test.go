@@ -47,7 +47,7 @@ func content(path string) (string, error) {
 	err := eachValue(path, func(bucket, key, value []byte) error {
 		fmt.Fprintf(&b, "%s %x %x\n", bucket, key, value)
 		return nil
-	})
+	}, func(bucket []byte, anchor uint64) { fmt.Fprintf(&b, "%s %x\n", bucket, anchor) })
 	return b.String(), err
 }
 
@@ -214,15 +214,15 @@ func TestAStoreOfAnEarlierBuildIsSealed(t *testing.T) {
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if sealed, err := verify(path); sealed || err != nil {
-		t.Fatal(sealed, err)
+	if format, err := verify(path); format != "" || err != nil {
+		t.Fatal(format, err)
 	}
 	p.start(3, 2)
 	p.settle(1, 2, 3)
 	p.readers[3].Until("before", func(s *membershiptest.State) bool { return s.Has("before") })
 	p.kill(3)
-	if sealed, err := verify(path); !sealed || err != nil {
-		t.Fatal(sealed, err)
+	if format, err := verify(path); format != string(format3) || err != nil {
+		t.Fatal(format, err)
 	}
 }
 
@@ -267,5 +267,51 @@ func TestAPageThatSaysThatItIsEmptyIsTold(t *testing.T) {
 	}
 	if told == 0 {
 		t.Error("no page that is in use was emptied: this test shows nothing")
+	}
+}
+
+// V16: a page number that leads to an older page of the same bucket, whole and sealed, is told. (A copy of that page stands for it here.)
+func TestAnOlderPageIsTold(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "log.db")
+	s, err := openStore(dir, offlineDeadline, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	append8 := func(from uint64) {
+		for i := from; i < from+8; i++ {
+			if err := s.StoreLog(&raft.Log{Index: i, Term: 1, Data: make([]byte, 200)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	logPage := func() uint64 {
+		id := uint64(0)
+		_ = s.db.View(func(tx *bbolt.Tx) error { id = uint64(tx.Bucket(bucketLog).Root()); return nil })
+		return id
+	}
+	append8(1)
+	size := int64(os.Getpagesize())
+	older, at := make([]byte, size), logPage()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := f.ReadAt(older, int64(at)*size); err != nil {
+		t.Fatal(err)
+	}
+	append8(9)
+	at = logPage()
+	s.close()
+	if _, err := content(path); err != nil {
+		t.Fatal(err)
+	}
+	binary.NativeEndian.PutUint64(older, at)
+	if _, err := f.WriteAt(older, int64(at)*size); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := content(path); err == nil || !strings.Contains(err.Error(), "log is not what was written last") {
+		t.Errorf("half of the log is gone: %v", err)
 	}
 }

@@ -33,10 +33,11 @@ type pages struct {
 	count uint64 // pages that the meta page vouches for
 	seen  map[uint64]bool
 	each  func(bucket, key, value []byte) error
+	named func(bucket []byte, anchor uint64)
 }
 
-// eachValue reads the whole file and hands over every value of every bucket. The error says what is wrong where.
-func eachValue(path string, each func(bucket, key, value []byte) error) error {
+// eachValue reads the whole file and hands over every bucket with its sequence, and every value of it. The error says what is wrong where.
+func eachValue(path string, each func(bucket, key, value []byte) error, named func(bucket []byte, anchor uint64)) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func eachValue(path string, each func(bucket, key, value []byte) error) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	p := &pages{file: f, seen: make(map[uint64]bool), each: each}
+	p := &pages{file: f, seen: make(map[uint64]bool), each: each, named: named}
 	root, err := p.metas(info.Size())
 	if err != nil {
 		return err
@@ -199,6 +200,7 @@ func (p *pages) element(bucket, key, value []byte, flags uint32, depth int) erro
 		return fmt.Errorf("bucket %q is no bucket", key)
 	}
 	name := bytes.Clone(key)
+	p.named(name, binary.NativeEndian.Uint64(value[8:]))
 	if root := binary.NativeEndian.Uint64(value); root != 0 {
 		if len(value) != bucketHead {
 			return fmt.Errorf("bucket %q has something behind its end", key)

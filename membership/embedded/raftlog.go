@@ -100,7 +100,7 @@ func (s *store) StoreLogs(logs []*raft.Log) error {
 	err := s.update(func(tx *bbolt.Tx) error {
 		b := in(tx, bucketLog)
 		if cut != 0 {
-			if err := deleteFrom(b.b, cut, ^uint64(0)); err != nil {
+			if err := deleteFrom(b, cut, ^uint64(0)); err != nil {
 				return err
 			}
 		}
@@ -139,7 +139,7 @@ func (s *store) DeleteRange(lo, hi uint64) error {
 		return nil
 	}
 	s.mu.Unlock()
-	if err := s.update(func(tx *bbolt.Tx) error { return deleteFrom(tx.Bucket(bucketLog), lo, hi) }); err != nil {
+	if err := s.update(func(tx *bbolt.Tx) error { return deleteFrom(in(tx, bucketLog), lo, hi) }); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -152,14 +152,16 @@ func (s *store) DeleteRange(lo, hi uint64) error {
 	return nil
 }
 
-func deleteFrom(b *bbolt.Bucket, lo, hi uint64) error {
-	c := b.Cursor()
-	for k, _ := c.Seek(key64(lo)); k != nil && binary.BigEndian.Uint64(k) <= hi; k, _ = c.Next() {
+func deleteFrom(b bucket, lo, hi uint64) error {
+	c := b.b.Cursor()
+	anchor := b.b.Sequence()
+	for k, v := c.Seek(key64(lo)); k != nil && binary.BigEndian.Uint64(k) <= hi; k, v = c.Next() {
+		anchor ^= weigh(k, v)
 		if err := c.Delete(); err != nil {
 			return err
 		}
 	}
-	return nil
+	return b.b.SetSequence(anchor)
 }
 
 // end is how far the log goes on disk.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"hash/fnv"
 
 	"go.etcd.io/bbolt"
 )
@@ -21,7 +22,8 @@ const (
 var (
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 	metaFormat = []byte("format")
-	format2    = []byte("2")
+	format2    = []byte("2") // sealed values
+	format3    = []byte("3") // and anchored buckets
 )
 
 func seal(bucket, key, value []byte) []byte {
@@ -56,11 +58,32 @@ type bucket struct {
 
 func in(tx *bbolt.Tx, name []byte) bucket { return bucket{tx.Bucket(name), name} }
 
+// A bucket is anchored: its sequence, which bbolt keeps beside the number of its first page and which is used for nothing else, is the sum of all
+// that it holds. So a damaged page number that leads to an older page of the same bucket, whole and sealed, is told too.
+
 // Put keeps a value.
-func (b bucket) Put(key, value []byte) error { return b.b.Put(key, seal(b.name, key, value)) }
+func (b bucket) Put(key, value []byte) error {
+	sealed := seal(b.name, key, value)
+	anchor := b.b.Sequence() ^ weigh(key, b.b.Get(key)) ^ weigh(key, sealed)
+	return errors.Join(b.b.Put(key, sealed), b.b.SetSequence(anchor))
+}
 
 // Delete removes a value.
-func (b bucket) Delete(key []byte) error { return b.b.Delete(key) }
+func (b bucket) Delete(key []byte) error {
+	anchor := b.b.Sequence() ^ weigh(key, b.b.Get(key))
+	return errors.Join(b.b.Delete(key), b.b.SetSequence(anchor))
+}
+
+// weigh is what a sealed value adds to the anchor of its bucket, 0 for none.
+func weigh(key, sealed []byte) uint64 {
+	if sealed == nil {
+		return 0
+	}
+	h := fnv.New64a()
+	_, _ = h.Write(key)
+	_, _ = h.Write(sealed[:min(len(sealed), sealBytes)]) // the seal stands for the value
+	return h.Sum64()
+}
 
 // Get is a value, nil for none; an error for one that is damaged.
 func (b bucket) Get(key []byte) ([]byte, error) {
@@ -91,50 +114,72 @@ func (b bucket) ForEach(f func(key, value []byte) error) error {
 	})
 }
 
-// verify looks at the whole file of a store before anything opens it. sealed says that its values are.
-func verify(path string) (sealed bool, err error) {
-	buckets := map[string]bool{}
+var allBuckets = [][]byte{bucketLog, bucketMeta, bucketPeers, bucketStable}
+
+// verify looks at the whole file of a store before anything opens it. The format is "" for a store of an earlier build.
+func verify(path string) (format string, err error) {
+	anchors, sums := map[string]uint64{}, map[string]uint64{}
+	plain, sealed := 0, 0
 	err = eachValue(path, func(bucket, key, value []byte) error {
-		buckets[string(bucket)] = true
-		if bytes.Equal(bucket, bucketMeta) && bytes.Equal(key, metaFormat) {
-			v, err := unseal(bucket, key, value)
-			if err != nil {
-				return err
-			}
-			if sealed = bytes.Equal(v, format2); !sealed {
-				return fmt.Errorf("it is of format %q, this is format %s", v, format2)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return false, err
-	}
-	return sealed, eachValue(path, func(bucket, key, value []byte) error {
-		if sealed {
-			_, err := unseal(bucket, key, value)
+		v, err := unseal(bucket, key, value)
+		switch {
+		case err == nil:
+			sealed++
+			sums[string(bucket)] ^= weigh(key, value)
+		case len(value) > 0 && value[0] == sealMark || plain == 0 && sealed > 0:
 			return err
+		default:
+			plain++
 		}
-		if len(value) > 0 && value[0] == sealMark {
-			return fmt.Errorf("value %q of %s is sealed, and the store does not say so", key, bucket)
+		if bytes.Equal(bucket, bucketMeta) && bytes.Equal(key, metaFormat) {
+			format = string(v)
 		}
 		return nil
-	})
+	}, func(bucket []byte, anchor uint64) { anchors[string(bucket)] = anchor })
+	switch {
+	case err != nil:
+		return "", err
+	case format != "" && format != string(format2) && format != string(format3):
+		return "", fmt.Errorf("it is of format %q, this is format %s", format, format3)
+	case plain > 0 && sealed > 0:
+		return "", fmt.Errorf("%d of its values have no checksum", plain)
+	case sealed > 0 && format == "":
+		return "", errors.New("its values are sealed, and it does not say so")
+	case len(anchors) != len(allBuckets):
+		return "", fmt.Errorf("it has %d parts, not %d", len(anchors), len(allBuckets))
+	}
+	for _, name := range allBuckets {
+		anchor, ok := anchors[string(name)]
+		if !ok || format == string(format3) && anchor != sums[string(name)] {
+			return "", fmt.Errorf("%s is not what was written last", name)
+		}
+	}
+	return format, nil
 }
 
-// sealAll makes a store of an earlier build a sealed one, in one transaction.
-func sealAll(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{bucketLog, bucketStable, bucketMeta, bucketPeers} {
-		old := map[string][]byte{}
-		b := tx.Bucket(name)
-		if err := b.ForEach(func(k, v []byte) error { old[string(k)] = bytes.Clone(v); return nil }); err != nil {
-			return err
-		}
-		for k, v := range old {
-			if err := b.Put([]byte(k), seal(name, []byte(k), v)); err != nil {
+// sealAll makes a store of an earlier build a sealed and anchored one, in one transaction.
+func sealAll(format string) func(*bbolt.Tx) error {
+	return func(tx *bbolt.Tx) error {
+		for _, name := range allBuckets {
+			old := map[string][]byte{}
+			b := tx.Bucket(name)
+			if err := b.ForEach(func(k, v []byte) error { old[string(k)] = bytes.Clone(v); return nil }); err != nil {
+				return err
+			}
+			anchor := uint64(0)
+			for k, v := range old {
+				if format == "" {
+					v = seal(name, []byte(k), v)
+					if err := b.Put([]byte(k), v); err != nil {
+						return err
+					}
+				}
+				anchor ^= weigh([]byte(k), v)
+			}
+			if err := b.SetSequence(anchor); err != nil {
 				return err
 			}
 		}
+		return in(tx, bucketMeta).Put(metaFormat, format3)
 	}
-	return in(tx, bucketMeta).Put(metaFormat, format2)
 }

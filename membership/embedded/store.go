@@ -63,7 +63,7 @@ func (p position) less(o position) bool {
 // anything of it is damaged.
 func openStore(dir string, deadline time.Duration, before func(), onFail func(error)) (*store, error) {
 	path := filepath.Join(dir, "log.db")
-	sealed, err := prepare(dir, path)
+	format, err := prepare(dir, path)
 	if err != nil {
 		return nil, err
 	}
@@ -77,8 +77,8 @@ func openStore(dir string, deadline time.Duration, before func(), onFail func(er
 		writes: make(chan write), stop: make(chan struct{}), release: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go s.writer()
-	if !sealed {
-		err = s.update(sealAll)
+	if format != string(format3) {
+		err = s.update(sealAll(format))
 	}
 	if err == nil {
 		err = s.readEnds()

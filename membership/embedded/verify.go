@@ -26,30 +26,30 @@ const lockWait = 2 * time.Second
 var boltOptions = bbolt.Options{Timeout: lockWait, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, MmapFlags: unix.MAP_POPULATE}
 
 // prepare makes a store that is not there, whole or not at all, and looks at one that is there before anything opens it. An *UnusableError names
-// what is damaged; sealed is false for a store of an earlier build.
-func prepare(dir, path string) (sealed bool, err error) {
+// what is damaged; the format is "" for a store of an earlier build.
+func prepare(dir, path string) (format string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return false, fmt.Errorf("cannot make state directory: %w", err)
+		return "", fmt.Errorf("cannot make state directory: %w", err)
 	}
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		if names, _ := os.ReadDir(filepath.Join(dir, "snapshots")); len(names) > 0 {
-			return false, unusable(path, "it is missing, and snapshots of it are there")
+			return "", unusable(path, "it is missing, and snapshots of it are there")
 		}
-		return true, create(dir, path)
+		return string(format3), create(dir, path)
 	}
 	unlock, err := lock(path)
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	defer unlock()
-	sealed, err = verify(path)
+	format, err = verify(path)
 	if errors.Is(err, fs.ErrPermission) {
-		return false, fmt.Errorf("cannot read %s: %w", path, err)
+		return "", fmt.Errorf("cannot read %s: %w", path, err)
 	}
 	if err != nil {
-		return false, unusable(path, "%v", err)
+		return "", unusable(path, "%v", err)
 	}
-	return sealed, nil
+	return format, nil
 }
 
 // lock waits until nobody else has the file open as a store, at most lockWait: while somebody writes it looks damaged.
@@ -86,12 +86,12 @@ func create(dir, path string) error {
 		return fmt.Errorf("cannot make %s: %w", path, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, b := range [][]byte{bucketLog, bucketStable, bucketMeta, bucketPeers} {
+		for _, b := range allBuckets {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
 				return err
 			}
 		}
-		return in(tx, bucketMeta).Put(metaFormat, format2)
+		return in(tx, bucketMeta).Put(metaFormat, format3)
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("cannot make %s: %w", path, err)
