@@ -97,10 +97,15 @@ func deviceChanges(old, fresh Roster) []string {
 func deviceFields(o, d Device) []string {
 	var out []string
 	for _, f := range []struct{ what, a, b string }{
-		{"plugin", o.Plugin, d.Plugin}, {"kind", string(o.Kind), string(d.Kind)}, {"settle", ms(o.SettleMS), ms(d.SettleMS)},
-		{"hold_up", ms(o.HoldUpMS), ms(d.HoldUpMS)}, {"attempt_timeout", ms(o.AttemptMS), ms(d.AttemptMS)},
-		{"attempts", fmt.Sprint(o.Attempts), fmt.Sprint(d.Attempts)}, {"poll", ms(o.PollMS), ms(d.PollMS)},
-		{"effect", ms(o.EffectMS), ms(d.EffectMS)}, {"limit", fmt.Sprint(o.Limit), fmt.Sprint(d.Limit)},
+		{"plugin", o.Plugin, d.Plugin},
+		{"kind", string(o.Kind), string(d.Kind)},
+		{"settle", ms(o.SettleMS), ms(d.SettleMS)},
+		{"hold_up", ms(o.HoldUpMS), ms(d.HoldUpMS)},
+		{"attempt_timeout", ms(o.AttemptMS), ms(d.AttemptMS)},
+		{"attempts", fmt.Sprint(o.Attempts), fmt.Sprint(d.Attempts)},
+		{"poll", ms(o.PollMS), ms(d.PollMS)},
+		{"effect", ms(o.EffectMS), ms(d.EffectMS)},
+		{"limit", fmt.Sprint(o.Limit), fmt.Sprint(d.Limit)},
 	} {
 		if f.a != f.b {
 			out = append(out, change("device "+d.Name+": "+f.what, f.a, f.b))
@@ -115,8 +120,11 @@ func timingChanges(o, n Timing) []string {
 		what string
 		a, b int64
 	}{
-		{"failure_timeout", o.FailureTimeoutMS, n.FailureTimeoutMS}, {"ping_interval", o.PingMS, n.PingMS}, {"lease", o.LeaseMS, n.LeaseMS},
-		{"post_join_delay", o.PostJoinDelayMS, n.PostJoinDelayMS}, {"post_fail_delay", o.PostFailDelayMS, n.PostFailDelayMS},
+		{"failure_timeout", o.FailureTimeoutMS, n.FailureTimeoutMS},
+		{"ping_interval", o.PingMS, n.PingMS},
+		{"lease", o.LeaseMS, n.LeaseMS},
+		{"post_join_delay", o.PostJoinDelayMS, n.PostJoinDelayMS},
+		{"post_fail_delay", o.PostFailDelayMS, n.PostFailDelayMS},
 		{"stagger", o.StaggerMS, n.StaggerMS},
 	} {
 		if f.a != f.b {
@@ -131,7 +139,8 @@ func policyChanges(o, n Policy) []string {
 	for _, f := range []struct{ what, a, b string }{
 		{"policy max_concurrent", fmt.Sprint(o.MaxConcurrent), fmt.Sprint(n.MaxConcurrent)},
 		{"policy brake_window", ms(o.BrakeWindowMS), ms(n.BrakeWindowMS)},
-		{"policy on_residual", o.OnResidual, n.OnResidual}, {"policy even_split", o.EvenSplit, n.EvenSplit},
+		{"policy on_residual", o.OnResidual, n.OnResidual},
+		{"policy even_split", o.EvenSplit, n.EvenSplit},
 		{"policy watchdog_while_paused", fmt.Sprint(o.WatchdogWhilePaused), fmt.Sprint(n.WatchdogWhilePaused)},
 		{"policy accept_softdog", fmt.Sprint(o.AcceptSoftdog), fmt.Sprint(n.AcceptSoftdog)},
 		{"policy idle_stateless", fmt.Sprint(o.IdleStateless), fmt.Sprint(n.IdleStateless)},

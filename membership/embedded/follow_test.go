@@ -63,7 +63,7 @@ func TestAnOldFileReplicatesFromALeaderThatItDoesNotName(t *testing.T) {
 	p.settle(1, 2, 4)
 	for p.leader() != 4 {
 		l := p.node(p.leader())
-		id := raft.ServerID(p.node(4).mux.server)
+		id := p.node(4).mux.server
 		_ = l.running().LeadershipTransferToServer(id, raft.ServerAddress(id)).Error() // asked again if it failed
 	}
 	p.commits(1, 1, "a newer roster")
