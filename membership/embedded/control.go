@@ -202,6 +202,9 @@ func (p *Provider) join(node fence.NodeID) {
 	if err == nil && !a.OK && a.Leader != 0 && a.Leader != node && a.Leader != p.cfg.Self.Node {
 		a, err = p.ask(a.Leader, request{Op: "join"})
 	}
+	if err == nil && !a.OK && a.Leader == p.cfg.Self.Node && p.running() == nil { // there is nobody to ask who could let us in
+		a.Reason = fmt.Sprintf("another store of node %d is in use: its daemon is still heard, and leads", a.Leader)
+	}
 	if err == nil && !a.OK && a.Reason != notLeader && a.Reason != noDomain {
 		p.lines.say(p.peerName(node), "does not let this node join: "+a.Reason)
 	}

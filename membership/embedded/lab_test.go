@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership"
 	"github.com/fenced-project/fenced/membership/membershiptest"
@@ -103,6 +105,19 @@ func (p *party) leader() fence.NodeID {
 		return l != 0
 	})
 	return l
+}
+
+// leads moves leadership to a node.
+func (p *party) leads(id fence.NodeID) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("leadership of node %d", id), func() bool {
+		l := p.leader()
+		if l != id {
+			to := p.node(id).mux.server
+			_ = p.node(l).running().LeadershipTransferToServer(to, raft.ServerAddress(to)).Error() // tried again if it fails
+		}
+		return l == id
+	})
 }
 
 // until polls for what no event tells.

@@ -322,15 +322,12 @@ func TestAnAddedNodeCountsWhenItComes(t *testing.T) {
 	p.settle(1, 2, 3)
 	p.start(4, 1)
 	p.settle(1, 2, 3, 4)
-	if n := len(p.node(1).fsm.known().voters); n != 3 {
-		t.Errorf("%d voters before the fourth counts", n)
-	}
+	p.until("fourth voter", func() bool { return len(p.node(1).fsm.known().voters) == 4 })
 	for _, id := range []fence.NodeID{1, 2, 3, 4} {
 		if err := p.node(id).SetNodes(four); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p.until("fourth voter", func() bool { return len(p.node(1).fsm.known().voters) == 4 })
 	if need := p.node(1).Info().Need; need != 3 {
 		t.Errorf("four nodes need %d votes", need)
 	}
@@ -338,8 +335,15 @@ func TestAnAddedNodeCountsWhenItComes(t *testing.T) {
 
 // R2, R3: a second machine with a node's configuration does not take its store's place while the node is there.
 func TestSecondStoreOfALivingNodeIsRefused(t *testing.T) {
+	for lead, name := range map[fence.NodeID]string{1: "another leads", 3: "it leads"} {
+		t.Run(name, func(t *testing.T) { secondStore(t, lead) })
+	}
+}
+
+func secondStore(t *testing.T, lead fence.NodeID) {
 	p := newParty(t, 3)
 	p.startAll()
+	p.leads(lead)
 	c := p.config(membership.Self{Node: 3, Boot: "another-boot", Instance: "spare"})
 	c.StateDir, c.Listen = t.TempDir(), freePort(t)
 	spare, err := Open(c)
