@@ -147,21 +147,22 @@ func rightMachine(v Victim, id Identity, d Device, j Judge) error {
 	return nil
 }
 
-// allOff checks R17: the final reads are one pass over all devices of the level, begun after the last first read and the longest hold-up since the last command.
+// allOff checks R17: the final reads are one pass over all devices of the level, begun the longest hold-up after the last first read. The
+// hold-up counts from the read that saw the outlet off and not from the command: a relay may open long after its command was accepted (R9),
+// and the supply feeds the machine from then on.
 func allOff(e Evidence, j Judge) error {
-	var lastFirst, lastCommand, holdUp int64
+	var lastFirst, holdUp int64
 	for _, p := range e.Devices {
 		d, _ := findDevice(j.Devices, p.Device)
 		lastFirst = max(lastFirst, p.First.FinishedMS)
-		lastCommand = max(lastCommand, p.CommandedMS)
 		holdUp = max(holdUp, d.HoldUpMS)
 	}
 	for _, p := range e.Devices {
 		if p.Final.StartedMS < lastFirst {
 			return refuse("device %s was read for the last time before another device of its level was off (R17)", p.Device)
 		}
-		if p.Final.StartedMS < lastCommand+holdUp {
-			return refuse("device %s was read %d ms after the last command, supplies hold up to %d ms (R17)", p.Device, p.Final.StartedMS-lastCommand, holdUp)
+		if p.Final.StartedMS < lastFirst+holdUp {
+			return refuse("device %s was read %d ms after the last device first read off, supplies hold up to %d ms (R17)", p.Device, p.Final.StartedMS-lastFirst, holdUp)
 		}
 	}
 	return nil

@@ -72,7 +72,7 @@ func demands(p proof) bool {
 		ok = ok && x.Final.StartedMS >= x.First.FinishedMS+d.SettleMS
 		for k, y := range p.e.Devices {
 			for _, z := range p.j.Devices {
-				ok = ok && x.Final.StartedMS >= y.CommandedMS+z.HoldUpMS
+				ok = ok && x.Final.StartedMS >= y.First.FinishedMS+z.HoldUpMS
 			}
 			ok = ok && x.Final.StartedMS >= p.e.Devices[k].First.FinishedMS
 		}

@@ -154,6 +154,8 @@ func (t *turn) apply(e Entry) error {
 		return t.ack(*e.Ack)
 	case e.Mapping != nil:
 		return t.mapping(*e.Mapping)
+	case e.Window != nil:
+		return t.window(*e.Window)
 	case e.Replace != nil:
 		return t.replace(*e.Replace)
 	case e.Local != nil:

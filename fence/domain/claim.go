@@ -69,11 +69,51 @@ func (t *turn) claimOff(n *Node, e ClaimEntry) error {
 	if err := t.turnOf(v.Tried, e.Again); err != nil {
 		return err
 	}
+	if err := t.brake(v, e); err != nil {
+		return err
+	}
 	v.Claim = t.grant(n, e)
 	if v.First == 0 {
 		v.First = e.Number
 	}
 	t.emit(Event{Kind: EventClaim, Node: n.ID, Life: v.Incarnation, Claim: e.Number, Actor: t.by.Node, Cause: v.Cause})
+	return nil
+}
+
+// brake limits how many victims that still answer are claimed within its window: each may be a false detection (R21). It counts victims, not
+// attempts, and whoever claimed them: members that each count for themselves claim more together than they may. An operator exceeds it by name.
+func (t *turn) brake(v *Victim, e ClaimEntry) error {
+	if !e.Answers || t.s.Braked(v.Incarnation) {
+		return nil
+	}
+	if limit := t.s.BrakeLimit(); len(t.s.Answering) >= limit && !v.Named && !v.Force {
+		return fmt.Errorf("it still answers, and %d victims that still answered were claimed lately, at most %d may be (R21)", len(t.s.Answering), limit)
+	}
+	if len(t.s.Answering) < len(t.s.Nodes) { // as many as there can be at once; by name there may be more in one window, and one more changes nothing
+		t.s.Answering = append(t.s.Answering, v.Incarnation)
+	}
+	return nil
+}
+
+// Braked reports whether this victim is counted by the brake.
+func (s *State) Braked(life fence.Incarnation) bool { return slices.Contains(s.Answering, life) }
+
+// BrakeLimit is how many victims that still answer may be claimed within the window (R21).
+func (s *State) BrakeLimit() int { return max(1, len(s.View.Members)/4) }
+
+// window takes a victim from the brake's count once its window is over by a clean member's own timer (R21).
+func (t *turn) window(w Window) error {
+	if _, err := t.present(); err != nil {
+		return err
+	}
+	if !t.s.Clean(t.by.Node) {
+		return fmt.Errorf("%s is no clean member", t.name(t.by.Node))
+	}
+	i := slices.Index(t.s.Answering, w.Life)
+	if i < 0 {
+		return fmt.Errorf("the brake does not count %s", w.Life)
+	}
+	t.s.Answering = slices.Delete(t.s.Answering, i, i+1)
 	return nil
 }
 

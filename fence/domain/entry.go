@@ -40,6 +40,7 @@ type Entry struct {
 	Mapping  *Mapping    `json:"mapping,omitempty"`
 	Replace  *Replace    `json:"replace,omitempty"`
 	Local    *LocalPower `json:"local,omitempty"` // level 2
+	Window   *Window     `json:"window,omitempty"`
 }
 
 // Origin is the daemon that proposed an entry, as the membership provider authenticated it.
@@ -165,6 +166,11 @@ type Returned struct {
 	Elapsed bool         `json:"elapsed,omitempty"`
 }
 
+// Window says that, by the proposer's own timer since it knew of that claim, the brake's window for a victim that answered is over (R21).
+type Window struct {
+	Life fence.Incarnation `json:"life"`
+}
+
 // Proof proposes a verdict: the actor's evidence, obtained under its active claim (R6, R16).
 type Proof struct {
 	Node     fence.NodeID   `json:"node"`
@@ -247,7 +253,7 @@ func (e Entry) kinds() int {
 	for _, set := range []bool{
 		e.Feature != nil, e.Roster != nil, e.Arm != nil, e.Announce != nil, e.Stateful != nil, e.Leave != nil, e.Request != nil,
 		e.Overdue != nil, e.Claim != nil, e.ClaimEnd != nil, e.Returned != nil, e.Verdict != nil, e.PowerOn != nil, e.Ack != nil, e.Mapping != nil,
-		e.Replace != nil, e.Local != nil,
+		e.Replace != nil, e.Local != nil, e.Window != nil,
 	} {
 		if set {
 			n++

@@ -133,6 +133,9 @@ func (t *turn) requestOn(n *Node, r Request) error {
 		return errors.New("the node is in the view: it runs")
 	case n.PowerOn == nil:
 		p := &PowerOn{ID: t.number(), For: n.Life, Force: r.Force}
+		if p.For.Zero() { // nobody has seen it yet, and the walk must know whose node it is
+			p.For = fence.UnknownLife(n.ID, t.s.Generation)
+		}
 		if n.Last != nil {
 			p.For, p.Level = n.Last.Incarnation, n.Last.Evidence.Level
 		}

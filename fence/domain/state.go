@@ -24,6 +24,8 @@ type State struct {
 	Removed []Removed `json:"removed,omitempty"`
 	// Operations numbers operations: the same number on every member, never reused.
 	Operations uint64 `json:"operations"`
+	// Answering are the victims that still answered when they were claimed, until somebody says that the brake's window is over (R21).
+	Answering []fence.Incarnation `json:"answering,omitempty"`
 	// Rejected counts entries that were not applied.
 	Rejected uint64 `json:"rejected"`
 }
@@ -164,13 +166,24 @@ type Claim struct {
 // New is the state before the first entry, with the roster that bootstrap commits first.
 func New() *State { return &State{} }
 
-// Node returns the node with this id, or nil.
+// Node returns the node with this id, or nil. It is asked often and a Node is large, so nothing is copied.
 func (s *State) Node(id fence.NodeID) *Node {
-	i, ok := slices.BinarySearchFunc(s.Nodes, id, func(n Node, id fence.NodeID) int { return int(int64(n.ID) - int64(id)) })
-	if !ok {
-		return nil
+	low, high := 0, len(s.Nodes)
+	if i := int(id) - 1; i >= 0 && i < high && s.Nodes[i].ID == id {
+		return &s.Nodes[i] // the usual roster counts from one
 	}
-	return &s.Nodes[i]
+	for low < high {
+		mid := (low + high) / 2
+		if s.Nodes[mid].ID < id {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	if low < len(s.Nodes) && s.Nodes[low].ID == id {
+		return &s.Nodes[low]
+	}
+	return nil
 }
 
 // InView returns the daemon of this node that is in the view.

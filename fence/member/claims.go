@@ -66,12 +66,9 @@ func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 		return false
 	}
 	answers := m.answers(v)
-	if answers && !v.Named && !v.Force && !m.braked(v.Incarnation) && len(m.answering) >= m.brakeLimit() {
+	if answers && !v.Named && !v.Force && !m.dom.Braked(v.Incarnation) && len(m.dom.Answering) >= m.dom.BrakeLimit() {
 		m.held = append(m.held, n.ID)
 		return false
-	}
-	if answers {
-		m.brake(v.Incarnation) // counted when it is asked for: another's request must not slip through beside it
 	}
 	s := m.spec(n, &domain.Claim{Number: n.NextClaim})
 	m.propose(fmt.Sprintf(claimKey+"%d/%d", n.ID, n.NextClaim), domain.Entry{Claim: &domain.ClaimEntry{
@@ -111,16 +108,22 @@ func (m *Member) patience(tried []fence.NodeID) int64 {
 	return 0
 }
 
-// brake counts a victim that still answers, once (R21).
-func (m *Member) brake(life fence.Incarnation) {
-	if !m.braked(life) {
-		m.answering = append(m.answering, answered{life, m.now})
-	}
-}
+// windowsMS is how often this node looks at the brake's windows: they are long.
+const windowsMS = 1000
 
-// braked reports whether this victim is already counted by the brake: it counts victims, not attempts (R21).
-func (m *Member) braked(life fence.Incarnation) bool {
-	return slices.ContainsFunc(m.answering, func(a answered) bool { return a.life == life })
+// windows says when the brake's window for a victim is over: by this node's own timer since it knew of that claim, afresh after a restart and
+// a gap, so it is late and never early (R21).
+func (m *Member) windows() {
+	if m.now-m.windowsAt < windowsMS {
+		return
+	}
+	m.windowsAt = m.now
+	for _, life := range m.dom.Answering {
+		name := fmt.Sprintf("window/%d/%s", life.Node, life.Boot)
+		if m.now-m.since.begin(name, m.now) > m.dom.Roster.Policy.BrakeWindowMS+m.myTurn(nil) {
+			m.propose(name, domain.Entry{Window: &domain.Window{Life: life}})
+		}
+	}
 }
 
 func (m *Member) claimPowerOn(n *domain.Node) {
@@ -165,11 +168,6 @@ func pause(round int) int64 {
 		return 0
 	}
 	return int64(min(15_000, 500<<min(round-1, 10)))
-}
-
-// brakeLimit is how many victims that still answer may be claimed within the window (R21).
-func (m *Member) brakeLimit() int {
-	return max(1, len(m.dom.View.Members)/4)
 }
 
 // overdue proposes lives that had post_join_delay to announce themselves clean, by this node's own clock (R10, S2.8).

@@ -44,12 +44,6 @@ const (
 	sessionLostMS  = 60_000
 )
 
-// answered is a victim that still answered when it was claimed (R21).
-type answered struct {
-	life fence.Incarnation
-	at   int64
-}
-
 // heard is when a daemon was last heard.
 type heard struct {
 	by domain.Origin
@@ -114,7 +108,7 @@ func (m *Member) lastHeard(life fence.Incarnation) int64 {
 func (m *Member) LastHeard(id fence.NodeID) int64 { return m.lastHeardNode(id) }
 
 // Brake returns how many victims that still answered were claimed within the window, and how many may be (R21).
-func (m *Member) Brake() (count, limit int) { return len(m.answering), m.brakeLimit() }
+func (m *Member) Brake() (count, limit int) { return len(m.dom.Answering), m.dom.BrakeLimit() }
 
 // lastHeardNode is when any life of a node was last heard, -1 if never in memory. A machine that reads off says nothing at all.
 func (m *Member) lastHeardNode(id fence.NodeID) int64 {
@@ -146,10 +140,6 @@ func (m *Member) forget() {
 		}
 	}
 	m.heard = kept
-	window := m.dom.Roster.Policy.BrakeWindowMS
-	for len(m.answering) > 0 && m.now-m.answering[0].at > window {
-		m.answering = m.answering[1:]
-	}
 	m.since.prune(m.now)
 }
 

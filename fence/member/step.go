@@ -35,7 +35,6 @@ type Member struct {
 	since     marks
 	graces    []grace
 	releases  []release
-	answering []answered // victims that still answered when they were claimed (R21)
 	clients   []*client
 	ask       asking // before a grant
 	soonSince int64  // since when a grant waits for what is over in a moment, 0 for not
@@ -54,6 +53,7 @@ type Member struct {
 	locals    []*LocalPower  // forced power of this node (R31)
 	serial    uint64         // of the newest local walk
 	notes     uint64         // number of the newest note of them
+	windowsAt int64          // when the brake's windows were looked at
 	leaving   *leaving       // nil while this node means to stay
 }
 
@@ -193,6 +193,7 @@ func (m *Member) think() {
 	}
 	if m.dom.Clean(m.cfg.Self.Node) {
 		m.overdue()
+		m.windows()
 	}
 }
 
@@ -249,9 +250,6 @@ func (m *Member) applied(index uint64, atMS int64, events []domain.Event) {
 			m.do(Deny{Life: e.Life})
 		case domain.EventClaim:
 			m.since.set(claimMark(e.Node, e.Claim), m.now)
-			if n := m.dom.Node(e.Node); n != nil && n.Victim != nil && n.Victim.Claim != nil && n.Victim.Claim.Answers {
-				m.brake(e.Life)
-			}
 		case domain.EventRelease:
 			if !m.present() {
 				continue // the log replays what was before this daemon came: its clients were told by others, or ask
@@ -276,9 +274,6 @@ func (m *Member) snapshot(s *domain.State) {
 		n := &s.Nodes[i]
 		if n.Victim != nil {
 			m.do(Deny{Life: n.Victim.Incarnation})
-			if c := n.Victim.Claim; c != nil && c.Answers {
-				m.brake(n.Victim.Incarnation)
-			}
 		}
 		for _, boot := range n.Ended {
 			m.do(Deny{Life: fence.Incarnation{Node: n.ID, Boot: boot}})

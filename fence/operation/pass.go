@@ -6,19 +6,20 @@ import (
 	"github.com/fenced-project/fenced/fence"
 )
 
-// schedulePass begins the all-off pass (R17) as soon as every first read has settled and every supply is past its hold-up since the last command.
+// schedulePass begins the all-off pass (R17) as soon as every first read has settled and every supply is past its hold-up since the last of
+// them: when a command was accepted says nothing of when the relay opened.
 func (o *Operation) schedulePass() {
 	if len(o.devices) == 0 {
 		o.conclude()
 		return
 	}
-	var settled, lastCommand, holdUp int64
+	var settled, lastFirst, holdUp int64
 	for _, d := range o.devices {
 		settled = max(settled, d.first.FinishedMS+d.SettleMS)
-		lastCommand = max(lastCommand, d.commandedMS)
+		lastFirst = max(lastFirst, d.first.FinishedMS)
 		holdUp = max(holdUp, d.HoldUpMS)
 	}
-	o.passAtMS = max(settled, lastCommand+holdUp)
+	o.passAtMS = max(settled, lastFirst+holdUp)
 	if o.nowMS < o.passAtMS {
 		o.passID = o.wait(o.passAtMS)
 		o.report(Progress{Phase: PhaseVerifying, Level: o.current.level, DeadlineMS: o.passAtMS, Text: "settling"})

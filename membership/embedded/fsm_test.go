@@ -147,3 +147,20 @@ func TestOnlyVotersMakeQuorum(t *testing.T) {
 		t.Error("two voters of three nodes are not quorate")
 	}
 }
+
+// R20: who refused the leader alone hears of no leader any more; it answers him again as soon as he is inside the set.
+func TestARefusedLeaderInsideIsAnsweredAgain(t *testing.T) {
+	nodes := []NodeConfig{{ID: 1, Votes: 1}, {ID: 2, Votes: 1}, {ID: 3, Votes: 1}}
+	p := &Provider{cfg: Config{Self: membership.Self{Node: 1}}, nodes: nodes, pres: newPresence(1, "i", 1, nodes, testFail, testTick)}
+	k := known{voters: []raft.ServerID{"1/a", "2/b", "3/c"}}
+	p.pres.set = []fence.NodeID{1, 2}
+	block, free := p.refuseLeader(k, 3, testFail)
+	if block != 3 || slices.Contains(free, 3) {
+		t.Fatalf("a leader outside the set is answered: blocks %d, frees %v", block, free)
+	}
+	p.pres.set = []fence.NodeID{1, 2, 3}
+	block, free = p.refuseLeader(k, 0, 2*testFail)
+	if block != 0 || !slices.Contains(free, 3) {
+		t.Fatalf("blocks %d and frees %v: it is refused for ever, because nobody tells who refuses the leader that he leads", block, free)
+	}
+}

@@ -142,7 +142,8 @@ func (p *Provider) quorum(k known, now int64) []membership.Event {
 }
 
 // refuseLeader: a leader outside the connected set is not answered, so that the set elects another (R20). Whoever was refused is answered again
-// as soon as the leader is inside. The caller holds the lock.
+// as soon as he is inside, or another inside leads: who refuses the leader hears of none, so waiting for the word of one would be for ever, if
+// nobody else refused him. The caller holds the lock.
 func (p *Provider) refuseLeader(k known, leader fence.NodeID, now int64) (block fence.NodeID, free []fence.NodeID) {
 	set := p.pres.set
 	switch {
@@ -150,8 +151,11 @@ func (p *Provider) refuseLeader(k known, leader fence.NodeID, now int64) (block 
 		for _, n := range p.nodes {
 			free = append(free, n.ID)
 		}
-	case leader != 0 && leader != p.cfg.Self.Node && now-p.pres.setSince >= p.pres.settle && p.canElect(k, set):
-		block = leader
+	default:
+		free = slices.Clone(set)
+		if leader != 0 && leader != p.cfg.Self.Node && now-p.pres.setSince >= p.pres.settle && p.canElect(k, set) {
+			block = leader
+		}
 	}
 	return block, free
 }
