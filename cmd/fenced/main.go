@@ -30,6 +30,7 @@ func main() {
 		ListAgents:     listAgents,
 		CheckLog:       checkLog,
 		Recover:        recovery,
+		Sim:            simulate,
 	}, os.Stdin, os.Stdout, os.Stderr))
 }
 

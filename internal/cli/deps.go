@@ -32,6 +32,9 @@ type Deps struct {
 	CheckLog func(files []string, o LogCheck) (LogReport, error)
 	// Recover prepares `fenced recover` on the store of this node, whose daemon must not run.
 	Recover func(ctx context.Context, o config.Options, args RecoverArgs) (Recovery, error)
+	// Sim simulates seeds. What is told meanwhile (a trace, failing seeds) goes to tell, line by line. Impossible options are a *client.Error
+	// with CodeUsage.
+	Sim func(ctx context.Context, o SimRun, tell func(string)) (LogReport, error)
 	// Now is the clock for ages in tables; nil means time.Now.
 	Now func() time.Time
 }
@@ -52,6 +55,14 @@ type PluginTest struct {
 type LogCheck struct {
 	Bound       time.Duration
 	OpenAllowed bool
+}
+
+// SimRun says what `fenced sim` simulates: the seeds From to To, both included.
+type SimRun struct {
+	From, To       uint64
+	Nodes, Minutes int
+	Without        []string
+	Verbose, Hash  bool
 }
 
 // LogReport is what a check came to, for people (Text) and programs (Document).

@@ -24,6 +24,7 @@ const (
 func main() {
 	run := flag.String("run", "", "only mutants whose name matches this regular expression")
 	rev := flag.String("rev", "", "prove the tree of this git revision; empty means the files of the checkout as they are")
+	dir := flag.String("dir", patchDir, "where the patches are")
 	out := flag.String("out", "build/mutants.json", "where the summary goes")
 	jobs := flag.Int("j", 2, "mutants at a time")
 	flag.Parse()
@@ -31,14 +32,14 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, slow(budget))
 	defer cancel()
-	if err := command(ctx, *run, *rev, *out, *jobs); err != nil {
+	if err := command(ctx, *dir, *run, *rev, *out, *jobs); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
 // command proves the mutants of the checkout that it is started in.
-func command(ctx context.Context, run, rev, out string, jobs int) error {
+func command(ctx context.Context, dir, run, rev, out string, jobs int) error {
 	root, err := findRoot()
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func command(ctx context.Context, run, rev, out string, jobs int) error {
 		return fmt.Errorf("cannot read -run: %w", err)
 	}
 	begin := time.Now()
-	all, errs := readPatches(filepath.Join(root, patchDir))
+	all, errs := readPatches(filepath.Join(root, dir))
 	mutants := all[:0]
 	for _, m := range all {
 		if only.MatchString(m.Name) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -31,6 +32,7 @@ func stages() []Stage {
 		{Name: "nonsense", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/nonsense")},
 		{Name: "bench", Budget: 3 * time.Minute, Needs: []string{"build"}, Do: benches},
 		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
+		{Name: "sim", Budget: 15 * time.Minute, Needs: []string{"build"}, Do: sim},
 		{Name: "lint", Budget: 10 * time.Minute, Do: lint},
 		{Name: "race", Budget: 15 * time.Minute, More: times(15 * time.Minute), Do: race},
 		{Name: "fuzz", Budget: 10 * time.Minute, More: longerFuzz, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
@@ -150,6 +152,27 @@ func benches(ctx context.Context, b *Bench) error {
 // demo is the main job by itself, under a minute once it is built.
 func demo(ctx context.Context, b *Bench) error {
 	return b.sh(ctx, filepath.Join(b.root, "build", "fenced"), "dev", "--script", "fail-one")
+}
+
+// sim simulates seeds that nobody has seen: they follow from the commit, so that each one looks elsewhere and a failure can be replayed. Past
+// failures are tests of fence/sim/world.
+func sim(ctx context.Context, b *Bench) error {
+	from := uint64(0)
+	if head, err := b.output(ctx, "git", "rev-parse", "--short=8", "HEAD"); err == nil {
+		if n, err := strconv.ParseUint(strings.TrimSpace(head), 16, 64); err == nil {
+			from = n
+		}
+	}
+	fenced := filepath.Join(b.root, "build", "fenced")
+	for _, c := range []struct {
+		nodes, minutes string
+		seeds          uint64
+	}{{"5", "10", 3000}, {"3", "10", 1000}, {"16", "2", 30}, {"64", "1", 2}} {
+		if err := b.sh(ctx, fenced, "sim", "--nodes", c.nodes, "--minutes", c.minutes, "--seeds", fmt.Sprintf("%d..%d", from, from+c.seeds-1), "-o", "json"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func lint(ctx context.Context, b *Bench) error {

@@ -1,0 +1,65 @@
+package world
+
+import (
+	"testing"
+)
+
+// cleanSeeds is how many seeds every canary has to be found within, and the clean build must pass.
+const cleanSeeds = 300
+
+// TestClean is what test/canaries proves each known bug against: with the bug it must fail, without it pass.
+func TestClean(t *testing.T) {
+	sweep(t, 0, cleanSeeds, 3, 10)
+}
+
+// TestCanariesOfTheModel switches known bugs of the membership on, in the model itself; each must be found within its seeds. The bugs of the
+// deciding code are patches, see test/canaries.
+func TestCanariesOfTheModel(t *testing.T) {
+	for _, broken := range []string{brokenWiped, brokenRollback} {
+		t.Run(broken, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(cleanSeeds) {
+				o := options(seed, 3, 10)
+				o.broken = broken
+				if r := Run(o); r.Violation != nil && r.Violation.Invariant != "L1" {
+					t.Logf("found by seed %d: %s: %s", seed, r.Violation.Invariant, r.Violation.Text)
+					return
+				}
+			}
+			t.Errorf("%d seeds did not find it", cleanSeeds)
+		})
+	}
+}
+
+// A violation is explained by the fault kinds that it needs, and by no others.
+func TestNeededFaultsReplayTheViolation(t *testing.T) {
+	for seed := range uint64(cleanSeeds) {
+		o := options(seed, 3, 10)
+		o.broken = brokenRollback
+		r := Run(o)
+		if r.Violation == nil || r.Violation.Invariant == "L1" {
+			continue
+		}
+		needed := Needed(o, *r.Violation)
+		off := map[string]bool{}
+		for _, k := range Exists(o) {
+			off[k] = true
+		}
+		for _, k := range needed {
+			delete(off, k)
+		}
+		for _, k := range Kinds() {
+			if off[k] {
+				o.Without = append(o.Without, k)
+			}
+		}
+		if again := Run(o); again.Violation == nil || again.Violation.Invariant != r.Violation.Invariant {
+			t.Fatalf("seed %d: with only %v it does not break %s", seed, needed, r.Violation.Invariant)
+		}
+		if len(needed) == 0 || len(o.Without) == 0 {
+			t.Fatalf("seed %d: needs %v, without %v: nothing was switched off one by one", seed, needed, o.Without)
+		}
+		return
+	}
+	t.Fatal("no seed breaks anything with a known bug")
+}

@@ -1,0 +1,311 @@
+package world
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/member"
+)
+
+// checker judges everything that happens, at once. It believes the hardware, and its own replica of what was committed; never what a daemon says.
+type checker struct {
+	w         *World
+	violation *Violation
+	dom       *domain.State // what is committed, applied here first
+	fsm       *fsm
+	digests   []uint64         // of the events at each index
+	lives     map[string]*life // by boot id
+	active    map[fence.NodeID]uint64
+	answering []answering
+	open      map[fence.NodeID]int64 // victims, since when
+	isBusy    bool
+	auditedAt uint64
+	auditedAs string
+	hashes    map[uint64]string // of the states that were seen at each index
+
+	victims, verdictCount, writes int
+}
+
+// life is the truth about one life of a machine.
+type life struct {
+	n        *node
+	boot     string
+	k        int  // counts the lives of its machine
+	used     bool // a client was granted in it
+	left     bool // it left cleanly, committed
+	returned bool // a later life of the same machine was admitted
+	over     bool // a verdict on it is committed
+	released bool
+}
+
+type answering struct {
+	boot string
+	at   int64
+}
+
+func newChecker(w *World) *checker {
+	return &checker{
+		w: w, dom: domain.New(), fsm: newFSM(w.opt.Nodes), lives: map[string]*life{}, active: map[fence.NodeID]uint64{}, open: map[fence.NodeID]int64{}, hashes: map[uint64]string{},
+	}
+}
+
+// fail notes the first violation; the run ends with it.
+func (c *checker) fail(invariant, format string, args ...any) {
+	if c.violation != nil {
+		return
+	}
+	c.violation = &Violation{Invariant: invariant, Text: fmt.Sprintf(format, args...), AtMS: c.w.now / ms}
+	c.w.say("VIOLATION %s: %s", invariant, c.violation.Text)
+	c.w.done = true
+}
+
+// commit applies one committed entry to the checker's own replica, and judges what came of it.
+func (c *checker) commit(index int, e *ent) {
+	in := c.fsm.take(index, e)
+	var events []domain.Event
+	before := make([]bool, len(c.dom.Nodes))
+	for i := range c.dom.Nodes {
+		before[i] = c.dom.Clean(c.dom.Nodes[i].ID)
+	}
+	switch in := in.(type) {
+	case member.ViewInstalled:
+		events = c.dom.ApplyView(in.Index, in.Members, in.Quorate)
+	case member.EntryCommitted:
+		entry, err := domain.Decode(in.Data)
+		if err != nil {
+			c.fail("V16", "entry %d of %s does not decode: %v", index, in.By.Instance, err)
+			return
+		}
+		if events, err = c.dom.Apply(in.Index, in.By, entry); err != nil {
+			c.w.say("entry %d of %s rejected: %v", index, in.By.Instance, err)
+		}
+		if err == nil && entry.Claim != nil {
+			c.brake(*entry.Claim)
+		}
+	}
+	for len(c.digests) < index {
+		c.digests = append(c.digests, 0)
+	}
+	c.digests[index-1] = digest(events)
+	for _, ev := range events {
+		c.w.say("[%d] %s %s claim %d actor %d cause %s on %v %s", index, ev.Kind, ev.Life, ev.Claim, ev.Actor, ev.Cause, ev.On, ev.Text)
+		c.event(ev, before)
+	}
+	c.isBusy = c.unsettled() != ""
+}
+
+// digest folds what all members must agree on (I3).
+func digest(events []domain.Event) uint64 {
+	h := fnv.New64a()
+	var b [8]byte
+	num := func(n uint64) {
+		binary.LittleEndian.PutUint64(b[:], n)
+		h.Write(b[:])
+	}
+	for _, e := range events {
+		h.Write([]byte(e.Kind))
+		h.Write([]byte(e.Life.Boot))
+		num(uint64(e.Node))
+		num(e.Claim)
+		num(uint64(e.Actor))
+		num(e.Operation)
+	}
+	return h.Sum64()
+}
+
+// event judges one committed transition.
+func (c *checker) event(e domain.Event, before []bool) {
+	n := c.dom.Node(e.Node)
+	switch e.Kind {
+	case domain.EventVictim:
+		c.victims++
+		c.open[e.Node] = c.w.now
+		_, stays := c.dom.InView(e.Node)
+		if before[e.Node-1] && stays && n.Instance != "" && e.Cause == fence.CauseFailed && n.Life == e.Life {
+			c.fail("V7", "%s is a clean member of the view and becomes a victim without a request", e.Life)
+		}
+		if !c.dom.View.Quorate {
+			c.fail("R30", "%s becomes a victim in a view without quorum", e.Life)
+		}
+	case domain.EventClaim:
+		if a := c.active[e.Node]; a != 0 {
+			c.fail("V4", "claim %d on node %d while claim %d is active", e.Claim, e.Node, a)
+		}
+		if _, in := c.dom.InView(e.Actor); !in {
+			c.fail("I4", "node %d claims and is not in the view", e.Actor)
+		}
+		c.active[e.Node] = e.Claim
+	case domain.EventClaimEnd, domain.EventHandover, domain.EventCanceled:
+		delete(c.active, e.Node)
+	case domain.EventPowerOn:
+		delete(c.active, e.Node)
+	case domain.EventVerdict:
+		delete(c.active, e.Node)
+		delete(c.open, e.Node)
+		c.verdict(e)
+	case domain.EventClean:
+		c.clean(e)
+	case domain.EventStateful:
+		if l := c.lives[e.Life.Boot]; l != nil && !e.On {
+			l.used = false
+			if l.n.mach.boot == l.boot && l.n.mach.running && (l.n.mach.residue || l.n.app.granted) {
+				c.fail("R12", "%s counts as stateless, and has state in its kernel", e.Life)
+			}
+		}
+	case domain.EventGone:
+		if l := c.lives[e.Life.Boot]; l != nil && l.n.mach.boot == l.boot && l.n.mach.running && (l.n.mach.residue || l.n.app.granted) {
+			c.fail("R12", "%s is gone without being a victim, and has state in its kernel", e.Life)
+		}
+	case domain.EventLeft:
+		if l := c.lives[e.Life.Boot]; l != nil {
+			l.left = true
+			if l.n.mach.boot == l.boot && l.n.mach.residue {
+				c.fail("S2.11", "%s left with state in its kernel", e.Life)
+			}
+		}
+	case domain.EventAck:
+		if _, in := c.dom.InView(e.Node); in {
+			c.fail("V9", "%s is acknowledged while node %d is in the view", e.Life, e.Node)
+		}
+	}
+}
+
+// verdict compares a committed verdict with the hardware (V1, V2, V8).
+func (c *checker) verdict(e domain.Event) {
+	c.verdictCount++
+	v := e.Verdict
+	n := c.w.nodes[e.Node-1]
+	if l := c.lives[e.Life.Boot]; l != nil {
+		if l.over {
+			c.fail("V8", "a second verdict on %s", e.Life)
+		}
+		l.over = true
+	}
+	if l := c.lives[e.Life.Boot]; l != nil { // whoever ran on that machine before is over too
+		c.supersede(n, l.k)
+	} else if !n.mach.running {
+		c.supersede(n, n.mach.life+1)
+	}
+	running := c.lives[n.mach.boot]
+	if !n.mach.running || running == nil {
+		return
+	}
+	switch {
+	case running.boot == e.Life.Boot:
+		c.fail("V1", "%s has a verdict (%s) and its machine still runs it", e.Life, v.Evidence.Kind)
+	case e.Life.Unknown() && running.used:
+		c.fail("V1", "%s has a verdict (%s) and %s runs with state in its kernel", e.Life, v.Evidence.Kind, running.boot)
+	}
+}
+
+// clean judges an admission (V11, V12).
+func (c *checker) clean(e domain.Event) {
+	l := c.lives[e.Life.Boot]
+	switch {
+	case l == nil:
+		c.fail("R1", "%s is admitted and nobody ever booted it", e.Life)
+	case l.over:
+		c.fail("V11", "%s is admitted after its verdict", e.Life)
+	case l.n.mach.boot == l.boot && l.n.mach.running && l.n.mach.residue:
+		c.fail("V12", "%s is admitted with state in its kernel", e.Life)
+	}
+	if l != nil {
+		c.supersede(l.n, l.k)
+	}
+}
+
+// supersede: the lives of a machine before one that is proven over or admitted clean are over.
+func (c *checker) supersede(n *node, k int) {
+	for k--; k > 0; k-- {
+		c.lives[bootID(n, k)].returned = true
+	}
+}
+
+// brake is V13: victims that still answer are limited within the window.
+func (c *checker) brake(e domain.ClaimEntry) {
+	n := c.dom.Node(e.Node)
+	if !e.Answers || e.On || n == nil || n.Victim == nil || n.Victim.Named || n.Victim.Force {
+		return
+	}
+	window := c.dom.Roster.Policy.BrakeWindowMS*ms - 2*second // clocks differ
+	c.answering = slices.DeleteFunc(c.answering, func(a answering) bool { return c.w.now-a.at > window })
+	if slices.ContainsFunc(c.answering, func(a answering) bool { return a.boot == e.Boot }) {
+		return
+	}
+	c.answering = append(c.answering, answering{boot: e.Boot, at: c.w.now})
+	if most := max(1, len(c.w.nodes)/4); len(c.answering) > most {
+		c.fail("V13", "%d victims that still answered were claimed within %d ms, at most %d may be", len(c.answering), window/ms, most)
+	}
+}
+
+// applied is I3: every member sees the same transitions at the same index.
+func (c *checker) applied(p *proc, t member.Transition) {
+	i := int(t.Index) - 1
+	if i >= len(c.digests) {
+		c.fail("R6", "%s applies index %d, which is not committed", p, t.Index)
+		return
+	}
+	if d := digest(t.Events); d != c.digests[i] {
+		c.fail("I3", "%s sees other transitions at index %d", p, t.Index)
+	}
+	in, ok := p.m.Domain().InView(p.n.id)
+	if !ok || in != p.run.Origin {
+		return
+	}
+	for _, e := range t.Events {
+		if e.Kind == domain.EventRelease {
+			p.owed = append(p.owed, e.Life)
+		}
+	}
+}
+
+// restored compares a snapshot with what was committed.
+func (c *checker) restored(p *proc, s *domain.State) {
+	if int(s.Index) > len(c.digests) {
+		c.fail("R6", "%s restores index %d, which is not committed", p, s.Index)
+	}
+}
+
+// audit compares whole states: members at the same index are equal (I3), and no domain admits what is over (V11). A state changes only with
+// its index, so one that was compared at its index is not encoded again.
+func (c *checker) audit() {
+	if c.auditedAt != c.dom.Index {
+		c.auditedAt, c.auditedAs = c.dom.Index, c.dom.Hash()
+		c.hashes[c.auditedAt] = c.auditedAs
+	}
+	for _, n := range c.w.nodes {
+		if n.p == nil {
+			continue
+		}
+		d := n.p.m.Domain()
+		if d.Index == n.p.audited {
+			continue
+		}
+		n.p.audited = d.Index
+		hash := d.Hash()
+		switch known, ok := c.hashes[d.Index]; {
+		case !ok:
+			c.hashes[d.Index] = hash
+		case known != hash:
+			c.fail("I3", "%s has another state than the others at index %d", n.name, d.Index)
+		}
+	}
+	for i := range c.dom.Nodes {
+		if n := &c.dom.Nodes[i]; c.dom.Clean(n.ID) && c.dom.IsOver(n.Life) {
+			c.fail("V11", "%s is clean and over", n.Life)
+		}
+	}
+}
+
+func (c *checker) busy() bool { return c.isBusy }
+
+func (c *checker) boot(n *node) {
+	if c.lives[n.mach.boot] != nil {
+		panic("sim: a boot id twice")
+	}
+	c.lives[n.mach.boot] = &life{n: n, boot: n.mach.boot, k: n.mach.life}
+}

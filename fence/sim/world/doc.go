@@ -1,0 +1,12 @@
+// Package world is the simulator: whole clusters of the real deciding code (fence/member, fence/domain, fence/operation) over a model of
+// everything else, in one goroutine, on one heap of events, from one seed.
+//
+// The model may do every legal thing that the embedded provider, the daemon's shell and hardware can do, and nothing that they cannot: a
+// violation is a bug in the rules or in the model, never bad luck. Ground truth is the hardware: which life runs, what the shared disk saw.
+// The same options give the same run, bit for bit: no clock, no goroutine, no map order, chance only from generators that the seed made.
+//
+// What is not modelled: the corosync provider, watchdogs (no product code opens one yet), two machines under one name, upgrades.
+//
+// Start reading at world.go (time), run.go (one seed), then provider.go and raft.go (order and presence), daemon.go (the shell), machine.go and
+// device.go (physics), faults.go (what goes wrong), check.go (what must never be seen) and live.go (what must come about).
+package world

@@ -1,0 +1,291 @@
+package world
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+)
+
+// beginLiveness is the second phase: a random majority is healed, everything else stays as it is for ever, and all must resolve within a bound.
+func (w *World) beginLiveness() {
+	w.live = true
+	r := rand.New(rand.NewPCG(w.opt.Seed, 6))
+	w.loss, w.slow = 0, 0
+	for i := range w.cut {
+		clear(w.cut[i])
+	}
+	for _, n := range w.nodes {
+		n.bmc.behind, n.bmc.until, n.mgmtUntil, n.lagUntil = n, 0, 0, 0
+		n.diskUntil = min(n.diskUntil, w.now)
+	}
+	w.pdus[0].until, w.pdus[1].until = 0, 0
+	core := w.core(r)
+	for i, n := range w.nodes {
+		if core[i] || r.IntN(3) == 0 {
+			w.heal(n)
+		} else {
+			w.lose(n, r.IntN(4))
+		}
+	}
+	w.operator()
+	w.after(second, w.watchLiveness)
+}
+
+// core is a random set of nodes that can make decisions: a majority, a majority of the stores that vote, and so many that a majority remains
+// while those of them that are victims are fenced one after the other.
+func (w *World) core(r *rand.Rand) []bool {
+	in := make([]bool, len(w.nodes))
+	c := w.check.fsm.conf
+	intact, sound := 0, 0
+	for _, i := range r.Perm(len(w.nodes)) {
+		if sound >= w.roster.Quorum() && intact >= c.need() {
+			break
+		}
+		in[i] = true
+		if n := w.nodes[i]; w.check.dom.Clean(n.id) && n.p != nil && n.p.run.Instance == w.check.dom.Node(n.id).Instance {
+			sound++
+		}
+		if c.votes(i, w.nodes[i].st.id) && !w.nodes[i].st.copied {
+			intact++
+		}
+	}
+	return in
+}
+
+// heal repairs a node: power, process, disk.
+func (w *World) heal(n *node) {
+	m := &n.mach
+	m.setMains(true)
+	for i := range m.outlet {
+		if !m.outlet[i] {
+			m.setOutlet(i, true, "healed")
+		}
+	}
+	n.down = false
+	n.app.resume()
+	switch {
+	case m.hung:
+		m.reset("reset by an operator")
+	case !m.chassis:
+		m.powerUp()
+	case m.paused:
+		m.paused = false
+		if n.p != nil && !n.p.stopped {
+			n.p.wake()
+		}
+	}
+	p := n.p
+	switch {
+	case p == nil && m.running:
+		n.startLater(second)
+	case p == nil:
+	case p.out:
+		n.kill("restarted by an operator")
+	case p.stopped:
+		p.stopped = false
+		p.wake()
+	}
+	if p != nil && p.hung {
+		p.hung = false
+		p.loopSoon()
+	}
+}
+
+// lose makes a node's trouble permanent.
+func (w *World) lose(n *node, how int) {
+	n.lost = true
+	w.say("%s is lost for ever (%d)", n.name, how)
+	switch how {
+	case 0:
+		n.mach.setMains(false)
+	case 1:
+		for i := range w.nodes {
+			if i != n.i {
+				w.cut[i][n.i], w.cut[n.i][i] = 1, 1
+			}
+		}
+	case 2:
+		if n.mach.running {
+			n.mach.hung = true
+			n.kill("hung for ever")
+		}
+	case 3:
+		if n.p != nil {
+			n.p.stopped = true
+		}
+	}
+}
+
+// operator looks at the cluster now and then and does what only a human may: arms it, acknowledges what no device can prove, switches on what
+// is held off, and says yes where the brake waits for him (R19, R21).
+func (w *World) operator() {
+	d := w.check.dom
+	if !d.Armed {
+		w.askAnybody(func(p *proc) {
+			p.ask("arm", domain.Entry{Arm: &domain.Arm{Armed: true, By: "root", Reason: "liveness"}})
+		})
+	}
+	for _, n := range w.nodes {
+		dn := d.Node(n.id)
+		switch {
+		case dn.Victim != nil && w.now-w.check.open[n.id] > minute && n.lost && dn.Victim.Claim == nil:
+			w.askAnybody(func(p *proc) { w.acknowledge(p, n, true) })
+		case dn.Victim != nil && w.now-w.check.open[n.id] > 30*second && w.held(n.id):
+			w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionReboot, true) })
+		case dn.OffHeld && dn.PowerOn == nil && !n.lost:
+			w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionOn, false) })
+		case dn.Phase == domain.PhaseUnguarded:
+			w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionReboot, true) })
+		}
+		if !n.lost && n.p != nil && n.p.out {
+			n.kill("restarted by an operator")
+		}
+		if !n.lost && !n.mach.running && (dn.PowerOn == nil && dn.Victim == nil || w.nobodyQuorate()) {
+			w.say("an operator switches %s on", n.name)
+			w.heal(n)
+		}
+	}
+	if !w.deadlocked() {
+		w.stuck = 0
+	} else if w.stuck++; w.stuck%4 == 0 {
+		w.breakDeadlock()
+	}
+	w.after(15*second, w.operator)
+}
+
+// deadlocked: everybody in a quorate view is a victim or unclean, so nobody is eligible to prove anything. Machines end that by their new boot
+// ids; virtual ones do not (R2).
+func (w *World) deadlocked() bool {
+	d := w.check.dom
+	return d.View.Quorate && len(d.Eligibles()) == 0 && len(d.Victims()) > 0
+}
+
+// breakDeadlock is what a human does then: he switches one victim off, vouches for it, and switches it on again.
+func (w *World) breakDeadlock() {
+	for _, n := range w.nodes {
+		v := w.check.dom.Node(n.id).Victim
+		if v == nil || n.lost {
+			continue
+		}
+		w.say("an operator takes %s out to vouch for it", n.name)
+		n.mach.powerOff("switched off by an operator")
+		boot := v.Boot
+		w.after(3*w.roster.Timing.FailureTimeoutMS*ms, func() {
+			w.askAnybody(func(p *proc) {
+				p.ask("ack "+n.name, domain.Entry{Ack: &domain.Ack{Node: n.id, Boot: boot, By: "root", Reason: "switched off by hand"}})
+			})
+		})
+		w.after(3*w.roster.Timing.FailureTimeoutMS*ms+10*second, n.mach.powerUp)
+		return
+	}
+}
+
+// nobodyQuorate: the cluster can do nothing by itself; a fenced node that nobody may power on waits for a human.
+func (w *World) nobodyQuorate() bool {
+	for _, n := range w.nodes {
+		if p := n.p; p != nil && !p.stopped && p.m.Quorate() {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *World) held(id fence.NodeID) bool {
+	for _, n := range w.nodes {
+		if n.p == nil {
+			continue
+		}
+		for _, h := range n.p.m.Held() {
+			if h == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// liveBound is how long everything may take once the core is healed: two whole claims that others must wait out (R9), boots and delays.
+const liveBound = 15 * minute
+
+func (w *World) watchLiveness() {
+	why := w.unresolved()
+	switch {
+	case why == "" && w.now >= int64(w.opt.Minutes)*minute:
+		w.done = true
+	case why != "" && w.now-w.plan.calm > liveBound:
+		w.dump()
+		w.check.fail("L1", "not resolved %d s after a majority was healed: %s", liveBound/second, why)
+	}
+	w.after(second, w.watchLiveness)
+}
+
+// dump traces where every node stands.
+func (w *World) dump() {
+	c := w.check.fsm.conf
+	w.say("voters %v %v, committed %d", c.store, c.voter, len(w.canon))
+	for _, n := range w.nodes {
+		m := n.mach
+		w.say("%s lost %v power %v chassis %v running %v hung %v paused %v boot %s store %d copied %v member %v term %d log %d", n.name, n.lost, m.power(), m.chassis, m.running,
+			m.hung, m.paused, m.boot, n.st.id, n.st.copied, n.st.member, n.st.term, len(n.st.log))
+		if p := n.p; p != nil {
+			w.say("    %s stopped %v hung %v out %v leader %d leads %v blocked %b set %b applied %d quorate %v granted %v", p, p.stopped, p.hung, p.out, p.raft.leader,
+				p.raft.leads, p.raft.blocked, p.pres.set, p.fsm.index, p.m.Quorate(), n.app.granted)
+			for _, o := range w.nodes {
+				if o.p != nil && o != n {
+					w.say("        refuses %s: %q", o.name, p.refusal(o.p))
+				}
+			}
+		}
+	}
+}
+
+// unsettled says what the committed state still waits for, "" for nothing.
+func (c *checker) unsettled() string {
+	var why []string
+	for i := range c.dom.Nodes {
+		n := &c.dom.Nodes[i]
+		lost := c.w.nodes[i].lost
+		switch {
+		case n.Victim != nil:
+			why = append(why, fmt.Sprintf("node %d is a victim (%s, claim %v, round %d)", n.ID, n.Victim.Incarnation, n.Victim.Claim, n.Victim.Round))
+		case n.Unknown || n.Suspect != "" || !n.Lapsed.Zero():
+			why = append(why, fmt.Sprintf("node %d is unknown or suspect", n.ID))
+		case lost:
+		case n.PowerOn != nil || len(n.Unquiet) > 0 || n.Pending != nil:
+			why = append(why, fmt.Sprintf("node %d waits: power-on %v, unquiet %v, pending %v", n.ID, n.PowerOn, n.Unquiet, n.Pending))
+		case !c.dom.Clean(n.ID):
+			why = append(why, fmt.Sprintf("node %d is %s (%s)", n.ID, n.Phase, n.Why))
+		}
+	}
+	return strings.Join(why, "; ")
+}
+
+// unresolved says what is not as it must be after the storm (L1 to L4, L9).
+func (w *World) unresolved() string {
+	c := w.check
+	if !c.dom.Armed || !c.dom.View.Quorate {
+		return fmt.Sprintf("armed %v, quorate %v", c.dom.Armed, c.dom.View.Quorate)
+	}
+	if why := c.unsettled(); why != "" {
+		return why
+	}
+	for _, n := range w.nodes {
+		switch {
+		case n.lost:
+		case n.p == nil:
+			return n.name + " runs no daemon"
+		case !n.p.m.Quorate() || n.p.fsm.index != len(w.canon):
+			return fmt.Sprintf("%s is behind or not quorate: %d of %d", n.name, n.p.fsm.index, len(w.canon))
+		case len(n.p.owed) > 0:
+			return fmt.Sprintf("%s has not released %v", n.name, n.p.owed)
+		case !n.app.granted || n.app.frozen || n.app.p == nil:
+			return n.name + " grants nothing"
+		case len(n.p.asks) > 0:
+			return n.name + " has not answered an administrator"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,218 @@
+package world
+
+import (
+	"fmt"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/member"
+)
+
+// proc is one run of the daemon: the deciding loop with its member, the provider and the engine. When it ends, everything of it ends.
+type proc struct {
+	w       *World
+	n       *node
+	run     *runID
+	st      *store
+	dead    bool
+	stopped bool // SIGSTOP
+	hung    bool // its deciding loop stands still, the rest goes on
+	waiting []func()
+	socket  []*ping
+
+	// the provider
+	fsm                  *fsm
+	raft                 raft
+	pres                 presence
+	out                  bool // out of service until the daemon restarts
+	proposals            []proposal
+	announced, leaderAt  int64
+	lost                 bool
+	lostView             int
+	applying             bool
+	leadWoken, workWoken bool
+	leading              *ent
+	leadUntil            int64
+	leadingAt            int
+
+	// the loop
+	m          *member.Member
+	events     []item // of the provider, in order
+	inputs     []item // everything else
+	looping    bool
+	dieIn      int // effects until it is killed, 0 for never
+	asked      uint64
+	asks       map[uint64]string
+	clients    uint64
+	audited    uint64 // the index at which its state was compared with the others'
+	lastScan   member.ResidualScanned
+	owed       []fence.Incarnation // releases that it has applied and not told
+	operations []*walk
+	queues     map[string]*queue
+	serial     uint64
+}
+
+// item is one input of the loop, or something to be done in it.
+type item struct {
+	in member.Input
+	f  func()
+}
+
+// startLater lets the unit start the daemon.
+func (n *node) startLater(d int64) {
+	epoch := n.mach.epoch
+	n.w.after(d, func() {
+		if n.mach.epoch == epoch && n.p == nil && n.mach.running && !n.down {
+			n.start()
+		}
+	})
+}
+
+func (n *node) start() {
+	w := n.w
+	if n.mach.hung || n.mach.paused || w.now < n.diskUntil {
+		n.startLater(second)
+		return
+	}
+	n.instance++
+	n.st.starts++
+	self := domain.Origin{Incarnation: fence.Incarnation{Node: n.id, Boot: n.mach.boot}, Instance: fmt.Sprintf("%s-%d", n.name, n.instance)}
+	run := &runID{Origin: self, i: n.i, store: n.st.id, starts: n.st.starts}
+	run.heard = member.Heard{By: self}
+	p := &proc{w: w, n: n, run: run, st: n.st, fsm: newFSM(len(w.nodes)), pres: w.newPresence(), asks: map[uint64]string{}, queues: map[string]*queue{}}
+	p.m = member.New(member.Config{Self: self, Machine: fence.Machine{UUID: n.mach.uuid, Virtual: n.mach.virtual}, RosterHash: w.roster.Hash(), Version: "sim"})
+	n.p = p
+	w.say("%s starts as %s, store %d start %d", n.name, self.Instance, n.st.id, n.st.starts)
+	p.beginRaft()
+	p.after(span(w.delays, 0, w.roster.Timing.PingMS*ms), p.ticks)
+	p.after(span(w.delays, 0, w.plan.tick), p.beat)
+	n.app.connect(p)
+}
+
+// kill ends the daemon; its unit starts it again after a while.
+func (n *node) kill(why string) {
+	p := n.p
+	if p == nil {
+		return
+	}
+	n.w.say("%s: daemon ends (%s)", n.name, why)
+	p.dead = true
+	n.p = nil
+	n.app.closed()
+	if n.mach.running {
+		n.restarts++
+		n.startLater(span(n.w.chance, 100*ms, 5*second) + int64(min(n.restarts, 10))*second)
+	}
+}
+
+// after lets f happen in this process in a while.
+func (p *proc) after(d int64, f func()) { p.w.push(event{at: p.w.now + d, p: p, f: f}) }
+
+// silent reports whether nothing comes from this process now.
+func (p *proc) silent() bool {
+	return p.dead || p.stopped || p.out || !p.n.mach.alive()
+}
+
+// stop is SIGSTOP, wake SIGCONT: what was due meanwhile comes at once, in any order.
+func (p *proc) stop(d int64) {
+	if p.stopped || p.dead {
+		return
+	}
+	p.stopped = true
+	p.w.after(d, func() {
+		if p.dead || !p.stopped {
+			return
+		}
+		p.stopped = false
+		if !p.n.mach.paused {
+			p.wake()
+		}
+	})
+}
+
+func (p *proc) wake() {
+	for _, f := range p.waiting {
+		p.after(span(p.w.delays, 0, 2*ms), f)
+	}
+	for _, m := range p.socket {
+		p.after(span(p.w.delays, 0, 2*ms), func() { p.hearPing(m) })
+	}
+	p.waiting, p.socket = nil, nil
+}
+
+// hang lets the deciding loop stand still.
+func (p *proc) hang(d int64) {
+	p.hung = true
+	p.after(d, func() {
+		p.hung = false
+		p.loopSoon()
+	})
+}
+
+// fail takes the provider out of service for the rest of this run (R20).
+func (p *proc) fail(why string) {
+	if p.out {
+		return
+	}
+	p.out, p.lost = true, true
+	p.raft.leads = false
+	p.w.say("%s: membership out of service (%s)", p.n.name, why)
+	p.pushInput(member.QuorumLost{Why: why})
+}
+
+func (p *proc) pushInput(in member.Input) {
+	p.events = append(p.events, item{in: in})
+	p.loopSoon()
+}
+
+// push puts something in the provider's order.
+func (p *proc) push(f func()) {
+	p.events = append(p.events, item{f: f})
+	p.loopSoon()
+}
+
+// post is an input from elsewhere.
+func (p *proc) post(in member.Input) {
+	p.inputs = append(p.inputs, item{in: in})
+	p.loopSoon()
+}
+
+func (p *proc) loopSoon() {
+	if p.looping || p.hung {
+		return
+	}
+	p.looping = true
+	p.after(span(p.w.delays, 10, 300), p.loop)
+}
+
+// loop is the deciding loop: it takes from both queues, and which comes first is chance.
+func (p *proc) loop() {
+	p.looping = false
+	for !p.hung && !p.dead && (len(p.events) > 0 || len(p.inputs) > 0) {
+		q := &p.events
+		if len(p.events) == 0 || len(p.inputs) > 0 && p.w.delays.IntN(2) == 0 {
+			q = &p.inputs
+		}
+		it := (*q)[0]
+		if *q = (*q)[1:]; len(*q) == 0 {
+			*q = nil
+		}
+		if it.f != nil {
+			it.f()
+		} else {
+			p.step(it.in)
+		}
+	}
+}
+
+// beat is the ticker of the loop.
+func (p *proc) beat() {
+	every := p.w.plan.tick
+	if p.w.check.busy() {
+		every = min(every, p.w.plan.busyTick)
+	}
+	if !p.hung {
+		p.post(member.Tick{})
+	}
+	p.after(every, p.beat)
+}

@@ -1,0 +1,129 @@
+package world
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// Options of one run.
+type Options struct {
+	Seed    uint64
+	Nodes   int // 3 to 64
+	Minutes int // of virtual time, at least; a run goes on until everything is resolved or its bound is over
+	// Without are fault kinds that are switched off; everything else stays as the seed drew it.
+	Without []string
+	// Choose picks the connected set (membership.Connected): this room may not know the membership.
+	Choose func(up func(fence.NodeID) bool, mutual func(a, b fence.NodeID) bool) []fence.NodeID
+	// Trace gets one line for everything that is worth telling; nil for none.
+	Trace func(string)
+	// Broken switches a known bug on, for tests that prove that it is found. Nothing outside this room's tests sets it.
+	broken string
+}
+
+// Violation is an invariant that did not hold.
+type Violation struct {
+	Invariant string `json:"invariant"`
+	Text      string `json:"text"`
+	AtMS      int64  `json:"at_ms"`
+}
+
+// Result is what one run came to.
+type Result struct {
+	Seed      uint64
+	Hash      uint64 // equal for equal runs
+	Events    uint64
+	VirtualMS int64
+	Faults    []Count
+	Victims   int
+	Verdicts  int
+	Writes    int
+	Setup     string // what the seed drew, for people
+	Violation *Violation
+}
+
+// Count is how often a kind of fault occurred.
+type Count struct {
+	Kind string
+	N    int64
+}
+
+// Check says why the options are impossible.
+func (o Options) Check() error {
+	switch {
+	case o.Nodes < 3 || o.Nodes > 64:
+		return fmt.Errorf("%d nodes: the embedded membership is simulated with 3 to 64", o.Nodes)
+	case o.Minutes < 1 || o.Minutes > 24*60:
+		return fmt.Errorf("%d minutes: between 1 and 1440", o.Minutes)
+	case o.Choose == nil:
+		return fmt.Errorf("nothing chooses the connected set")
+	}
+	for _, name := range o.Without {
+		if !slices.Contains(Kinds(), name) {
+			return fmt.Errorf("no fault kind %q; there are %s", name, strings.Join(Kinds(), ", "))
+		}
+	}
+	return nil
+}
+
+// Run simulates one seed. The options must have passed Check.
+func Run(o Options) Result {
+	w := newWorld(o)
+	w.begin()
+	for w.step() {
+		if w.steps%auditEvery == 0 {
+			w.check.audit()
+		}
+	}
+	w.check.audit()
+	r := Result{
+		Seed: o.Seed, Hash: w.hash, Events: w.steps, VirtualMS: w.now / ms, Violation: w.check.violation, Setup: w.setup(),
+		Victims: w.check.victims, Verdicts: w.check.verdictCount, Writes: w.check.writes,
+	}
+	for k, n := range w.count {
+		r.Faults = append(r.Faults, Count{Kind: faultKind(k).String(), N: n})
+	}
+	return r
+}
+
+// auditEvery is how many events lie between two full audits.
+const auditEvery = 1000
+
+func newWorld(o Options) *World {
+	w := &World{opt: o, hash: 14695981039346656037}
+	w.delays = rand.New(rand.NewPCG(o.Seed, 1))
+	w.chance = rand.New(rand.NewPCG(o.Seed, 2))
+	w.plan = drawPlan(w, rand.New(rand.NewPCG(o.Seed, 3)))
+	w.roster = w.drawRoster(rand.New(rand.NewPCG(o.Seed, 4)))
+	w.cut = make([][]int8, o.Nodes)
+	for i := range w.cut {
+		w.cut[i] = make([]int8, o.Nodes)
+	}
+	w.check = newChecker(w)
+	w.found()
+	return w
+}
+
+// begin switches everything on.
+func (w *World) begin() {
+	for _, n := range w.nodes {
+		w.at(span(w.chance, 0, 3*second), func() { n.mach.powerUp() })
+	}
+	w.beginFaults()
+	w.at(w.plan.calm, w.beginLiveness)
+}
+
+func (w *World) setup() string {
+	var on []string
+	for k := range faultKinds {
+		if w.plan.every[k] > 0 {
+			on = append(on, fmt.Sprintf("%s/%ds", k, w.plan.every[k]/second))
+		}
+	}
+	t := w.roster.Timing
+	return fmt.Sprintf("nodes %d, ping %d ms, failure_timeout %d ms, lease %d ms, post_join_delay %d ms, stagger %d ms, calm after %d s, faults %s",
+		w.opt.Nodes, t.PingMS, t.FailureTimeoutMS, t.LeaseMS, t.PostJoinDelayMS, t.StaggerMS, w.plan.calm/second, strings.Join(on, " "))
+}

@@ -1,0 +1,140 @@
+package world
+
+import (
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/fence/operation"
+)
+
+// What is judged where it happens: on the disk, at the gate, at a device.
+
+// write is the ground truth of I1: no write of a life lands after anybody released it, or after its verdict.
+func (c *checker) write(n *node) {
+	c.writes++
+	l := c.lives[n.mach.boot]
+	switch {
+	case l.released:
+		c.fail("I1", "a write of %s lands after its release", l.boot)
+	case l.over:
+		c.fail("I1", "a write of %s lands after its verdict", l.boot)
+	}
+}
+
+// release judges what a node tells its clients (I1, R6, R13).
+func (c *checker) release(p *proc, life fence.Incarnation, v fence.Verdict) {
+	c.w.say("%s releases %s (%s)", p.n.name, life, v.Kind)
+	switch {
+	case !life.Unknown() && !c.dom.IsOver(life):
+		c.fail("R6", "%s releases %s, which has no committed verdict", p, life)
+	case c.dom.IsOver(p.run.Incarnation):
+		c.fail("R13", "%s releases %s and is over itself", p, life)
+	}
+	if l := c.lives[life.Boot]; l != nil {
+		l.released = true
+		if l.n.mach.running && l.n.mach.boot == l.boot {
+			c.fail("I1", "%s releases %s, which still runs", p, life)
+		}
+	}
+}
+
+// grant is the other half of I1: every life that may hold state is accounted for, as far as this node knows.
+func (c *checker) grant(p *proc) {
+	c.lives[p.n.mach.boot].used = true
+	d := p.m.Domain()
+	for _, n := range c.w.nodes {
+		for k := 1; k <= n.mach.life; k++ {
+			l := c.lives[bootID(n, k)]
+			if l == nil || !l.used || l.left || l.returned || l.n == p.n && l.boot == p.n.mach.boot {
+				continue
+			}
+			life := fence.Incarnation{Node: n.id, Boot: l.boot}
+			dn := d.Node(n.id)
+			known := d.IsOver(life) || dn.Life == life && d.Clean(n.id) || c.forgotten(d, life)
+			if !known && !c.lags(life) {
+				c.fail("I1", "%s grants while %s may hold state: neither a clean member nor over", p, life)
+			}
+		}
+	}
+}
+
+// lags: this node has not applied yet what is committed, which it may not for a while: that life is a clean member, or its trouble is new.
+func (c *checker) lags(life fence.Incarnation) bool {
+	n := c.dom.Node(life.Node)
+	since, open := c.open[life.Node]
+	return n.Life == life && c.dom.Clean(life.Node) || open && c.w.now-since < (c.dom.Roster.Timing.FailureTimeoutMS+1000)*ms
+}
+
+// forgotten: Ended keeps the newest lives only; what is older than all of them was resolved.
+func (c *checker) forgotten(d *domain.State, life fence.Incarnation) bool {
+	l := c.lives[life.Boot]
+	return l.over && len(d.Node(life.Node).Ended) >= 8
+}
+
+// starts judges the begin of a walk (V3, V7).
+func (c *checker) starts(p *proc, s operation.Spec) {
+	n := p.m.Domain().Node(s.Victim.Node)
+	mine := false
+	if n != nil && n.Victim != nil && n.Victim.Claim != nil {
+		mine = n.Victim.Claim.Actor == p.run.Origin && n.Victim.Claim.Number == s.Claim
+	}
+	if n != nil && n.PowerOn != nil && n.PowerOn.Claim != nil {
+		mine = mine || n.PowerOn.Claim.Actor == p.run.Origin && n.PowerOn.Claim.Number == s.Claim
+	}
+	switch {
+	case !mine:
+		c.fail("V3", "%s acts on node %d without its claim", p, s.Victim.Node)
+	case !p.m.Quorate():
+		c.fail("V3", "%s acts on node %d without a quorate view", p, s.Victim.Node)
+	case s.Victim.Node == p.n.id:
+		c.fail("V7", "%s fences itself remotely", p)
+	}
+}
+
+// calls judges a request at a device when it is made.
+func (c *checker) calls(p *proc, k *call) {
+	c.w.say("%s asks %s[%s] %q (claim %d on %s)", p.n.name, k.device, k.target, k.action, k.r.spec.Claim, k.r.spec.Victim.Incarnation)
+	if k.action == fence.ActionOn {
+		c.poweringOn(p, k.r.spec)
+	}
+}
+
+// poweringOn is I5's and V5's: while a claim to switch off is active nothing may be under way that switches on.
+func (c *checker) poweringOn(p *proc, s operation.Spec) {
+	if n := c.dom.Node(s.Victim.Node); n.Victim != nil && n.Victim.Claim != nil {
+		c.fail("V5", "%s powers node %d on (claim %d) while claim %d is to switch it off", p, n.ID, s.Claim, n.Victim.Claim.Number)
+	}
+}
+
+// effect judges what a device does to a machine (V4, V6, I5).
+func (c *checker) effect(p *proc, s operation.Spec, action fence.Action, m *node) {
+	if m.id != s.Victim.Node {
+		if s.Victim.Cause != fence.CauseOperator {
+			c.fail("V6", "claim %d of %s on node %d switches %s %s", s.Claim, p, s.Victim.Node, m.name, action)
+		}
+		return
+	}
+	if action == fence.ActionOn {
+		c.poweringOn(p, s)
+		return
+	}
+	n := c.dom.Node(m.id)
+	if m.mach.running && m.mach.boot != s.Victim.Boot && n.Life.Boot == m.mach.boot && c.dom.Clean(m.id) {
+		c.fail("I5", "an off of claim %d (%s) of %s lands on %s, which was admitted meanwhile", s.Claim, s.Victim.Incarnation, p, m.mach.boot)
+	}
+}
+
+// proposes judges what a node is about to say (V12).
+func (c *checker) proposes(p *proc, e domain.Entry) {
+	if a := e.Announce; a != nil && a.Clean && !c.dom.Clean(p.n.id) && (p.lastScan.State || p.lastScan.Unsure) {
+		c.fail("V12", "%s says that it is clean, its scan said state=%v unsure=%v", p, p.lastScan.State, p.lastScan.Unsure)
+	}
+}
+
+func (c *checker) selfFence(n *node) {
+	if !c.dom.EverArmed {
+		c.fail("S5", "%s ends its own life in a cluster that was never armed", n.name)
+	}
+}
+
+func (c *checker) answered(_ *proc, _ string, _ member.Answer) {}
