@@ -61,10 +61,12 @@ func simOptions(o cli.SimRun, seed uint64) world.Options {
 	for i := range o.Nodes {
 		voters = append(voters, membership.Voter{ID: fence.NodeID(i + 1), Votes: 1})
 	}
-	return world.Options{Seed: seed, Nodes: o.Nodes, Minutes: o.Minutes, Without: o.Without,
+	return world.Options{
+		Seed: seed, Nodes: o.Nodes, Minutes: o.Minutes, Without: o.Without,
 		Choose: func(up func(fence.NodeID) bool, mutual func(a, b fence.NodeID) bool) []fence.NodeID {
 			return membership.Connected(voters, up, mutual)
-		}}
+		},
+	}
 }
 
 // simulate runs the seeds on all cores. Results are told in the order of the seeds, whichever core was faster.

@@ -56,7 +56,6 @@ type store struct {
 	starts uint64
 	member bool // it has entered the domain
 	term   uint64
-	voted  int // in this term: node + 1
 	log    []*ent
 	snap   *snapshot
 	base   int     // what is older is only in the snapshot

@@ -24,42 +24,42 @@ func (p *proc) sendTo(i int) {
 }
 
 // take is the follower's side of an append: durable before it is acknowledged.
-func (f *proc) take(p *proc, term uint64, log []*ent, commit, base int) {
-	w := f.w
-	if term < f.st.term {
+func (p *proc) take(l *proc, term uint64, log []*ent, commit, base int) {
+	w := p.w
+	if term < p.st.term {
 		return
 	}
-	f.follow(term, p.n.i)
-	f.after(f.n.diskDelay(), func() {
-		if f.st.term != term || f.raft.leads {
+	p.follow(term, l.n.i)
+	p.after(p.n.diskDelay(), func() {
+		if p.st.term != term || p.raft.leads {
 			return
 		}
-		f.adopt(log, base, p)
-		f.learn(min(commit, len(log)))
+		p.adopt(log, base, l)
+		p.learn(min(commit, len(log)))
 		length := len(log)
 		w.after(w.hop(), func() {
-			if p.dead || p.stopped || p.n.mach.paused || !w.reach(f.n.i, p.n.i) || !p.raft.leads || p.st.term != term {
+			if l.dead || l.stopped || l.n.mach.paused || !w.reach(p.n.i, l.n.i) || !l.raft.leads || l.st.term != term {
 				return
 			}
-			if p.conf().store[f.n.i] == f.st.id {
-				p.raft.match[f.n.i] = max(p.raft.match[f.n.i], length)
+			if l.conf().store[p.n.i] == p.st.id {
+				l.raft.match[p.n.i] = max(l.raft.match[p.n.i], length)
 			}
-			p.raft.heard[f.n.i] = w.now
-			p.advance()
-			if length < len(p.st.log) || f.raft.commit < p.raft.commit {
-				p.sendTo(f.n.i)
+			l.raft.heard[p.n.i] = w.now
+			l.advance()
+			if length < len(l.st.log) || p.raft.commit < l.raft.commit {
+				l.sendTo(p.n.i)
 			}
 		})
 	})
 }
 
 // adopt makes the follower's log the leader's, by snapshot where the leader has forgotten what the follower lacks.
-func (f *proc) adopt(log []*ent, base int, p *proc) {
-	old := f.st.log
+func (p *proc) adopt(log []*ent, base int, l *proc) {
+	old := p.st.log
 	n := len(old)
 	if n <= len(log) && (n == 0 || old[n-1] == log[n-1]) {
 		if n < len(log) {
-			f.st.log = log
+			p.st.log = log
 		}
 	} else {
 		same := 0
@@ -69,27 +69,27 @@ func (f *proc) adopt(log []*ent, base int, p *proc) {
 		if same == len(log) {
 			return // an older message: everything of it is here
 		}
-		if same < f.raft.commit {
-			f.w.check.fail("R6", "%s would truncate its log to %d, it has applied %d", f.n.name, same, f.raft.commit)
+		if same < p.raft.commit {
+			p.w.check.fail("R6", "%s would truncate its log to %d, it has applied %d", p.n.name, same, p.raft.commit)
 		}
-		f.st.log, n = log, same
+		p.st.log, n = log, same
 	}
-	f.st.member = true
-	if s := p.st.snap; n < base && s != nil && f.fsm.index < s.fsm.index {
-		f.w.count[faultSnapshot]++
-		f.st.snap, f.st.base = s, s.fsm.index
-		f.fsm = s.fsm.clone()
-		f.raft.commit = max(f.raft.commit, s.fsm.index)
-		f.pushSnapshot(s)
-		f.deliveredAll()
+	p.st.member = true
+	if s := l.st.snap; n < base && s != nil && p.fsm.index < s.fsm.index {
+		p.w.count[faultSnapshot]++
+		p.st.snap, p.st.base = s, s.fsm.index
+		p.fsm = s.fsm.clone()
+		p.raft.commit = max(p.raft.commit, s.fsm.index)
+		p.pushSnapshot(s)
+		p.deliveredAll()
 	}
 }
 
 // learn takes what the leader says is committed.
-func (f *proc) learn(commit int) {
-	if commit > f.raft.commit && commit <= len(f.st.log) {
-		f.raft.commit = commit
-		f.applySoon()
+func (p *proc) learn(commit int) {
+	if commit > p.raft.commit && commit <= len(p.st.log) {
+		p.raft.commit = commit
+		p.applySoon()
 	}
 }
 
