@@ -33,8 +33,7 @@ func (e Embedded) Members(r fence.Roster, added, lost []fence.NodeID) error {
 	}
 	nodes := EmbeddedNodes(r)
 	for i := range nodes {
-		nodes[i].Lost = slices.Contains(lost, nodes[i].ID)
-		nodes[i].Uncounted = nodes[i].Lost || slices.Contains(added, nodes[i].ID)
+		nodes[i].Uncounted = slices.Contains(lost, nodes[i].ID) || slices.Contains(added, nodes[i].ID)
 	}
 	return e.SetNodes(nodes)
 }

@@ -48,10 +48,8 @@ type NodeConfig struct {
 	Votes   int
 	Witness bool
 	// Uncounted: it was added to a running cluster and has not come yet, or it was given up and has not been admitted again (R4). It is let in,
-	// and its votes do not count.
+	// its votes do not count, and its store has no vote in the log either: it cannot stop those who work without it.
 	Uncounted bool
-	// Lost: it was given up; its store does not even vote in the log before it counts again, so that it cannot stop those who went on without it.
-	Lost bool
 	// former is where it was before its address changed, "" once it was reached at the new one. Until then it is asked at both: it learns of
 	// its new address by the very log that the others would otherwise have stopped to bring it.
 	former string

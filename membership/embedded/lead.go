@@ -97,7 +97,7 @@ func (p *Provider) tidy(r *raft.Raft, k known, now int64) error {
 			return r.RemoveServer(s.ID, at, p.cfg.FailureTimeout).Error()
 		case configured && s.Suffrage == raft.Voter && n.Votes == 0 && p.settled(now):
 			return p.demote(r, s, at)
-		case s.Suffrage == raft.Nonvoter && n.Votes > 0 && !n.Lost && k.runs[node].Store == store && p.caughtUp(k, node, store, now):
+		case s.Suffrage == raft.Nonvoter && n.counted() > 0 && k.runs[node].Store == store && p.caughtUp(k, node, store, now):
 			p.log.Info("store has caught up and votes from now on", "node", n.Name)
 			return r.AddVoter(s.ID, s.Address, at, p.cfg.FailureTimeout).Error()
 		}

@@ -38,7 +38,7 @@ func (p *party) given(lost ...fence.NodeID) []NodeConfig {
 	for i := range nodes {
 		for _, id := range lost {
 			if nodes[i].ID == id {
-				nodes[i].Uncounted, nodes[i].Lost = true, true
+				nodes[i].Uncounted = true
 			}
 		}
 	}
