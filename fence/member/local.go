@@ -82,13 +82,14 @@ type LocalPower struct {
 	// Told: the domain knows of it.
 	Told bool
 
-	reply  uint64
-	spec   operation.Spec
-	note   uint64 // number of the write that makes it durable
-	noted  bool
-	claim  uint64 // of the walk that runs
-	quiet  bool   // no call of the walk that ran last is in flight
-	effect int64  // until when what was commanded may take effect
+	reply     uint64
+	spec      operation.Spec
+	cancelled bool   // its walk is being ended
+	note      uint64 // number of the write that makes it durable
+	noted     bool
+	claim     uint64 // of the walk that runs
+	quiet     bool   // no call of the walk that ran last is in flight
+	effect    int64  // until when what was commanded may take effect
 }
 
 // Local returns a forced power by its id; nil if there is none. Valid until the next Step.
@@ -227,6 +228,9 @@ func (m *Member) localWritten(in LocalWritten) {
 		case in.Err != "":
 			m.locals = slices.DeleteFunc(m.locals, func(o *LocalPower) bool { return o == l })
 			m.do(Answer{Reply: l.reply, Err: fmt.Errorf("%w: it cannot be noted, and would be forgotten: %s", ErrLocal, in.Err)})
+		case m.rewiring || m.leaving != nil || m.fell:
+			m.locals = slices.DeleteFunc(m.locals, func(o *LocalPower) bool { return o == l })
+			m.do(Answer{Reply: l.reply, Err: fmt.Errorf("%w: meanwhile its devices are being changed, or it ends", ErrLocal)})
 		case m.now > l.EndMS:
 			m.locals = slices.DeleteFunc(m.locals, func(o *LocalPower) bool { return o == l })
 			m.do(Answer{Reply: l.reply, Err: fmt.Errorf("%w: noting it took too long", ErrLocal)})
@@ -249,6 +253,21 @@ func (m *Member) localFound(in LocalFound) {
 			r.EndMS = m.now + r.DurationMS
 		}
 		m.locals = append(m.locals, &LocalPower{LocalRecord: r, Done: true, noted: true, effect: r.EndMS + r.EffectMS})
+	}
+}
+
+// abandonLocals cancels every walk of forced power that runs, for what ends every other walk too: a node that stood still does not go on with
+// what it read before, and no walk goes on with devices that are about to be others (R20, V6).
+func (m *Member) abandonLocals(why string) {
+	for _, l := range m.locals {
+		switch {
+		case !l.noted || l.Done || l.cancelled:
+		case l.Off != nil && l.spec.Action == fence.ActionOff: // off, and not on yet: it says so and stays
+			l.Done, l.On = true, &operation.Result{FailedText: why}
+		default:
+			l.cancelled = true
+			m.do(CancelOperation{Life: l.spec.Victim.Incarnation, Claim: l.claim, Why: why})
+		}
 	}
 }
 
@@ -302,7 +321,7 @@ func (m *Member) localOn(l *LocalPower) {
 		l.On = &operation.Result{FailedText: "it was not switched on: something of the way to off may still take effect, and its time is over"}
 		return
 	}
-	if !l.quiet || m.now < l.effect {
+	if !l.quiet || m.now < l.effect || m.leaving != nil {
 		return
 	}
 	m.serial++

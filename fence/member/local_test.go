@@ -172,3 +172,27 @@ func TestForcedPowerIsRefused(t *testing.T) {
 		t.Errorf("a second one on the same node: %+v", a)
 	}
 }
+
+// No forced walk goes on with devices that are about to be others, nor in a node that stood still: what it read before is not true any more.
+func TestForcedPowerIsAbandonedLikeAnyWalk(t *testing.T) { // V6, R20
+	for name, end := range map[string]func(*cluster){
+		"devices change": func(c *cluster) { c.give(c.n(1), DevicesChange{}) },
+		"stood still":    func(c *cluster) { c.now += 60_000; c.give(c.n(1), Tick{}) },
+	} {
+		c := alone(t)
+		c.dead[3] = true // the first read is not answered
+		c.force(1, 3, fence.ActionOff)
+		if x := c.n(1); len(x.ops) != 1 || x.ops[0].done {
+			t.Fatalf("%s: no walk runs", name)
+		}
+		end(c)
+		if !c.n(1).ops[0].done {
+			t.Errorf("%s: the forced walk goes on", name)
+		}
+		c.dead[3] = false
+		c.run(10_000)
+		if l := c.n(1).m.Local("l1"); c.offs[3] != 0 || !l.Done || l.Off.Proven {
+			t.Errorf("%s: %d offs, %+v", name, c.offs[3], l)
+		}
+	}
+}

@@ -83,6 +83,7 @@ func (m *Member) abandon(why string) {
 			m.do(CancelOperation{Life: r.life, Claim: r.claim, Why: why})
 		}
 	}
+	m.abandonLocals(why)
 }
 
 // refuted takes the domain's word that an evidence proves nothing, as after a change of the roster: the walk has failed.

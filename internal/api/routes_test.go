@@ -162,6 +162,15 @@ func TestNonsenseIsRefusedBeforeTheNode(t *testing.T) {
 		{"POST", "/v1/leave", `{"timeout_ms":-1}`},
 		{"POST", "/v1/leave", `{"timeout_ms":9223372036854775807}`},
 		{"POST", "/v1/leave", `{"timeout_ms":1000,"reason":"` + long + `"}`},
+		{"POST", "/v1/local", `{}`},
+		{"POST", "/v1/local", `{"node":"n","action":"off","force":true}`}, // who forces says why
+		{"POST", "/v1/local", `{"node":"n","action":"on","reason":"r","force":true}`},
+		{"POST", "/v1/local", `{"node":"n","action":"off","reason":"` + long + `","force":true}`},
+		{"POST", "/v1/local", `{"action":"off","reason":"r","force":true}`},
+		{"POST", "/v1/local", `{"node":"n","action":"off","reason":"r","forced":true}`},
+		{"POST", "/v1/local", `{"id":"a b","node":"n","action":"off","reason":"r","force":true}`},
+		{"GET", "/v1/local/a%20b", ""},
+		{"GET", "/v1/local/a?x=1", ""},
 	} {
 		status, doc := r.raw(t, x.method, x.url, x.body)
 		if status != 400 || doc["code"] != float64(client.CodeUsage) || doc["api"] != client.API || doc["error"] == "" {
@@ -256,4 +265,17 @@ func FuzzRequest(f *testing.F) {
 			t.Fatalf("id %q", id)
 		}
 	})
+}
+
+// Forced power is asked for in two words: without force nothing reaches the node (R31), and nobody who may only read gets there.
+func TestForcedPowerNeedsForce(t *testing.T) {
+	r := start(t, Config{}, 0, nil)
+	status, doc := r.raw(t, "POST", "/v1/local", `{"node":"n","action":"off","reason":"r"}`)
+	if status == 200 || doc["code"] != float64(client.CodeUnsafe) {
+		t.Errorf("without force: %d %v", status, doc)
+	}
+	status, doc = r.raw(t, "POST", "/v1/local", `{"node":"n","action":"off","reason":"r","force":true}`)
+	if verdict, there := doc["verdict"]; status != 200 || !there || verdict != nil || doc["local"] != true || doc["id"] == "" {
+		t.Errorf("with force: %d %v", status, doc)
+	}
 }
