@@ -63,7 +63,7 @@ func plant(ctx context.Context, t *testing.T) *planted {
 		}
 	})
 	p.Cluster, err = playground.Start(ctx, playground.Options{
-		Build: build, Dir: p.dir, FailureTimeout: patience(time.Second), Log: p, Env: []string{"CREDENTIALS_DIRECTORY=" + p.creds},
+		Build: build, Dir: p.dir, FailureTimeout: patience(2 * time.Second), Log: p, Env: []string{"CREDENTIALS_DIRECTORY=" + p.creds},
 	})
 	if err != nil {
 		t.Fatal(err, p.err)
@@ -132,8 +132,12 @@ func (p *planted) configure() error {
 	}
 	b.WriteString("devices:\n")
 	device := func(name, port, file, more string) {
-		fmt.Fprintf(&b, "  %s: {plugin: bmc, address: 127.0.0.1, port: %s, username: %s, password_file: %q, attempt_timeout: 3s, attempts: 1, effect: 1s%s}\n",
-			name, port, admin, file, more)
+		timeout := "3s"
+		if name == "wrong" {
+			timeout = "8s" // it must have the time to be refused: a busy machine would make a timeout of it, and nobody would speak of a password
+		}
+		fmt.Fprintf(&b, "  %s: {plugin: bmc, address: 127.0.0.1, port: %s, username: %s, password_file: %q, attempt_timeout: %s, attempts: 1, effect: 1s%s}\n",
+			name, port, admin, file, timeout, more)
 	}
 	device("wrong", other[1], filepath.Join(filepath.Dir(p.dir), "wrong"), "")
 	device("dead", strconv.Itoa(dead.LocalAddr().(*net.UDPAddr).Port), filepath.Join(filepath.Dir(p.dir), "dead"), "")
