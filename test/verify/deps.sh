@@ -10,6 +10,8 @@ want=(
 	git:git                        # the version of a build
 	gcc:gcc                        # the race detector
 	ip:iproute2                    # network namespaces of the end-to-end tests
+	mkfs.ext4:e2fsprogs            # disks of their own for the end-to-end tests
+	losetup:mount                  # the same
 	curl:curl                      # the example of a client in shell is run
 	ipmitool:ipmitool              # the bmc plugin's selectable second driver
 	ipmi_sim:openipmi              # a second BMC, not ours, against which the bmc plugin is tested
