@@ -130,7 +130,9 @@ func (p *party) withNewStores() {
 			p.t.Fatal(err)
 		}
 	}
-	p.until("three voters", func() bool { return len(p.node(3).fsm.known().voters) == 3 })
+	for _, id := range []fence.NodeID{1, 2, 3} { // all of them: Raft refuses a vote to whom the voter does not know as one
+		p.until("three voters", func() bool { return len(p.node(id).fsm.known().voters) == 3 })
+	}
 	p.settle(1, 2, 3)
 }
 

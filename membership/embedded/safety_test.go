@@ -322,12 +322,15 @@ func TestAnAddedNodeCountsWhenItComes(t *testing.T) {
 	p.settle(1, 2, 3)
 	p.start(4, 1)
 	p.settle(1, 2, 3, 4)
-	p.until("fourth voter", func() bool { return len(p.node(1).fsm.known().voters) == 4 })
+	if n := len(p.node(1).fsm.known().voters); n != 3 {
+		t.Errorf("%d voters before the fourth counts", n)
+	}
 	for _, id := range []fence.NodeID{1, 2, 3, 4} {
 		if err := p.node(id).SetNodes(four); err != nil {
 			t.Fatal(err)
 		}
 	}
+	p.until("fourth voter", func() bool { return len(p.node(1).fsm.known().voters) == 4 })
 	if need := p.node(1).Info().Need; need != 3 {
 		t.Errorf("four nodes need %d votes", need)
 	}
