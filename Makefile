@@ -72,7 +72,7 @@ mutants: ## break one rule at a time; its test must fail (RUN=regex)
 	@$(GO) run ./test/mutants -run '$(RUN)'
 
 bench: build ## what the product itself costs, into build/bench.jsonl (RUN=regex QUICK=1)
-	@FENCED_BUILD='$(CURDIR)/build' $(GO) run ./test/bench -run '$(RUN)' $(if $(QUICK),-quick)
+	@FENCED_TEST_BUILD='$(CURDIR)/build' $(GO) run ./test/bench -run '$(RUN)' $(if $(QUICK),-quick)
 
 tools: build/tools/golangci-lint build/tools/protoc-gen-go build/tools/protoc-gen-go-grpc ## the pinned Go tools, in build/tools
 

@@ -58,7 +58,7 @@ func TestExitCodes(t *testing.T) {
 	defer func() { goals[nameFsync] = old }()
 	goals[nameFsync] = goal{aim: 1e-9}
 	out := filepath.Join(t.TempDir(), "deep", "bench.jsonl")
-	t.Setenv("FENCED_BUILD", t.TempDir()) // empty: no daemon can be started
+	t.Setenv("FENCED_TEST_BUILD", t.TempDir()) // empty: no daemon can be started
 	for _, c := range []struct {
 		only string
 		code int

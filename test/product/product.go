@@ -11,7 +11,7 @@ import (
 )
 
 // EnvBuild names a directory with the built product.
-const EnvBuild = "FENCED_BUILD"
+const EnvBuild = "FENCED_TEST_BUILD"
 
 // Dir returns the directory with the product of this module: fenced, fenced-dev and plugins/. It builds at most once in a process. Tests that
 // spoil what is in it take a Copy.

@@ -135,7 +135,7 @@ func race(ctx context.Context, b *Bench) error {
 // clusters runs the tests of one package that starts whole daemons: what `make build` made, not another copy of it.
 func clusters(pkg string) func(context.Context, *Bench) error {
 	return func(ctx context.Context, b *Bench) error {
-		b.Env = []string{"FENCED_BUILD=" + filepath.Join(b.root, "build")}
+		b.Env = []string{"FENCED_TEST_BUILD=" + filepath.Join(b.root, "build")}
 		return b.goTest(ctx, []string{"./" + pkg}, "-p", "1")
 	}
 }
@@ -145,7 +145,7 @@ func mutants(ctx context.Context, b *Bench) error { return b.sh(ctx, "go", "run"
 
 // benches proves that everything can be measured: each benchmark runs and gives a line. How long anything took decides nothing here.
 func benches(ctx context.Context, b *Bench) error {
-	b.Env = []string{"FENCED_BUILD=" + filepath.Join(b.root, "build")}
+	b.Env = []string{"FENCED_TEST_BUILD=" + filepath.Join(b.root, "build")}
 	return b.sh(ctx, "go", "run", "./test/bench", "-quick", "-out", filepath.Join(b.root, "build", "bench-quick.jsonl"))
 }
 
