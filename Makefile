@@ -68,6 +68,9 @@ agents: ## every installed fence agent through the adapter (RUN=regex COUNT=n)
 sim: build ## simulated clusters with faults, every invariant checked (SEEDS=a..b NODES=n, or SEED=x for one with its trace)
 	@build/fenced sim --nodes $(or $(NODES),5) $(if $(SEED),--seed $(SEED) --verbose,--seeds $(or $(SEEDS),0..999))
 
+canaries: ## known bugs, one at a time; the simulator must find each within its seeds (RUN=regex)
+	@$(GO) run ./test/mutants -dir test/canaries -out build/canaries.json -run '$(RUN)'
+
 mutants: ## break one rule at a time; its test must fail (RUN=regex)
 	@$(GO) run ./test/mutants -run '$(RUN)'
 

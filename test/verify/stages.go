@@ -32,6 +32,7 @@ func stages() []Stage {
 		{Name: "nonsense", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/nonsense")},
 		{Name: "bench", Budget: 3 * time.Minute, Needs: []string{"build"}, Do: benches},
 		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
+		{Name: "canaries", Budget: 15 * time.Minute, Do: canaries},
 		{Name: "sim", Budget: 15 * time.Minute, Needs: []string{"build"}, Do: sim},
 		{Name: "lint", Budget: 10 * time.Minute, Do: lint},
 		{Name: "race", Budget: 15 * time.Minute, More: times(15 * time.Minute), Do: race},
@@ -152,6 +153,11 @@ func benches(ctx context.Context, b *Bench) error {
 // demo is the main job by itself, under a minute once it is built.
 func demo(ctx context.Context, b *Bench) error {
 	return b.sh(ctx, filepath.Join(b.root, "build", "fenced"), "dev", "--script", "fail-one")
+}
+
+// canaries puts known bugs in, one at a time; the simulator must find each.
+func canaries(ctx context.Context, b *Bench) error {
+	return b.sh(ctx, "go", "run", "./test/mutants", "-dir", "test/canaries", "-out", "build/canaries.json")
 }
 
 // sim simulates seeds that nobody has seen: they follow from the commit, so that each one looks elsewhere and a failure can be replayed. Past

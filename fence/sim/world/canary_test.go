@@ -12,6 +12,11 @@ func TestClean(t *testing.T) {
 	sweep(t, 0, cleanSeeds, 3, 10)
 }
 
+// TestCleanFive is the same for bugs that need an actor to fall while a quorum stays.
+func TestCleanFive(t *testing.T) {
+	sweep(t, 5000, 5000+2*cleanSeeds, 5, 10)
+}
+
 // TestCanariesOfTheModel switches known bugs of the membership on, in the model itself; each must be found within its seeds. The bugs of the
 // deciding code are patches, see test/canaries.
 func TestCanariesOfTheModel(t *testing.T) {

@@ -22,6 +22,9 @@ type checker struct {
 	active    map[fence.NodeID]uint64
 	answering []answering
 	open      map[fence.NodeID]int64 // victims, since when
+	claimed   map[claimKey]int64     // when
+	arrived   map[fence.NodeID]arrival
+	named     map[fence.NodeID]uint64 // the index at which it became a victim
 	isBusy    bool
 	auditedAt uint64
 	auditedAs string
@@ -49,7 +52,7 @@ type answering struct {
 
 func newChecker(w *World) *checker {
 	return &checker{
-		w: w, dom: domain.New(), fsm: newFSM(w.opt.Nodes), lives: map[string]*life{}, active: map[fence.NodeID]uint64{}, open: map[fence.NodeID]int64{}, hashes: map[uint64]string{},
+		w: w, dom: domain.New(), fsm: newFSM(w.opt.Nodes), lives: map[string]*life{}, active: map[fence.NodeID]uint64{}, open: map[fence.NodeID]int64{}, hashes: map[uint64]string{}, named: map[fence.NodeID]uint64{}, claimed: map[claimKey]int64{}, arrived: map[fence.NodeID]arrival{},
 	}
 }
 
@@ -91,11 +94,27 @@ func (c *checker) commit(index int, e *ent) {
 		c.digests = append(c.digests, 0)
 	}
 	c.digests[index-1] = digest(events)
+	c.arrivals()
 	for _, ev := range events {
 		c.w.say("[%d] %s %s claim %d actor %d cause %s on %v %s", index, ev.Kind, ev.Life, ev.Claim, ev.Actor, ev.Cause, ev.On, ev.Text)
 		c.event(ev, before)
 	}
 	c.isBusy = c.unsettled() != ""
+}
+
+// arrivals notes when each node's daemon came into the view, or may announce itself anew.
+func (c *checker) arrivals() {
+	for i := range c.dom.Nodes {
+		if n := &c.dom.Nodes[i]; c.arrived[n.ID].index != n.Arrived {
+			c.arrived[n.ID] = arrival{n.Arrived, c.w.now}
+		}
+	}
+}
+
+// arrival is an index from which a daemon owes its announcement, and the instant.
+type arrival struct {
+	index uint64
+	at    int64
 }
 
 // digest folds what all members must agree on (I3).
@@ -123,7 +142,7 @@ func (c *checker) event(e domain.Event, before []bool) {
 	switch e.Kind {
 	case domain.EventVictim:
 		c.victims++
-		c.open[e.Node] = c.w.now
+		c.open[e.Node], c.named[e.Node] = c.w.now, c.dom.Index
 		_, stays := c.dom.InView(e.Node)
 		if before[e.Node-1] && stays && n.Instance != "" && e.Cause == fence.CauseFailed && n.Life == e.Life {
 			c.fail("V7", "%s is a clean member of the view and becomes a victim without a request", e.Life)
@@ -139,6 +158,7 @@ func (c *checker) event(e domain.Event, before []bool) {
 			c.fail("I4", "node %d claims and is not in the view", e.Actor)
 		}
 		c.active[e.Node] = e.Claim
+		c.claimed[claimKey{e.Node, e.Claim}] = c.w.now
 	case domain.EventClaimEnd, domain.EventHandover, domain.EventCanceled:
 		delete(c.active, e.Node)
 	case domain.EventPowerOn:
@@ -178,7 +198,13 @@ func (c *checker) event(e domain.Event, before []bool) {
 func (c *checker) verdict(e domain.Event) {
 	c.verdictCount++
 	v := e.Verdict
+	if v.Evidence.Kind == fence.EvidencePowerOff && v.Evidence.ReadIndex < c.named[e.Node] {
+		c.fail("V1", "the first read for %s began at index %d, it was named a victim at %d", e.Life, v.Evidence.ReadIndex, c.named[e.Node])
+	}
 	n := c.w.nodes[e.Node-1]
+	if v.Evidence.Kind == fence.EvidencePowerOff && v.Evidence.Claim != e.Claim {
+		c.fail("I4", "evidence of claim %d ends claim %d on %s", v.Evidence.Claim, e.Claim, e.Life)
+	}
 	if l := c.lives[e.Life.Boot]; l != nil {
 		if l.over {
 			c.fail("V8", "a second verdict on %s", e.Life)
@@ -215,6 +241,9 @@ func (c *checker) clean(e domain.Event) {
 	}
 	if l != nil {
 		c.supersede(l.n, l.k)
+		if in, _ := c.dom.InView(e.Node); l.n.p != nil && l.n.p.run.Origin == in && l.n.p.scannedAt < c.arrived[e.Node].at {
+			c.fail("I4", "%s is admitted by a word about a scan from before its arrival in the view", e.Life)
+		}
 	}
 }
 

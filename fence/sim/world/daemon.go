@@ -94,7 +94,7 @@ func (p *proc) scan() {
 		if r.State {
 			r.Why = "lockspace"
 		}
-		p.lastScan = r
+		p.lastScan, p.scannedAt = r, w.now
 		p.post(r)
 	})
 }

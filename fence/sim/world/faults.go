@@ -300,6 +300,9 @@ func (w *World) strikeHuman(k faultKind, r *rand.Rand, n *node) bool {
 	case faultRequest:
 		action := []fence.Action{fence.ActionOff, fence.ActionReboot, fence.ActionReboot, fence.ActionOn}[r.IntN(4)]
 		at.request(n.id, action, r.IntN(8) == 0)
+		if r.IntN(3) == 0 { // somebody vouches for it in the same breath
+			w.after(span(r, 5*ms, 500*ms), func() { w.askAnybody(func(p *proc) { w.vouch(p, n) }) })
+		}
 		if action == fence.ActionOff {
 			w.after(span(r, 20*second, 60*second), func() { w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionOn, false) }) })
 		}
@@ -333,6 +336,13 @@ func (w *World) askAnybody(f func(*proc)) {
 			f(p)
 			return
 		}
+	}
+}
+
+// vouch acknowledges without looking: it must be refused for whoever is in the view (R19).
+func (w *World) vouch(p *proc, n *node) {
+	if d := p.m.Domain().Node(n.id); d.Victim != nil && d.Instance != "" {
+		p.ask("ack "+n.name+" without looking", domain.Entry{Ack: &domain.Ack{Node: n.id, Boot: d.Victim.Boot, By: "root", Reason: "it will be off"}})
 	}
 }
 

@@ -185,7 +185,7 @@ func (p *proc) toLeader(es []*ent) {
 	}
 	w.after(d, arrive)
 	if twice {
-		w.after(d+w.hop(), arrive)
+		w.after(d+span(w.delays, 0, 10*second), arrive) // as a connection that hung brings it
 	}
 }
 

@@ -154,6 +154,9 @@ func (w *World) drawRoster(r *rand.Rand) fence.Roster {
 		default:
 			levels = []fence.Level{{Steps: append([]fence.Step{{Device: bmc}}, outlets...)}, {Steps: outlets}}
 		}
+		if r.IntN(8) == 0 {
+			levels = append([]fence.Level{{}}, levels...) // somebody forgot to name its devices: it proves nothing (pitfall 3)
+		}
 		f.Nodes = append(f.Nodes, fence.RosterNode{
 			ID: fence.NodeID(i + 1), Name: fmt.Sprintf("n%d", i+1), Votes: 1, Action: fence.ActionReboot, Levels: levels,
 			Machine: &fence.Machine{UUID: uuidOf(i), Virtual: w.plan.virtual},

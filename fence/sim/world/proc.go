@@ -46,6 +46,7 @@ type proc struct {
 	clients    uint64
 	audited    uint64 // the index at which its state was compared with the others'
 	lastScan   member.ResidualScanned
+	scannedAt  int64
 	owed       []fence.Incarnation // releases that it has applied and not told
 	operations []*walk
 	queues     map[string]*queue

@@ -97,6 +97,22 @@ func (c *checker) calls(p *proc, k *call) {
 	if k.action == fence.ActionOn {
 		c.poweringOn(p, k.r.spec)
 	}
+	began, known := c.claimed[claimKey{k.r.spec.Victim.Node, k.r.spec.Claim}]
+	if wait := c.waitedOut(k.r.spec); k.action != "" && known && c.w.now-began > wait {
+		c.fail("R9", "%s switches %s under claim %d, %d ms after it was committed: the others have waited it out after %d ms",
+			p, k.device, k.r.spec.Claim, (c.w.now-began)/ms, wait/ms)
+	}
+}
+
+// claimKey names a claim.
+type claimKey struct {
+	node  fence.NodeID
+	claim uint64
+}
+
+// waitedOut is after which time the others take nothing of a claim for possible any more, but for what its devices do late (R9).
+func (c *checker) waitedOut(s operation.Spec) int64 {
+	return (operation.Duration(s) + 2*c.dom.Roster.Timing.FailureTimeoutMS) * ms
 }
 
 // poweringOn is I5's and V5's: while a claim to switch off is active nothing may be under way that switches on.
