@@ -40,7 +40,7 @@ func TestCanariesOfTheModel(t *testing.T) {
 func TestNeededFaultsReplayTheViolation(t *testing.T) {
 	for seed := range uint64(cleanSeeds) {
 		o := options(seed, 3, 10)
-		o.broken = brokenRollback
+		o.broken = brokenWiped
 		r := Run(o)
 		if r.Violation == nil || r.Violation.Invariant == "L1" {
 			continue

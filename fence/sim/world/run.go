@@ -97,6 +97,9 @@ func newWorld(o Options) *World {
 	w.delays = rand.New(rand.NewPCG(o.Seed, 1))
 	w.chance = rand.New(rand.NewPCG(o.Seed, 2))
 	w.plan = drawPlan(w, rand.New(rand.NewPCG(o.Seed, 3)))
+	if o.broken == brokenRollback { // it needs a copy, and a follower that lags behind it: too rare where the seed drew neither
+		w.plan.every[faultRollback], w.plan.every[faultCut] = 10*second, 10*second
+	}
 	w.roster = w.drawRoster(rand.New(rand.NewPCG(o.Seed, 4)))
 	w.cut = make([][]int8, o.Nodes)
 	for i := range w.cut {
