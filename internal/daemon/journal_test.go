@@ -159,7 +159,7 @@ func FuzzJournalEntry(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		pairs, _ := logfmt(line)
+		pairs, _ := logfmt(strings.TrimSuffix(line, "\n")) // as journalEntry takes it
 		seen := map[string]bool{}
 		for _, p := range pairs {
 			if seen[journalField(p.key)] {
