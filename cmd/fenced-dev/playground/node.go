@@ -93,7 +93,16 @@ func (n *Node) report() (machine.Report, error) {
 }
 
 // Kill ends everything that runs on the machine at once, as a crash of its kernel would: no process says goodbye, power stays on.
-func (n *Node) Kill() error { return n.signal(unix.SIGKILL) }
+func (n *Node) Kill() error {
+	if err := n.signal(unix.SIGKILL); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(5 * time.Second) // one that hangs in the kernel is dead to everybody else
+	for n.Running() && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	return nil
+}
 
 // Terminate tells the daemon to end as systemd does: SIGTERM to it alone.
 func (n *Node) Terminate() error {
