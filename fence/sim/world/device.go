@@ -36,6 +36,7 @@ type device struct {
 	mode   mode
 	until  int64
 	limbo  int64
+	moved  int64 // when its address began to reach another machine
 	// was is the BMC's cache: what it showed before the newest change, and when that changed.
 	was     fence.PowerState
 	changed int64
@@ -155,7 +156,7 @@ func (d *device) effect(p *proc, spec operation.Spec, action fence.Action, targe
 	if d.dead() {
 		return
 	}
-	w.check.effect(p, spec, action, m)
+	w.check.effect(p, d, spec, action, m)
 	w.say("%s%s: %s of %s takes effect (claim %d of %s)", d, target, action, m.name, spec.Claim, p)
 	if d.node == nil {
 		m.mach.setOutlet(d.pdu-1, action == fence.ActionOn, "pdu")

@@ -278,11 +278,15 @@ func (w *World) strikeDevice(k faultKind, r *rand.Rand, n *node, d int64) bool {
 		w.say("fault: %s is %s for %d ms", u, modeNames[u.mode], d/ms)
 	case faultSwap:
 		o := w.nodes[r.IntN(len(w.nodes))]
-		n.bmc.behind, o.bmc.behind = o.bmc.behind, n.bmc.behind
+		swap := func() {
+			n.bmc.behind, o.bmc.behind = o.bmc.behind, n.bmc.behind
+			n.bmc.moved, o.bmc.moved = w.now, w.now
+		}
+		swap()
 		w.say("fault: the BMCs of %s and %s change places", n.name, o.name)
 		w.after(3*d, func() {
 			if !w.live {
-				n.bmc.behind, o.bmc.behind = o.bmc.behind, n.bmc.behind
+				swap()
 			}
 		})
 		return n != o

@@ -18,7 +18,10 @@ func (w *World) beginLiveness() {
 		clear(w.cut[i])
 	}
 	for _, n := range w.nodes {
-		n.bmc.behind, n.bmc.until, n.mgmtUntil, n.lagUntil = n, 0, 0, 0
+		if n.bmc.behind != n {
+			n.bmc.behind, n.bmc.moved = n, w.now
+		}
+		n.bmc.until, n.mgmtUntil, n.lagUntil = 0, 0, 0
 		n.diskUntil = min(n.diskUntil, w.now)
 	}
 	w.pdus[0].until, w.pdus[1].until = 0, 0

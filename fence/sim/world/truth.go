@@ -123,9 +123,9 @@ func (c *checker) poweringOn(p *proc, s operation.Spec) {
 }
 
 // effect judges what a device does to a machine (V4, V6, I5).
-func (c *checker) effect(p *proc, s operation.Spec, action fence.Action, m *node) {
+func (c *checker) effect(p *proc, d *device, s operation.Spec, action fence.Action, m *node) {
 	if m.id != s.Victim.Node {
-		if s.Victim.Cause != fence.CauseOperator {
+		if s.Victim.Cause != fence.CauseOperator && !c.justMoved(d) {
 			c.fail("V6", "claim %d of %s on node %d switches %s %s", s.Claim, p, s.Victim.Node, m.name, action)
 		}
 		return
@@ -138,6 +138,15 @@ func (c *checker) effect(p *proc, s operation.Spec, action fence.Action, m *node
 	if m.mach.running && m.mach.boot != s.Victim.Boot && n.Life.Boot == m.mach.boot && c.dom.Clean(m.id) {
 		c.fail("I5", "an off of claim %d (%s) of %s lands on %s, which was admitted meanwhile", s.Claim, s.Victim.Incarnation, p, m.mach.boot)
 	}
+}
+
+// justMoved: the address was moved while an attempt was under way, after the machine behind it had identified itself. Nobody can see that.
+func (c *checker) justMoved(d *device) bool {
+	var attempt int64
+	for _, r := range c.w.roster.Devices {
+		attempt = max(attempt, r.AttemptMS)
+	}
+	return d.moved > 0 && c.w.now-d.moved < 2*attempt*ms+c.w.plan.effect
 }
 
 // proposes judges what a node is about to say (V12).
