@@ -191,6 +191,9 @@ func (c *checker) event(e domain.Event, before []bool) {
 		if _, in := c.dom.InView(e.Node); in {
 			c.fail("V9", "%s is acknowledged while node %d is in the view", e.Life, e.Node)
 		}
+		if m := &c.w.nodes[e.Node-1].mach; m.running && m.boot == e.Life.Boot {
+			m.powerOff("who vouched for it pulls its plug") // a human's word is a human's responsibility (R19)
+		}
 	}
 }
 

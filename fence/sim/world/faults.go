@@ -206,7 +206,7 @@ func (w *World) strikeDisk(k faultKind, r *rand.Rand, n *node, d int64) bool {
 		}
 		w.wipe(n)
 	case faultRollback:
-		if n.old == nil || n.old.id != n.st.id || !w.spare(n) {
+		if n.old == nil || n.old.id != n.st.id || !w.spare(n) || !w.known(n) {
 			c := *n.st
 			c.floor, c.copied = append([]floor(nil), n.st.floor...), true
 			n.old = &c
@@ -237,6 +237,18 @@ func (w *World) spare(n *node) bool {
 		}
 	}
 	return intact >= c.need()
+}
+
+// known reports whether every other voter saw this store go further than its copy does. One that did not cannot refuse the copy, and with it may
+// elect a leader that forgot what the others committed: R3 protects as far as the peers have seen.
+func (w *World) known(n *node) bool {
+	for _, o := range w.nodes {
+		f := o.st.floor[n.i]
+		if o != n && w.opt.broken == "" && (f.store != n.old.id || f.starts <= n.old.starts && (f.term < n.old.lastTerm() || f.term == n.old.lastTerm() && f.length <= len(n.old.log))) {
+			return false
+		}
+	}
+	return true
 }
 
 // stall lets a disk answer nothing for a while; beyond its deadline the provider goes out of service (R20).
