@@ -64,6 +64,9 @@ func (c *client) told(p *proc, e member.Effect) {
 	if c.p != p {
 		return
 	}
+	if t, ok := e.(member.Tell); ok && t.Kind == member.TellGranted && t.Client == c.id {
+		p.w.check.grant(p) // by what this node knows when it decides; what the log says while the word is on its way comes later
+	}
 	c.stream = append(c.stream, e)
 	if c.bringing {
 		return
@@ -99,7 +102,6 @@ func (c *client) hear(p *proc, t member.Tell) {
 	case member.TellGranted:
 		p.w.say("%s: its client is granted", c.n.name)
 		c.granted, c.frozen, c.n.mach.residue = true, false, true
-		p.w.check.grant(p)
 		if !c.writing {
 			c.writing = true
 			c.writeSoon()
