@@ -14,6 +14,9 @@ func (p *Provider) nextView(k known, now int64) (next *membership.View, hand fen
 		return nil, 0
 	}
 	if stay := p.withoutReplaced(k); len(stay) < len(k.view.Members) {
+		if now-p.pres.began < p.pres.fail && slices.ContainsFunc(stay, p.unheard) {
+			return nil, 0 // this daemon has not listened long enough to know who of them is silent
+		}
 		return p.viewOf(k, p.withoutSilent(stay), now), 0 // a member whose daemon was started anew leaves at once
 	}
 	set, since := p.pres.set, now-p.pres.setSince
@@ -72,8 +75,14 @@ func (p *Provider) withoutReplaced(k known) []membership.Member {
 func (p *Provider) withoutSilent(members []membership.Member) []membership.Member {
 	return slices.DeleteFunc(slices.Clone(members), func(m membership.Member) bool {
 		pe := p.pres.peers[m.Node]
-		return m.Node != p.cfg.Self.Node && pe != nil && pe.suspect
+		return p.unheard(m) || m.Node != p.cfg.Self.Node && pe.suspect
 	})
+}
+
+// unheard reports whether this daemon has never heard a node since it began: a leader that came back itself knows nothing of the others yet.
+func (p *Provider) unheard(m membership.Member) bool {
+	pe := p.pres.peers[m.Node]
+	return m.Node != p.cfg.Self.Node && (pe == nil || pe.heardAt == 0)
 }
 
 // present is the run of a node's daemon that may be in a view: heard, and started according to the log.

@@ -34,4 +34,15 @@ func TestAViewInAHurryCountsNoSilentMember(t *testing.T) {
 			t.Errorf("node 2 is silent %v: %+v", silent, v)
 		}
 	}
+
+	// The leader came back itself: it waits until it knows whom it does not hear.
+	p.pres.peers[2].heardAt, p.pres.peers[2].suspect = 0, false
+	p.pres.began = 9000
+	if v, _ := p.nextView(k, 10_000); v != nil {
+		t.Errorf("one second after its start it calls %+v", v)
+	}
+	p.pres.began = 7000
+	if v, _ := p.nextView(k, 10_000); v == nil || len(v.Members) != 1 || v.Quorate {
+		t.Errorf("a node that was never heard counts: %+v", v)
+	}
 }
