@@ -135,8 +135,8 @@ func (c *Cluster) config(n *Node) string {
 	w("node: %s", n.Name)
 	w("authkey: %s", c.path("authkey"))
 	w("membership: {provider: embedded}")
-	w("timings: {failure_timeout: %dms, ping_interval: %dms, lease: %dms, post_join_delay: %dms, stagger: 200ms}", ft, max(ft/10, 20), 2*ft,
-		c.opt.PostJoinDelay.Milliseconds())
+	w("timings: {failure_timeout: %dms, ping_interval: %dms, lease: %dms, post_join_delay: %dms, post_fail_delay: %dms, stagger: 200ms}", ft, max(ft/10, 20), 2*ft,
+		c.opt.PostJoinDelay.Milliseconds(), c.opt.PostFailDelay.Milliseconds())
 	if c.opt.IdleStateless {
 		w("policy: {idle_stateless: true}")
 	}

@@ -23,6 +23,8 @@ type Options struct {
 	FailureTimeout time.Duration
 	// PostJoinDelay is how long a node has to say that it is clean; 0 means 20 s, the product's default.
 	PostJoinDelay time.Duration
+	// PostFailDelay is how long a claim waits after a failure; 0 means 0, the product's default.
+	PostFailDelay time.Duration
 	// BMCs lists the BMCs of a node (from 1); nil means one honest BMC.
 	BMCs func(node int) []BMCSpec
 	// Levels lists the levels of a node as lists of device names; nil means one level for each of its BMCs.
