@@ -76,20 +76,20 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 	out = append(out, d.refusals.attention(d.cfg.Config.SelfName, time.Now())...)
 	switch {
 	case domainID == "" && joins != "":
-		add("E109", d.cfg.Config.SelfName, "this node has no store of the cluster yet and waits to join: "+joins, "start the other nodes; they let it in when they have quorum without it")
+		add(client.AttentionNoStoreYet, d.cfg.Config.SelfName, "this node has no store of the cluster yet and waits to join: "+joins, "start the other nodes; they let it in when they have quorum without it")
 		return out
 	case domainID == "":
-		add("E101", "", "this node belongs to no domain yet", "fenced bootstrap, once, on one node; the others join by themselves")
+		add(client.AttentionNoDomain, "", "this node belongs to no domain yet", "fenced bootstrap, once, on one node; the others join by themselves")
 		return out
 	case dom.Roster.Version == 0:
-		add("E102", "", "no roster is committed yet", "fenced status")
+		add(client.AttentionNoRoster, "", "no roster is committed yet", "fenced status")
 		return out
 	case d.outage != "":
-		add("E110", d.cfg.Config.SelfName, d.outage, "df "+d.cfg.Config.StateDir+"; dmesg; then systemctl restart fenced")
+		add(client.AttentionDisk, d.cfg.Config.SelfName, d.outage, "df "+d.cfg.Config.StateDir+"; dmesg; then systemctl restart fenced")
 	case !d.member.Quorate():
-		add("E103", "", "no quorum: nothing is fenced, released or granted", "fenced status -o wide")
+		add(client.AttentionNoQuorum, "", "no quorum: nothing is fenced, released or granted", "fenced status -o wide")
 	case !dom.Armed:
-		add("W201", "", "the cluster is not armed: no device is touched", "fenced arm")
+		add(client.AttentionNotArmed, "", "the cluster is not armed: no device is touched", "fenced arm")
 	}
 	if !d.rosterEqual() {
 		out = append(out, d.otherRoster())
@@ -99,43 +99,43 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 		name := d.name(n.ID)
 		switch {
 		case n.Victim != nil && n.Foreign != nil && n.Life != n.Victim.Incarnation:
-			add("E110", name, "another machine comes in the name of "+name+" and is kept out, the victim stays: "+n.Why, "take that machine away, or fenced ack "+name+" when the old one is surely over")
+			add(client.AttentionForeign, name, "another machine comes in the name of "+name+" and is kept out, the victim stays: "+n.Why, "take that machine away, or fenced ack "+name+" when the old one is surely over")
 		case n.Victim != nil && n.Victim.Round > 0 && !slices.Contains(d.member.Held(), n.ID):
-			add("E104", name, fmt.Sprintf("nobody could prove that %s is off, all levels were tried %d times", name, n.Victim.Round), "fenced history "+name)
+			add(client.AttentionNotProven, name, fmt.Sprintf("nobody could prove that %s is off, all levels were tried %d times", name, n.Victim.Round), "fenced history "+name)
 		case n.Victim != nil && slices.Contains(d.member.Elsewhere(), n.ID):
-			add("E108", name, name+" is alive in another domain: this domain does not fence it until somebody names it", "fenced off "+name+", or "+newStore+" there")
+			add(client.AttentionElsewhere, name, name+" is alive in another domain: this domain does not fence it until somebody names it", "fenced off "+name+", or "+newStore+" there")
 		case n.Victim != nil && slices.Contains(d.member.Held(), n.ID):
-			add("E106", name, name+" still answers and the brake holds its fencing back", "fenced reboot "+name)
+			add(client.AttentionBraked, name, name+" still answers and the brake holds its fencing back", "fenced reboot "+name)
 		case n.Victim != nil:
 			// its operation is shown; there is nothing to see to yet
 		case n.Phase == domain.PhaseUnguarded:
-			add("W203", name, n.Why, "reboot "+name)
+			add(client.AttentionUnguarded, name, n.Why, "reboot "+name)
 		case n.Phase == domain.PhaseDirty, n.Why != "" && n.Phase == domain.PhaseJoining:
-			add("W204", name, name+" is not admitted: "+n.Why, "fenced status "+name)
+			add(client.AttentionNotAdmitted, name, name+" is not admitted: "+n.Why, "fenced status "+name)
 		case dom.Witness(n.ID):
 			if n.Instance == "" {
-				add("W209", name, d.witnessAway(n), "start fenced-witness on "+name)
+				add(client.AttentionWitnessAway, name, d.witnessAway(n), "start fenced-witness on "+name)
 			}
 		case n.Unknown:
-			add("W205", name, "nobody knows whether "+name+" holds state", "start fenced on "+name)
+			add(client.AttentionUnknown, name, "nobody knows whether "+name+" holds state", "start fenced on "+name)
 		case n.Added:
-			add("W211", name, name+" was added and has not come yet; its vote does not count before it does", "start fenced on "+name)
+			add(client.AttentionAdded, name, name+" was added and has not come yet; its vote does not count before it does", "start fenced on "+name)
 		case d.missing(n):
-			add("W207", name, name+" is away since "+d.seen[n.ID].since.UTC().Format(time.RFC3339)+" and nobody waits for it", "fenced status "+name)
+			add(client.AttentionMissing, name, name+" is away since "+d.seen[n.ID].since.UTC().Format(time.RFC3339)+" and nobody waits for it", "fenced status "+name)
 		}
 	}
 	if d.historyWhy != "" {
-		add("W211", d.cfg.Config.SelfName, "history is not whole on this node's disk: "+d.historyWhy, "move "+d.cfg.Config.StateDir+"/history.db aside and start fenced again; no duty depends on it")
+		add(client.AttentionHistoryDamaged, d.cfg.Config.SelfName, "history is not whole on this node's disk: "+d.historyWhy, "move "+d.cfg.Config.StateDir+"/history.db aside and start fenced again; no duty depends on it")
 	}
 	out = append(out, d.untold()...)
 	for _, a := range d.alarms {
 		if time.Since(a.at) < alarmFor {
-			add("E105", d.name(a.node), a.text, "fenced history "+d.name(a.node))
+			add(client.AttentionAlarm, d.name(a.node), a.text, "fenced history "+d.name(a.node))
 		}
 	}
 	for _, p := range plugins.Plugins {
 		if p.Error != "" {
-			add("W206", d.me(), "plugin "+p.Name+": "+strings.TrimSpace(p.Error), "fenced plugin list")
+			add(client.AttentionPlugin, d.me(), "plugin "+p.Name+": "+strings.TrimSpace(p.Error), "fenced plugin list")
 		}
 	}
 	return out

@@ -239,7 +239,7 @@ func (d *Daemon) untold() []client.Attention {
 	for _, r := range d.member.Untold() {
 		name := d.name(r.Node)
 		out = append(out, client.Attention{
-			Code: "W210", Node: name, Text: fmt.Sprintf("%s was forced on %s from this node by %s, and the cluster does not know yet: it is told at the next quorum", r.Action, name, r.By),
+			Code: client.AttentionLocalPower, Node: name, Text: fmt.Sprintf("%s was forced on %s from this node by %s, and the cluster does not know yet: it is told at the next quorum", r.Action, name, r.By),
 			Next: "fenced status -o wide",
 		})
 	}

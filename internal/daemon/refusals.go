@@ -58,14 +58,14 @@ func (r refusals) attention(self string, now time.Time) []client.Attention {
 		a := client.Attention{Node: v.Peer}
 		switch {
 		case v.Kind == membership.RefusedStore && v.Us:
-			a.Code, a.Node, a.Text = "E107", self, v.Peer+" refuses this node's store: "+strings.TrimPrefix(v.Reason, "it refuses this node: ")
+			a.Code, a.Node, a.Text = client.AttentionOwnStore, self, v.Peer+" refuses this node's store: "+strings.TrimPrefix(v.Reason, "it refuses this node: ")
 			a.Next = "systemctl stop fenced; " + newStore + "; systemctl start fenced"
 		case v.Kind == membership.RefusedStore:
-			a.Code, a.Text, a.Next = "W210", "the store of "+v.Peer+" is refused: "+v.Reason, "on "+v.Peer+": "+newStore
+			a.Code, a.Text, a.Next = client.AttentionRefusedStore, "the store of "+v.Peer+" is refused: "+v.Reason, "on "+v.Peer+": "+newStore
 		case v.Kind == membership.RefusedVersion:
-			a.Code, a.Text, a.Next = "E111", v.Peer+" is refused: "+v.Reason, "fenced version, on both"
+			a.Code, a.Text, a.Next = client.AttentionVersion, v.Peer+" is refused: "+v.Reason, "fenced version, on both"
 		default:
-			a.Code, a.Text = "E108", v.Peer+" is in another domain and neither lets the other in: "+strings.TrimPrefix(v.Reason, "it refuses this node: ")
+			a.Code, a.Text = client.AttentionOtherDomain, v.Peer+" is in another domain and neither lets the other in: "+strings.TrimPrefix(v.Reason, "it refuses this node: ")
 			a.Next = "decide which domain stays; on the nodes of the other one: " + newStore
 		}
 		out = append(out, a)

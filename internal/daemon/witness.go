@@ -131,11 +131,11 @@ func (d *Daemon) otherRoster() client.Attention {
 	name := d.me()
 	if d.cfg.Config.Witness {
 		return client.Attention{
-			Code: "W208", Node: name, Text: "the file of this witness is older than the committed roster: it votes on, and might not find the cluster if its store were lost",
+			Code: client.AttentionWitnessFile, Node: name, Text: "the file of this witness is older than the committed roster: it votes on, and might not find the cluster if its store were lost",
 			Next: "fenced witness export " + name + " on a node, copy it here, restart",
 		}
 	}
-	return client.Attention{Code: "W202", Node: name, Text: d.notEqual(), Next: "fenced apply --dry-run"}
+	return client.Attention{Code: client.AttentionOtherRoster, Node: name, Text: d.notEqual(), Next: "fenced apply --dry-run"}
 }
 
 // witnessAway is the attention of a witness that is not there: nothing is fenced for it, and nobody else says so.

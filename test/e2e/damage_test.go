@@ -56,7 +56,7 @@ func TestDamagedStoreIsNamedAndRefusesDuty(t *testing.T) {
 		must(t, w.do(history, nil))
 		p.again(n)
 		must(t, p.c.AwaitClean(p.ctx))
-		o.attention(p.ctx, n, "W211", n.Name, history)
+		o.attention(p.ctx, n, "W213", n.Name, history)
 		p.leave(n, false)
 	}
 	must(t, os.RemoveAll(history))

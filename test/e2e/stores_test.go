@@ -72,7 +72,7 @@ func TestRestoredStoreStaysOutside(t *testing.T) {
 	o.copyStore(copied, o.store(n))
 	p.again(n)
 	for _, by := range []int{1, 2} {
-		if w := o.attention(p.ctx, p.c.Node(by), "W210", n.Name, "restored from a copy"); !strings.Contains(w.Next, "fenced recover --new-store") {
+		if w := o.attention(p.ctx, p.c.Node(by), "W212", n.Name, "restored from a copy"); !strings.Contains(w.Next, "fenced recover --new-store") {
 			t.Errorf("%s does not say what to do: %+v", p.c.Node(by).Name, w)
 		}
 	}
@@ -130,7 +130,7 @@ func TestSpareWithTheVictimsConfiguration(t *testing.T) {
 	must(t, os.RemoveAll(o.store(n)))
 	must(t, n.RegainPower(ctx))
 	for _, by := range f.survivors() {
-		o.attention(ctx, by, "E110", n.Name, "R2")
+		o.attention(ctx, by, "E112", n.Name, "R2")
 		s := status(ctx, by)
 		if !slices.ContainsFunc(s.Operations, func(op client.Operation) bool { return op.Victim == n.Name && op.Incarnation == f.life }) {
 			t.Errorf("the victim is gone from %s: %+v", by.Name, s.Operations)
