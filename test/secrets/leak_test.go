@@ -230,10 +230,11 @@ func (p *planted) follow(ctx context.Context) func() []byte {
 func (p *planted) command(ctx context.Context, t *testing.T, hay *haystack) {
 	t.Helper()
 	config := filepath.Join(p.dir, "node-1", "fenced.yaml")
+	root := filepath.Join(p.dir, "node-1", "root") // what else this machine has installed is not this test's
 	plugin := filepath.Join(p.build, "plugins", "fenced-plugin-bmc")
 	for _, args := range append([][]string{
-		{"config", "check", "--config", config},
-		{"config", "check", "--config", config, "-o", "json"},
+		{"config", "check", "--config", config, "--system-root", root},
+		{"config", "check", "--config", config, "--system-root", root, "-o", "json"},
 		{"plugin", "list"},
 		{"plugin", "info", plugin},
 		{"plugin", "info", plugin, "-o", "json"},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +17,11 @@ func (n *Node) spare() bool { return n.Index > n.cluster.opt.Nodes-n.cluster.opt
 
 // Run runs a command of the product on this node, `fenced ARGS…`, as its administrator would, and returns what it wrote and its exit code.
 func (n *Node) Run(ctx context.Context, args ...string) (out string, code int, err error) {
-	cmd := exec.CommandContext(ctx, n.cluster.opt.fenced(), append(args, "--socket", n.Socket())...)
+	args = append(slices.Clone(args), "--socket", n.Socket())
+	if args[0] == "node" && args[1] != "replace" { // these read the file, and may not see what else this machine has installed
+		args = append(args, "--system-root", n.path("root"))
+	}
+	cmd := exec.CommandContext(ctx, n.cluster.opt.fenced(), args...)
 	cmd.Env = append(os.Environ(), "FENCED_CONFIG="+n.path("fenced.yaml"), "FENCED_NODE="+n.Name, tagEnv+"="+n.cluster.owner.String())
 	b, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
