@@ -17,7 +17,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.10
 PROTOC_GEN_GO_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1
 
-.PHONY: help deps build demo test verify race lint e2e systemd secrets fuzz agents mutants bench tools generate clean
+.PHONY: help deps build demo test verify race lint e2e systemd corosync secrets fuzz agents mutants bench tools generate clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ e2e: ## daemons in network namespaces with IPMI BMCs, needs root (RUN=regex COUN
 
 systemd: ## the unit under a real systemd in namespaces of its own, needs root (RUN=regex COUNT=n)
 	@$(VERIFY) -stream -only systemd
+
+corosync: ## real corosync rings in network namespaces, needs root (RUN=regex COUNT=n)
+	@$(VERIFY) -stream -only corosync
 
 secrets: ## planted secrets are looked for everywhere they must not be (RUN=regex COUNT=n)
 	@$(VERIFY) -stream -only secrets

@@ -20,6 +20,7 @@ want=(
 	snmpget:snmp                   # fence agents for power strips run it
 	snmpd:snmpd                    # a second SNMP agent, not ours, also for version 3
 	qemu-system-x86_64:qemu-system-x86 # the qmp plugin switches a real machine
+	corosync:corosync              # real rings in namespaces: what its client libraries do, and the corosync provider
 	protoc:protobuf-compiler       # `make verify` checks that the generated code is current
 )
 missing=()
@@ -27,6 +28,9 @@ for w in "${want[@]}"; do
 	command -v "${w%%:*}" >/dev/null || [ -x "/usr/sbin/${w%%:*}" ] || [ -x "/sbin/${w%%:*}" ] || missing+=("${w##*:}")
 done
 [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev) # the race detector links with cgo
+for h in cpg quorum cmap cfg votequorum; do # the layouts of Go are compared with corosync's headers; -dev brings the library
+	[ -e "/usr/include/corosync/$h.h" ] || missing+=("lib$h-dev")
+done
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -13,7 +13,7 @@ import (
 
 // ownStages are not part of the unit stage: they are stages of their own.
 var (
-	ownStages = []string{"test/e2e", "test/systemd", "test/secrets", "test/nonsense", "test/layers", "docs"}
+	ownStages = []string{"test/e2e", "test/systemd", "test/secrets", "test/nonsense", "test/corosync", "test/layers", "docs"}
 )
 
 // pureRooms have no goroutine (test/layers proves it), so the race detector finds nothing in them and takes minutes to say so. What runs them in
@@ -34,6 +34,7 @@ func stages() []Stage {
 		{Name: "systemd", Budget: 3 * time.Minute, More: times(3 * time.Minute), Needs: []string{"build"}, Do: clusters("test/systemd")},
 		{Name: "secrets", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/secrets")},
 		{Name: "nonsense", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/nonsense")},
+		{Name: "corosync", Budget: 8 * time.Minute, More: times(8 * time.Minute), Do: testRings},
 		{Name: "bench", Budget: 3 * time.Minute, Needs: []string{"build"}, Do: benches},
 		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
 		{Name: "canaries", Budget: 15 * time.Minute, Do: canaries},
@@ -143,6 +144,11 @@ func clusters(pkg string) func(context.Context, *Bench) error {
 		b.Env = []string{"FENCED_TEST_BUILD=" + filepath.Join(b.root, "build")}
 		return b.goTest(ctx, []string{"./" + pkg}, "-p", "1")
 	}
+}
+
+// testRings runs the tests that need real corosync instances, one ring after the other: its tokens are short.
+func testRings(ctx context.Context, b *Bench) error {
+	return b.goTest(ctx, []string{"./test/corosync/..."}, "-p", "1")
 }
 
 // mutants breaks one rule at a time; each must be caught by the test that its patch names.
