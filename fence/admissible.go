@@ -193,9 +193,9 @@ func watchdogProof(v Victim, e Evidence, j Judge) error {
 }
 
 func findDevice(ds []Device, name string) (Device, bool) {
-	for _, d := range ds {
-		if d.Name == name {
-			return d, true
+	for i := range ds {
+		if ds[i].Name == name {
+			return ds[i], true
 		}
 	}
 	return Device{}, false

@@ -14,12 +14,11 @@ type Machine struct {
 }
 
 // Known reports whether the UUID can identify anything: well formed, not all zeros, not all ones.
-func (m Machine) Known() bool { return NormalUUID(m.UUID) != "" }
+func (m Machine) Known() bool { return plainUUID(m.UUID) || NormalUUID(m.UUID) != "" }
 
 // Same reports whether both are the same, known machine. Serials are compared only where both have one.
 func (m Machine) Same(o Machine) bool {
-	a, b := NormalUUID(m.UUID), NormalUUID(o.UUID)
-	if a == "" || a != b {
+	if unlike(m.UUID, o.UUID) || !m.Known() || NormalUUID(m.UUID) != NormalUUID(o.UUID) {
 		return false
 	}
 	ms, os := NormalSerial(m.Serial), NormalSerial(o.Serial)
@@ -47,12 +46,11 @@ func (id Identity) Empty() bool {
 func (id Identity) Matches(m Machine) bool {
 	uuids := false
 	for _, u := range id.UUIDs {
-		n := NormalUUID(u)
-		if n == "" {
+		if !(Machine{UUID: u}).Known() {
 			continue
 		}
 		uuids = true
-		if n == NormalUUID(m.UUID) {
+		if !unlike(u, m.UUID) && NormalUUID(u) == NormalUUID(m.UUID) {
 			return true
 		}
 	}
@@ -74,6 +72,63 @@ func NormalSerial(s string) string {
 
 // uuidNoise is what spellings of a UUID add to its digits. Built once: Admissible asks often.
 var uuidNoise = strings.NewReplacer("-", "", "{", "", "}", "")
+
+// unlike reports whether two spellings surely are of different UUIDs, or of none. Machines are compared with those of every other node, and
+// nearly all differ in one of the last digits: those need not be spelt alike first. What is not certain here is false.
+func unlike(a, b string) bool {
+	i, j := len(a), len(b)
+	for n := 0; n < 32; n++ {
+		var c, d byte
+		if c, i = lastDigit(a, i); c == 0 {
+			return false
+		}
+		if d, j = lastDigit(b, j); d == 0 {
+			return false
+		}
+		if c != d {
+			return true
+		}
+	}
+	return false
+}
+
+// lastDigit is the last hexadecimal digit of u before end, in lower case, and where it stands; 0 where something else comes first.
+func lastDigit(u string, end int) (byte, int) {
+	for i := end - 1; i >= 0; i-- {
+		switch c := u[i]; {
+		case c == '-', c == '{', c == '}':
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'f':
+			return c, i
+		case 'A' <= c && c <= 'F':
+			return c + 'a' - 'A', i
+		default:
+			return 0, i
+		}
+	}
+	return 0, 0
+}
+
+// plainUUID reports whether u is a UUID that identifies something, in the usual spelling; what is not may be one all the same.
+func plainUUID(u string) bool {
+	if len(u) != 36 {
+		return false
+	}
+	digits, zeros, ones := 0, 0, 0
+	for i := range len(u) {
+		switch c := u[i]; {
+		case c == '-':
+			continue
+		case c == '0':
+			zeros++
+		case c == 'f':
+			ones++
+		case ('1' > c || c > '9') && ('a' > c || c > 'e'):
+			return false
+		}
+		digits++
+	}
+	return digits == 32 && zeros < digits && ones < digits
+}
 
 // NormalUUID returns the 32 hexadecimal digits of a UUID in lower case, or "" for one that is malformed, all zeros or all ones.
 func NormalUUID(u string) string {

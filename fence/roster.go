@@ -78,12 +78,35 @@ func (r Roster) Hash() string {
 
 // Node returns the configured node with this id.
 func (r *Roster) Node(id NodeID) (RosterNode, bool) {
-	for _, n := range r.Nodes {
-		if n.ID == id {
-			return n, true
-		}
+	if i, ok := r.Place(id); ok {
+		return r.Nodes[i], true
 	}
 	return RosterNode{}, false
+}
+
+// Place is where in Nodes the node with this id stands. It is asked for every node of a large cluster at every tick: a committed roster is
+// sorted by id, so it is found without looking at the others. One that is not sorted, as in a file before it is checked, is read through.
+func (r *Roster) Place(id NodeID) (int, bool) {
+	if i := int(id) - 1; i >= 0 && i < len(r.Nodes) && r.Nodes[i].ID == id {
+		return i, true // the usual roster counts from one
+	}
+	low, high := 0, len(r.Nodes)
+	for low < high {
+		if mid := (low + high) / 2; r.Nodes[mid].ID < id {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	if low < len(r.Nodes) && r.Nodes[low].ID == id {
+		return low, true
+	}
+	for i := range r.Nodes {
+		if r.Nodes[i].ID == id {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 // ByName returns the configured node with this name. Names are case-sensitive.
@@ -106,12 +129,7 @@ func (r *Roster) Name(id NodeID) string {
 
 // Device returns the device with this name.
 func (r *Roster) Device(name string) (Device, bool) {
-	for _, d := range r.Devices {
-		if d.Name == name {
-			return d, true
-		}
-	}
-	return Device{}, false
+	return findDevice(r.Devices, name)
 }
 
 // Quorum is the number of votes that a view needs: more than half of all configured votes.

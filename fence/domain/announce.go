@@ -36,7 +36,7 @@ func (t *turn) announce(a Announce) error {
 		return t.foreign(n, a, fmt.Sprintf("machine %s was given up: another one took the place of %s (R2)", a.Machine.UUID, t.name(n.ID)))
 	}
 	for i := range t.s.Nodes {
-		if o := &t.s.Nodes[i]; o.ID != n.ID && o.Machine.Known() && o.Machine.Same(a.Machine) {
+		if o := &t.s.Nodes[i]; o.ID != n.ID && o.Machine.Same(a.Machine) {
 			return t.foreign(n, a, fmt.Sprintf("machine %s is already the machine of %s (R16)", a.Machine.UUID, t.name(o.ID)))
 		}
 	}
@@ -226,9 +226,9 @@ func (t *turn) overdue(o Overdue) error {
 // is unknown since a cold start, or a daemon in the view that is not clean (S2.8). Witnesses hold no state; who announced itself and waits
 // only for quiescence (R9) is not late; a clean life on a foreign machine is beyond our devices (R2).
 func (s *State) OverdueLife(n *Node) fence.Incarnation {
-	r, ok := s.Roster.Node(n.ID)
+	_, ok := s.Roster.Place(n.ID)
 	present := n.Instance != "" && (n.Phase == PhaseJoining || n.Phase == PhaseDirty)
-	if !ok || r.Witness || n.Victim != nil || n.Phase == PhaseMember || n.Phase == PhaseLeft || n.Phase == PhaseUnguarded || n.Pending != nil || !(n.Unknown || present) ||
+	if !ok || s.Witness(n.ID) || n.Victim != nil || n.Phase == PhaseMember || n.Phase == PhaseLeft || n.Phase == PhaseUnguarded || n.Pending != nil || !(n.Unknown || present) ||
 		(n.Foreign != nil && n.Phase == PhaseJoining) {
 		return fence.Incarnation{}
 	}

@@ -204,8 +204,8 @@ func (s *State) effectMS(id fence.NodeID) int64 {
 
 func (s *State) activeClaims() int {
 	c := 0
-	for _, n := range s.Nodes {
-		if n.Victim != nil && n.Victim.Claim != nil {
+	for i := range s.Nodes {
+		if n := &s.Nodes[i]; n.Victim != nil && n.Victim.Claim != nil {
 			c++
 		}
 	}

@@ -26,18 +26,18 @@ func (s *State) Uncounted() []fence.NodeID {
 
 // votesOf is how many votes of a node count: none of one that was added and has not come, or was given up (R4).
 func (s *State) votesOf(id fence.NodeID) int {
-	r, ok := s.Roster.Node(id)
+	i, ok := s.Roster.Place(id)
 	if n := s.Node(id); !ok || (n != nil && (n.Lost || n.Added)) {
 		return 0
 	}
-	return r.Votes
+	return s.Roster.Nodes[i].Votes
 }
 
 // Lost lists the nodes that were given up and have not come back.
 func (s *State) Lost() []fence.NodeID {
 	var ids []fence.NodeID
-	for _, n := range s.Nodes {
-		if n.Lost {
+	for i := range s.Nodes {
+		if n := &s.Nodes[i]; n.Lost {
 			ids = append(ids, n.ID)
 		}
 	}
@@ -48,7 +48,8 @@ func (s *State) Lost() []fence.NodeID {
 // and have not come yet (0029), and those that were given up (R4). They count from their first arrival, one after another, so an addition never costs the quorum of those who work.
 func (s *State) Quorum() int {
 	sum := 0
-	for i, r := range s.Roster.Nodes {
+	for i := range s.Roster.Nodes {
+		r := &s.Roster.Nodes[i]
 		if i < len(s.Nodes) && s.Nodes[i].ID == r.ID && (s.Nodes[i].Added || s.Nodes[i].Lost) {
 			continue
 		}

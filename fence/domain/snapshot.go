@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // Snapshot encodes the whole state; equal states encode to equal bytes on every member.
@@ -29,6 +30,9 @@ func Restore(b []byte) (*State, error) {
 		if s.Nodes[i-1].ID >= s.Nodes[i].ID {
 			return nil, fmt.Errorf("cannot decode the domain: nodes are not sorted")
 		}
+	}
+	if !slices.IsSortedFunc(s.View.Members, byNode) {
+		return nil, fmt.Errorf("cannot decode the domain: members of the view are not sorted")
 	}
 	return s, nil
 }

@@ -188,10 +188,8 @@ func (s *State) Node(id fence.NodeID) *Node {
 
 // InView returns the daemon of this node that is in the view.
 func (s *State) InView(id fence.NodeID) (Origin, bool) {
-	for _, m := range s.View.Members {
-		if m.Node == id {
-			return m, true
-		}
+	if i, ok := place(s.View.Members, id); ok {
+		return s.View.Members[i], true
 	}
 	return Origin{}, false
 }
@@ -207,16 +205,16 @@ func (s *State) Eligible(id fence.NodeID) bool {
 	if !s.Clean(id) {
 		return false
 	}
-	r, ok := s.Roster.Node(id)
-	return ok && !r.Witness && s.Node(id).Roster == s.RosterHash
+	_, ok := s.Roster.Place(id)
+	return ok && !s.Witness(id) && s.Node(id).Roster == s.RosterHash
 }
 
 // Eligibles returns all nodes that may claim, in rank order: ascending node ids.
 func (s *State) Eligibles() []fence.NodeID {
 	var ids []fence.NodeID
-	for _, n := range s.Nodes {
-		if s.Eligible(n.ID) {
-			ids = append(ids, n.ID)
+	for i := range s.Nodes {
+		if id := s.Nodes[i].ID; s.Eligible(id) {
+			ids = append(ids, id)
 		}
 	}
 	return ids
@@ -242,9 +240,9 @@ func (s *State) Victims() []*Node {
 // Unresolved reports whether any life may hold state and is neither fenced nor clean: while one exists nobody gets a grant (R12, I1).
 func (s *State) Unresolved() []fence.NodeID {
 	var ids []fence.NodeID
-	for _, n := range s.Nodes {
-		r, _ := s.Roster.Node(n.ID)
-		if n.Victim != nil || n.Suspect != "" || !n.Lapsed.Zero() || (n.Unknown && !r.Witness) || n.Phase == PhaseDirty || n.Phase == PhaseUnguarded {
+	for i := range s.Nodes {
+		n := &s.Nodes[i]
+		if n.Victim != nil || n.Suspect != "" || !n.Lapsed.Zero() || (n.Unknown && !s.Witness(n.ID)) || n.Phase == PhaseDirty || n.Phase == PhaseUnguarded {
 			ids = append(ids, n.ID)
 		}
 	}
@@ -266,6 +264,7 @@ func (s *State) Votes(without fence.NodeID) int {
 func (s *State) Judge(n *Node) fence.Judge {
 	r, _ := s.Roster.Node(n.ID)
 	j := fence.Judge{Levels: r.Levels, Devices: s.Roster.Devices, Proven: n.Proven, Watchdog: n.Watchdog, Policy: s.Roster.Policy}
+	j.Others = make([]fence.Machine, 0, len(s.Nodes))
 	for i := range s.Nodes {
 		if o := &s.Nodes[i]; o.ID != n.ID && o.Machine.Known() {
 			j.Others = append(j.Others, o.Machine)

@@ -14,7 +14,7 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 	old := s.View
 	s.Index = index
 	members = slices.Clone(members)
-	slices.SortFunc(members, func(a, b Origin) int { return int(int64(a.Node) - int64(b.Node)) })
+	slices.SortFunc(members, byNode)
 	s.View = View{Index: index, Members: members, Quorate: quorate}
 	t := &turn{s: s, index: index}
 	t.emit(Event{Kind: EventView})
@@ -36,7 +36,7 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 // it stays up while every node dies, and whoever comes back would be a victim with nobody clean left to act.
 func (s *State) continues(old, now []Origin) bool {
 	for _, m := range now {
-		if slices.Contains(old, m) && !s.Witness(m.Node) {
+		if among(old, m) && !s.Witness(m.Node) {
 			return true
 		}
 	}
@@ -57,7 +57,7 @@ func (t *turn) coldStart() {
 // departures handles every daemon of the old view that is not in the new one.
 func (t *turn) departures(old []Origin) {
 	for _, m := range old {
-		if slices.Contains(t.s.View.Members, m) {
+		if among(t.s.View.Members, m) {
 			continue
 		}
 		if n := t.s.Node(m.Node); n != nil && n.Life == m.Incarnation {
@@ -108,7 +108,7 @@ func (t *turn) arrivals(old []Origin) {
 		if n != nil {
 			n.Added = false // from here on its vote counts, whether it stays or not
 		}
-		if n == nil || (slices.Contains(old, m) && n.Instance == m.Instance && n.Life == m.Incarnation) {
+		if n == nil || (among(old, m) && n.Instance == m.Instance && n.Life == m.Incarnation) {
 			continue
 		}
 		if n.Life == m.Incarnation && n.Suspect == m.Instance {

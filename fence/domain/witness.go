@@ -12,8 +12,8 @@ import (
 
 // Witness reports whether the committed roster calls this node a witness.
 func (s *State) Witness(id fence.NodeID) bool {
-	r, ok := s.Roster.Node(id)
-	return ok && r.Witness
+	i, ok := s.Roster.Place(id)
+	return ok && s.Roster.Nodes[i].Witness
 }
 
 // mayPropose lets a witness say nothing but that it is there, and which features it has (R11).
