@@ -205,8 +205,8 @@ func (s *State) Eligible(id fence.NodeID) bool {
 	if !s.Clean(id) {
 		return false
 	}
-	_, ok := s.Roster.Place(id)
-	return ok && !s.Witness(id) && s.Node(id).Roster == s.RosterHash
+	r, ok := s.Roster.Node(id)
+	return ok && !r.Witness && s.Node(id).Roster == s.RosterHash
 }
 
 // Eligibles returns all nodes that may claim, in rank order: ascending node ids.
@@ -242,7 +242,8 @@ func (s *State) Unresolved() []fence.NodeID {
 	var ids []fence.NodeID
 	for i := range s.Nodes {
 		n := &s.Nodes[i]
-		if n.Victim != nil || n.Suspect != "" || !n.Lapsed.Zero() || (n.Unknown && !s.Witness(n.ID)) || n.Phase == PhaseDirty || n.Phase == PhaseUnguarded {
+		r, _ := s.Roster.Node(n.ID)
+		if n.Victim != nil || n.Suspect != "" || !n.Lapsed.Zero() || (n.Unknown && !r.Witness) || n.Phase == PhaseDirty || n.Phase == PhaseUnguarded {
 			ids = append(ids, n.ID)
 		}
 	}
