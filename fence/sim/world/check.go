@@ -85,6 +85,7 @@ func (c *checker) commit(index int, e *ent) {
 		}
 		if events, err = c.dom.Apply(in.Index, in.By, entry); err != nil {
 			c.w.say("entry %d of %s rejected: %v", index, in.By.Instance, err)
+			c.w.rejected(in.By, entry, err)
 		}
 		if err == nil && entry.Claim != nil {
 			c.brake(*entry.Claim)
@@ -98,6 +99,7 @@ func (c *checker) commit(index int, e *ent) {
 	for _, ev := range events {
 		c.w.say("[%d] %s %s claim %d actor %d cause %s on %v %s", index, ev.Kind, ev.Life, ev.Claim, ev.Actor, ev.Cause, ev.On, ev.Text)
 		c.event(ev, before)
+		c.w.committedEvent(index, ev)
 	}
 	c.isBusy = c.unsettled() != ""
 }

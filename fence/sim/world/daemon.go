@@ -27,10 +27,14 @@ func (p *proc) step(in member.Input) {
 
 func (p *proc) perform(e member.Effect) {
 	w := p.w
+	if w.watch != nil && w.watch.Effect(p.n.name, e) {
+		p.n.kill("killed before an effect")
+		return
+	}
 	switch e := e.(type) {
 	case member.Propose:
 		w.check.proposes(p, e.Entry)
-		e.Entry.AtMS = w.now/ms + 1_700_000_000_000
+		e.Entry.AtMS = w.now/ms + 1_700_000_000_000 + p.n.wallMS
 		data, err := domain.Encode(e.Entry)
 		if err != nil {
 			w.check.fail("V16", "%s cannot encode its proposal: %v", p.n.name, err)
@@ -77,7 +81,7 @@ func (p *proc) perform(e member.Effect) {
 func (p *proc) scan() {
 	w := p.w
 	d := span(w.chance, 10*ms, 300*ms)
-	unsure := w.faulty(faultScan)
+	unsure := w.faulty(faultScan) || p.n.blind
 	if unsure && w.chance.IntN(2) == 0 {
 		d = 20 * second // the deadline of a scan
 	}
@@ -133,7 +137,7 @@ func (p *proc) selfFence(why string) {
 	w, n := p.w, p.n
 	w.say("%s ends its own life: %s", n.name, why)
 	w.check.selfFence(n)
-	if w.faulty(faultSelfFence) {
+	if w.faulty(faultSelfFence) || n.endless {
 		return
 	}
 	epoch := n.mach.epoch
@@ -157,6 +161,9 @@ func (p *proc) answered(a member.Answer) {
 	delete(p.asks, a.Reply)
 	p.w.say("%s answers %q: err %v unknown %v", p.n.name, what, a.Err, a.Unknown)
 	p.w.check.answered(p, what, a)
+	if p.w.watch != nil {
+		p.w.watch.Answered(p.n.name, what, a)
+	}
 }
 
 // request makes an operator's request.

@@ -33,7 +33,11 @@ type node struct {
 	ppm                 int64 // how fast its clock runs
 	restarts            int   // of its daemon by its unit, in this boot
 	lost                bool  // for ever: nobody repairs it
-	down                bool  // it left, and its daemon stays down until somebody starts it
+	// What a script says about it: its scan cannot be read, ending its own machine does not work, its configuration file is an older one, and how far
+	// its wall clock is off.
+	blind, endless, older bool
+	wallMS                int64
+	down                  bool // it left, and its daemon stays down until somebody starts it
 }
 
 // machine is hardware with physics.
@@ -98,6 +102,9 @@ func (m *machine) up() {
 	n.restarts, n.torn, n.down = 0, false, false
 	n.w.say("%s boots as %s", n.name, m.boot)
 	n.w.check.boot(n)
+	if n.w.watch != nil {
+		n.w.watch.Booted(n.name, m.boot)
+	}
 	n.startLater(span(n.w.chance, 200*ms, 3*second))
 }
 

@@ -131,8 +131,7 @@ func (w *World) drawRoster(r *rand.Rand) fence.Roster {
 	t.PostJoinDelayMS = t.FailureTimeoutMS + span(r, 1000, 20_000)
 	t.PostFailDelayMS = []int64{0, 0, 0, 3000}[r.IntN(4)]
 	t.StaggerMS = span(r, 100, 1000)
-	w.plan.writeDeadline = 2 * t.FailureTimeoutMS * ms
-	w.plan.tick = min(second, t.FailureTimeoutMS*ms/5)
+	w.setTiming(t)
 	w.plan.busyTick = span(r, 50, 250) * ms
 	f := fence.Roster{
 		Version: 1, Cluster: "sim", Timing: t,
@@ -178,6 +177,12 @@ func (w *World) drawRoster(r *rand.Rand) fence.Roster {
 		return 1
 	})
 	return f
+}
+
+// setTiming derives what the daemon's shell derives from the roster's timings.
+func (w *World) setTiming(t fence.Timing) {
+	w.plan.writeDeadline = 2 * t.FailureTimeoutMS * ms
+	w.plan.tick = min(second, t.FailureTimeoutMS*ms/5)
 }
 
 // foundingLog is what bootstrap and the first administrator wrote: everybody's store, the roster, armed, and the drills of the PDUs.

@@ -81,7 +81,7 @@ func (n *node) start() {
 	run := &runID{Origin: self, i: n.i, store: n.st.id, starts: n.st.starts}
 	run.heard = member.Heard{By: self}
 	p := &proc{w: w, n: n, run: run, st: n.st, fsm: newFSM(len(w.nodes)), pres: w.newPresence(), asks: map[uint64]string{}, queues: map[string]*queue{}}
-	p.m = member.New(member.Config{Self: self, Machine: fence.Machine{UUID: n.mach.uuid, Virtual: n.mach.virtual}, RosterHash: w.roster.Hash(), Version: "sim"})
+	p.m = member.New(member.Config{Self: self, Machine: fence.Machine{UUID: n.mach.uuid, Virtual: n.mach.virtual}, RosterHash: n.file(), Version: "sim"})
 	n.p = p
 	w.say("%s starts as %s, store %d start %d", n.name, self.Instance, n.st.id, n.st.starts)
 	p.beginRaft()

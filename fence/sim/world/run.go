@@ -93,19 +93,11 @@ func Run(o Options) Result {
 const auditEvery = 1000
 
 func newWorld(o Options) *World {
-	w := &World{opt: o, hash: 14695981039346656037}
-	w.delays = rand.New(rand.NewPCG(o.Seed, 1))
-	w.chance = rand.New(rand.NewPCG(o.Seed, 2))
-	w.plan = drawPlan(w, rand.New(rand.NewPCG(o.Seed, 3)))
+	w := bare(o)
 	if o.broken == brokenRollback { // it needs a copy, and a follower that lags behind it: too rare where the seed drew neither
 		w.plan.every[faultRollback], w.plan.every[faultCut] = 10*second, 10*second
 	}
 	w.roster = w.drawRoster(rand.New(rand.NewPCG(o.Seed, 4)))
-	w.cut = make([][]int8, o.Nodes)
-	for i := range w.cut {
-		w.cut[i] = make([]int8, o.Nodes)
-	}
-	w.check = newChecker(w)
 	w.found()
 	return w
 }

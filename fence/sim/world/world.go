@@ -35,7 +35,8 @@ type World struct {
 
 	canon []*ent // the committed log
 	check *checker
-	live  bool // the second phase has begun
+	watch Watcher // of a script, nil for a run from a seed
+	live  bool    // the second phase has begun
 	done  bool
 	asker int
 	stuck int // how long the operator has seen a deadlock
