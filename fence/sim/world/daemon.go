@@ -28,6 +28,7 @@ func (p *proc) step(in member.Input) {
 func (p *proc) perform(e member.Effect) {
 	w := p.w
 	if w.watch != nil && w.watch.Effect(p.n.name, e) {
+		p.n.down = true // until the script starts it again
 		p.n.kill("killed before an effect")
 		return
 	}

@@ -164,7 +164,7 @@ func (d *device) effect(p *proc, spec operation.Spec, action fence.Action, targe
 	}
 	w.check.effect(p, d, spec, action, m)
 	w.say("%s%s: %s of %s takes effect (claim %d of %s)", d, target, action, m.name, spec.Claim, p)
-	if w.watch != nil {
+	if w.watch != nil && (d.state(m) == fence.PowerOn) != (action == fence.ActionOn) {
 		w.watch.Switched(d.String(), m.name, action, spec.Claim)
 	}
 	if d.node == nil {

@@ -8,5 +8,6 @@
 // What is not modelled: the corosync provider, watchdogs (no product code opens one yet), two machines under one name, upgrades.
 //
 // Start reading at world.go (time), run.go (one seed), then provider.go and raft.go (order and presence), daemon.go (the shell), machine.go and
-// device.go (physics), faults.go (what goes wrong), check.go (what must never be seen) and live.go (what must come about).
+// device.go (physics), faults.go (what goes wrong), check.go (what must never be seen) and live.go (what must come about). script.go is a world
+// whose faults somebody else makes (test/scenarios).
 package world

@@ -47,9 +47,9 @@ type Watcher interface {
 	Committed(index int, e domain.Event, s *domain.State)
 	// Rejected is an entry that every member rejects alike.
 	Rejected(by domain.Origin, e domain.Entry, err error)
-	// Effect is what a node's mind is about to have done; true kills the daemon before it is.
+	// Effect is what a node's mind is about to have done; true kills the daemon before it is, and its unit does not start it again.
 	Effect(node string, e member.Effect) bool
-	// Switched is a device's effect on a machine.
+	// Switched is a device's effect on a machine that was in the other state.
 	Switched(device, node string, action fence.Action, claim uint64)
 	// Booted is the beginning of a life.
 	Booted(node, life string)

@@ -233,3 +233,6 @@ func (s *Script) Leave(i int) bool {
 
 // Lose takes a node out of what Unresolved demands.
 func (s *Script) Lose(i int) { s.w.nodes[i].lost = true }
+
+// Find puts it back.
+func (s *Script) Find(i int) { s.w.nodes[i].lost = false }
