@@ -35,7 +35,7 @@ func (h *Host) Discover() ([]Info, error) {
 		if !pluginName.MatchString(name) {
 			info.Problems = append(info.Problems, fmt.Sprintf("the name %q must be of a-z, 0-9 and -", line(name)))
 		}
-		if _, err := verify(info.Path, h.config.Checksums[name]); err != nil {
+		if _, err := Verify(info.Path, h.config.Checksums[name]); err != nil {
 			info.Problems = append(info.Problems, err.Error())
 		}
 		out = append(out, info)
@@ -113,5 +113,5 @@ func (h *Host) verified(plugin, checksum string) (string, error) {
 	if !pluginName.MatchString(plugin) {
 		return "", fmt.Errorf("%q is no plugin's name", line(plugin))
 	}
-	return verify(filepath.Join(h.config.Dir, proto.FilePrefix+plugin), checksum)
+	return Verify(filepath.Join(h.config.Dir, proto.FilePrefix+plugin), checksum)
 }

@@ -1,6 +1,6 @@
 // Package host runs plugins: it finds and verifies their files, starts each in a confined process, calls it, bounds every call, kills
 // what overruns, and restarts what died. To it a device is an opaque id and a power state is a word: it decides nothing, retries
-// nothing, and no answer of it proves anything (R16 does, elsewhere). It imports fence and plugins/proto, nothing else of ours.
+// nothing, and no answer of it proves anything (R16 does, elsewhere). It imports fence, plugins/proto, plugins/session and plugins/trust.
 //
 // # What a plugin can cost
 //
