@@ -163,6 +163,11 @@ func (c *Client) Reload(ctx context.Context) (Reloaded, error) {
 	return post[Reloaded](ctx, c, "/v1/reload", struct{}{})
 }
 
+// ReloadPlugins makes the daemon start fresh processes of these plugins, of all that run without names.
+func (c *Client) ReloadPlugins(ctx context.Context, r PluginReload) (PluginsReloaded, error) {
+	return post[PluginsReloaded](ctx, c, "/v1/plugins/reload", r)
+}
+
 // Replace gives up the machine of a node.
 func (c *Client) Replace(ctx context.Context, r Replace) (Committed, error) {
 	return post[Committed](ctx, c, "/v1/replace", r)

@@ -41,6 +41,11 @@ func listPlugins(ctx context.Context, dir string) ([]client.Plugin, error) {
 				if p = fenced.PluginOf(i.Path, d); err != nil {
 					p = client.Plugin{Name: i.Name, Path: i.Path, State: client.PluginDisabled, Error: err.Error()}
 				}
+				if p.Error == "" { // to ask it was to learn which of its files is used
+					if p, err = described(h, i.Name, d); err != nil {
+						return err
+					}
+				}
 			}
 			out = append(out, p)
 		}
@@ -48,16 +53,51 @@ func listPlugins(ctx context.Context, dir string) ([]client.Plugin, error) {
 	})
 }
 
-// describePlugin describes one executable.
+// described is a plugin that was started, with the files that are installed.
+func described(h *host.Host, name string, d host.Description) (client.Plugin, error) {
+	p := fenced.PluginOf("", d)
+	infos, err := h.Discover()
+	for _, i := range infos {
+		if i.Name == name {
+			p.Path = i.Path
+			p.Versions = fenced.VersionsOf(i, i.Path)
+		}
+	}
+	return p, err
+}
+
+// describePlugin describes one executable: this one, whatever other versions lie beside it.
 func describePlugin(ctx context.Context, path string) (client.Plugin, error) {
 	var out client.Plugin
-	name, ok := strings.CutPrefix(filepath.Base(path), proto.FilePrefix)
-	if !ok {
+	if !strings.HasPrefix(filepath.Base(path), proto.FilePrefix) {
 		return out, client.Errorf(client.CodeUsage, "%s is no plugin: its name does not begin with %s", path, proto.FilePrefix)
 	}
 	return out, withHost(filepath.Dir(path), func(h *host.Host) error {
-		d, err := h.Describe(ctx, name)
+		d, err := h.DescribeFile(ctx, path)
 		out = fenced.PluginOf(path, d)
 		return err
 	})
+}
+
+// verifyPlugin looks at one executable as the daemon does before each start, and starts it.
+func verifyPlugin(ctx context.Context, path, sum string) client.PluginCheck {
+	name, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), proto.FilePrefix), "@")
+	out := client.PluginCheck{Name: name, Path: path}
+	real, err := host.Verify(path, sum)
+	if real != "" {
+		if got, serr := host.Checksum(real); serr == nil {
+			out.SHA256 = got
+		}
+	}
+	if err != nil {
+		out.Error = err.Error()
+		return out
+	}
+	p, err := describePlugin(ctx, path)
+	if err != nil {
+		out.Error = err.Error()
+		return out
+	}
+	out.Version, out.Protocol, out.Checked = p.Version, p.Protocol, sum != ""
+	return out
 }

@@ -82,6 +82,27 @@ func (s *Server) reload(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	return doc, err
 }
 
+// mostPlugins bounds how many names a question may hold.
+const mostPlugins = 256
+
+func (s *Server) reloadPlugins(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
+	var q client.PluginReload
+	if err := body(w, r, &q); err != nil {
+		return nil, err
+	}
+	if len(q.Plugins) > mostPlugins {
+		return nil, client.Errorf(client.CodeUsage, "%d plugins are named, more than %d", len(q.Plugins), mostPlugins)
+	}
+	for _, name := range q.Plugins {
+		if err := text("plugin", name, client.MaxName, true); err != nil {
+			return nil, err
+		}
+	}
+	doc, err := s.node.ReloadPlugins(ctx, q.Plugins, by)
+	doc.API = client.API
+	return doc, err
+}
+
 // replace is refused without a reason: a person gives a machine up, and history says who and why.
 func (s *Server) replace(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
 	var q client.Replace

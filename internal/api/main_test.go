@@ -111,6 +111,10 @@ func (f *fake) Leave(ctx context.Context, a LeaveArgs) (client.Committed, error)
 	return client.Committed{Index: 5}, f.ask(ctx, a)
 }
 
+func (f *fake) ReloadPlugins(ctx context.Context, plugins []string, by Caller) (client.PluginsReloaded, error) {
+	return client.PluginsReloaded{}, f.ask(ctx, plugins)
+}
+
 func (f *fake) Reload(ctx context.Context, by Caller) (client.Reloaded, error) {
 	return client.Reloaded{Taken: true}, f.ask(ctx, by)
 }

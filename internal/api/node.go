@@ -62,6 +62,9 @@ type Steward interface {
 	// Reload reads the node's configuration file again. A file that is wrong (CodeConfig with Problems), or that is not the committed roster
 	// while the daemon runs by that, changes nothing.
 	Reload(ctx context.Context, by Caller) (client.Reloaded, error)
+	// ReloadPlugins starts fresh processes of these plugins, of all that run without names; no call to a device is lost. What did not start is in
+	// the answer. Errors: CodeNoSuch for a plugin that does not run.
+	ReloadPlugins(ctx context.Context, plugins []string, by Caller) (client.PluginsReloaded, error)
 	// Replace gives up the machine that is known for a node (R2). Errors: CodeNoSuch, CodeNoQuorum, CodeTryAgain when it is another one by
 	// now, CodeError while a life of the node may not be over.
 	Replace(ctx context.Context, a ReplaceArgs) (client.Committed, error)

@@ -26,6 +26,7 @@ func (s *Server) routes() *http.ServeMux {
 	m.Handle("POST /v1/arm", s.act(s.arm))
 	m.Handle("POST /v1/apply", s.act(s.apply))
 	m.Handle("POST /v1/reload", s.act(s.reload))
+	m.Handle("POST /v1/plugins/reload", s.act(s.reloadPlugins))
 	m.Handle("POST /v1/replace", s.act(s.replace))
 	m.Handle("POST /v1/bootstrap", s.act(s.bootstrap))
 	m.Handle("POST /v1/leave", s.act(s.leave))

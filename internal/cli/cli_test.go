@@ -106,6 +106,13 @@ func testDeps() cli.Deps {
 				},
 			}, nil
 		},
+		VerifyPlugin: func(_ context.Context, path, sum string) client.PluginCheck {
+			c := client.PluginCheck{Name: "dummy", Path: path, SHA256: strings.Repeat("ab", 32), Version: "1.0", Protocol: 1, Checked: sum == strings.Repeat("ab", 32)}
+			if sum != "" && !c.Checked {
+				c.Error = path + " has another SHA-256 sum"
+			}
+			return c
+		},
 		ListAgents: func(_ context.Context, _ string, names []string) ([]client.Agent, error) {
 			list := []client.Agent{
 				{

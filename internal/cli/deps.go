@@ -24,6 +24,9 @@ type Deps struct {
 	ListPlugins func(ctx context.Context, dir string) ([]client.Plugin, error)
 	// DescribePlugin describes one executable.
 	DescribePlugin func(ctx context.Context, path string) (client.Plugin, error)
+	// VerifyPlugin says whether one executable may be run as a plugin, whether it has the SHA-256 sum that the configuration demands of it ("" for
+	// none), and starts it.
+	VerifyPlugin func(ctx context.Context, path, sha256 string) client.PluginCheck
 	// TestPlugin runs the conformance test on one executable. Only what could not be tested at all is an error.
 	TestPlugin func(ctx context.Context, path string, o PluginTest) (client.PluginReport, error)
 	// ListAgents asks the agent plugin (its path) for the fence agents that are installed, all or those with these names.

@@ -132,6 +132,10 @@ func (f *fakeNode) Apply(_ context.Context, a api.ApplyArgs) (client.Applied, er
 	return d, err
 }
 
+func (f *fakeNode) ReloadPlugins(_ context.Context, plugins []string, _ api.Caller) (client.PluginsReloaded, error) {
+	return answer[client.PluginsReloaded](f, "reloadplugins", strings.Join(plugins, " "))
+}
+
 func (f *fakeNode) Reload(context.Context, api.Caller) (client.Reloaded, error) {
 	return answer[client.Reloaded](f, "reload", "")
 }

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,10 +21,13 @@ const pluginPrefix = "fenced-plugin-"
 func (a *app) pluginCommand() *cobra.Command {
 	var cmds []*cobra.Command
 	if a.deps.ListPlugins != nil {
-		cmds = append(cmds, a.pluginListCommand())
+		cmds = append(cmds, a.pluginListCommand(), a.pluginReloadCommand())
 	}
 	if a.deps.DescribePlugin != nil {
 		cmds = append(cmds, a.pluginInfoCommand())
+	}
+	if a.deps.VerifyPlugin != nil {
+		cmds = append(cmds, a.pluginVerifyCommand())
 	}
 	if a.deps.TestPlugin != nil {
 		cmds = append(cmds, a.pluginTestCommand())
@@ -84,8 +89,19 @@ func pluginsText(w io.Writer, list client.Plugins) {
 			last = "ERROR " + p.Error
 		}
 		t.add(p.Name, orDash(p.Version), orDash(p.Kind), orDash(p.State), fmt.Sprint(p.Restarts), joined(p.Devices, ","), last)
+		for _, v := range otherVersions(p) {
+			t.add("", orDash(v.Version), "", "not used", "", "", cmp.Or(v.Error, "a higher version is used")+": "+v.Path)
+		}
 	}
 	t.write(w, false, "")
+}
+
+// otherVersions are the installed files of a plugin beside the one that is used; where none can be, its Error says why already.
+func otherVersions(p client.Plugin) []client.PluginVersion {
+	if p.Error != "" {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(p.Versions), func(v client.PluginVersion) bool { return v.Path == p.Path })
 }
 
 // executable finds a plugin by name in the directory, or takes a path.
@@ -127,6 +143,9 @@ func pluginText(w io.Writer, p client.Plugin) {
 	fmt.Fprintf(w, "%s %s   %s\n", p.Name, orDash(p.Version), p.Summary)
 	fact("path", "%s", p.Path)
 	fact("kind", "%s, actions %s, protocols %s", orDash(p.Kind), joined(p.Actions, ","), strings.Trim(fmt.Sprint([]uint32(p.Protocols)), "[]"))
+	for _, v := range otherVersions(p) {
+		fact("not used", "%s (%s): %s", orDash(v.Version), v.Path, cmp.Or(v.Error, "a higher version is used"))
+	}
 	fact("identity", "%t", p.GivesIdentity)
 	fact("times", "settle %s, hold-up %s, effect lags at most %s", took(p.SettleMS), took(p.HoldUpMS), took(p.EffectMS))
 	t := &table{}

@@ -59,11 +59,13 @@ type Device struct {
 	Options map[string]string
 	// Secrets are options whose value came from a file or a systemd credential. They never enter the roster, the mapping hash or a log (V19).
 	Secrets map[string]Secret
+	// Isolate gives the device a process of its own. It is local: where a call runs decides nothing about what it means.
+	Isolate bool
 }
 
 // Equal reports whether a plugin would see no difference.
 func (d Device) Equal(o Device) bool {
-	return d.Name == o.Name && d.Plugin == o.Plugin && maps.Equal(d.Options, o.Options) && maps.Equal(d.Secrets, o.Secrets)
+	return d.Name == o.Name && d.Plugin == o.Plugin && d.Isolate == o.Isolate && maps.Equal(d.Options, o.Options) && maps.Equal(d.Secrets, o.Secrets)
 }
 
 // All returns options and secrets together in clear, for the plugin's Open and for nothing else.

@@ -120,6 +120,7 @@ func mistakes(t *testing.T) []mistake {
 		{name: "even split of nonsense", text: good + "policy: {even_split: dice}\n"},
 		{name: "history", text: good + "history: {keep: -1}\n"},
 		{name: "plugins", text: good + "plugins: {bmc: {sha256: abc, isolate: maybe}, \"a b\": {}}\n"},
+		{name: "isolate of a device", text: ch("  pdu:\n", "  pdu:\n    isolate: perhaps\n")},
 		{name: "log and api", text: good + "log: {level: loud, format: xml}\napi: {group: , users: x}\n"},
 		{name: "log by flags", text: good, opt: func(o *Options) { o.LogLevel, o.LogFormat = "loud", "xml" }},
 		{name: "values of the wrong kind", text: good + "timings: 5\npolicy: [a]\nhistory: {keep: {a: b}}\n"},

@@ -97,6 +97,15 @@ func TestMapping(t *testing.T) {
 	if got := mapping(change(t, "    address: 10.0.9.100\n", "    settle: 2s\n    address: 10.0.9.100\n")); got != first {
 		t.Error("another settling time voids a drill")
 	}
+	c, ps := r.load(good)
+	alone, _ := r.load(change(t, "    address: 10.0.9.100\n", "    isolate: true\n    address: 10.0.9.100\n"))
+	if ps.Fatal() || c.Roster.Hash() != alone.Roster.Hash() {
+		t.Error("a process of its own is local, the roster does not know it")
+	}
+	shared, _ := c.Device("pdu")
+	if own, _ := alone.Device("pdu"); shared.Isolate || !own.Isolate || shared.Equal(own) {
+		t.Errorf("isolate is %t, was %t", own.Isolate, shared.Isolate)
+	}
 	r.write("secret", "another\n", 0o600)
 	if got := mapping(good); got != first {
 		t.Error("a rotated secret changes the mapping, so it shows in the roster")

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -133,9 +134,24 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 			add(client.AttentionAlarm, d.name(a.node), a.text, "fenced history "+d.name(a.node))
 		}
 	}
+	for _, text := range unused(plugins) {
+		add(client.AttentionPlugin, d.me(), text, "fenced plugin list")
+	}
+	return out
+}
+
+// unused says which plugins, and which of their versions, are not used, and why.
+func unused(plugins client.Plugins) []string {
+	var out []string
 	for _, p := range plugins.Plugins {
 		if p.Error != "" {
-			add(client.AttentionPlugin, d.me(), "plugin "+p.Name+": "+strings.TrimSpace(p.Error), "fenced plugin list")
+			out = append(out, "plugin "+p.Name+": "+strings.TrimSpace(p.Error))
+			continue
+		}
+		for _, v := range p.Versions {
+			if v.Error != "" {
+				out = append(out, "plugin "+p.Name+": "+filepath.Base(v.Path)+" is not used: "+strings.TrimSpace(v.Error))
+			}
 		}
 	}
 	return out

@@ -39,6 +39,8 @@ type Cluster interface {
 type Devices interface {
 	engine.Device
 	Plugins() client.Plugins
+	// Reload starts fresh processes of these plugins, of all that run without names; no call is lost.
+	Reload(ctx context.Context, plugins []string) (client.PluginsReloaded, error)
 	// Configure replaces the devices; nothing may be asked of one that changes meanwhile.
 	Configure(*config.Config) error
 	Close() error

@@ -127,7 +127,11 @@ type devices struct {
 }
 
 func (d devices) Plugins() client.Plugins { return client.Plugins{} }
-func (d devices) Close() error            { return nil }
+
+func (d devices) Reload(context.Context, []string) (client.PluginsReloaded, error) {
+	return client.PluginsReloaded{}, nil
+}
+func (d devices) Close() error { return nil }
 
 func (d devices) Configure(*config.Config) error {
 	if d.l.calls[d.by].Load() > 0 {

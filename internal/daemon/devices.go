@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -94,19 +95,68 @@ func (h *HostDevices) look() client.Plugins {
 	}
 	running := h.host.Processes()
 	for _, i := range infos {
-		p := client.Plugin{Name: i.Name, Path: i.Path, State: client.PluginIdle}
-		for _, r := range running {
-			if r.Plugin == i.Name && !r.Draining {
-				p.State, p.PID, p.Version = client.PluginRunning, r.PID, r.Version
-				break
-			}
-		}
-		if len(i.Problems) > 0 {
-			p.State, p.Error = client.PluginDisabled, strings.Join(i.Problems, "; ")
-		}
-		out.Plugins = append(out.Plugins, p)
+		out.Plugins = append(out.Plugins, present(i, running))
 	}
 	return out
+}
+
+// present is one plugin with what its running process says.
+func present(i host.Info, running []host.Process) client.Plugin {
+	p := client.Plugin{Name: i.Name, Path: i.Path, State: client.PluginIdle}
+	for _, r := range running {
+		if r.Plugin == i.Name && !r.Draining {
+			p = PluginOf(r.Path, r.About)
+			p.State, p.PID = client.PluginRunning, r.PID
+			break
+		}
+	}
+	if len(i.Problems) > 0 {
+		p.State, p.Error = client.PluginDisabled, strings.Join(i.Problems, "; ")
+	}
+	p.Devices, p.Restarts = i.Devices, i.Restarts
+	p.Versions = VersionsOf(i, p.Path)
+	return p
+}
+
+// VersionsOf puts the installed files of a plugin in the API's words; used is the path of the one that is.
+func VersionsOf(i host.Info, used string) client.List[client.PluginVersion] {
+	var out client.List[client.PluginVersion]
+	for _, v := range i.Versions {
+		out = append(out, client.PluginVersion{Version: v.Version, Path: v.Path, Used: v.Path == used && v.Problem == "", Error: v.Problem})
+	}
+	return out
+}
+
+// Reload implements Devices.
+func (h *HostDevices) Reload(ctx context.Context, plugins []string) (client.PluginsReloaded, error) {
+	out := client.PluginsReloaded{API: client.API}
+	var run []string
+	for _, p := range h.host.Processes() {
+		run = append(run, p.Plugin)
+	}
+	for _, p := range h.Plugins().Plugins { // also those that are down, where devices need them
+		if len(p.Devices) > 0 {
+			run = append(run, p.Name)
+		}
+	}
+	slices.Sort(run)
+	run = slices.Compact(run)
+	for _, name := range plugins {
+		if !slices.Contains(run, name) {
+			return out, client.NoSuch("plugin that a device uses", name, run)
+		}
+	}
+	for _, r := range h.host.Reload(ctx, plugins...) {
+		one := client.PluginReloaded{Plugin: r.Plugin, Lane: r.Lane, Version: r.Version, PID: r.PID, Before: r.Before, Finishing: r.Finishing}
+		if r.Err != nil {
+			one.Error = r.Err.Error()
+		}
+		out.Reloads = append(out.Reloads, one)
+	}
+	h.mu.Lock()
+	h.listed = time.Time{} // who asks now wants to see what came of it
+	h.mu.Unlock()
+	return out, nil
 }
 
 // classified gives a host's error the class that the engine asks for.
@@ -141,7 +191,7 @@ func DeviceConfigs(c *config.Config) []host.DeviceConfig {
 			limit, kind = r.Limit, string(r.Kind)
 		}
 		out = append(out, host.DeviceConfig{
-			Name: d.Name, Plugin: d.Plugin, Options: d.Options, Secrets: secrets, Limit: limit, Kind: kind, Isolate: c.Plugin(d.Plugin).Isolate,
+			Name: d.Name, Plugin: d.Plugin, Options: d.Options, Secrets: secrets, Limit: limit, Kind: kind, Isolate: d.Isolate || c.Plugin(d.Plugin).Isolate,
 		})
 	}
 	return out
@@ -152,7 +202,7 @@ func PluginOf(path string, d host.Description) client.Plugin {
 	p := client.Plugin{
 		Name: d.Name, Version: d.Version, Path: path, Summary: d.Summary, Kind: d.Kind, Actions: d.Actions, GivesIdentity: d.GivesIdentity,
 		EffectMS: ms(d.Effect), SettleMS: ms(d.Settle), HoldUpMS: ms(d.HoldUp), Limit: uint32(max(d.Limit, 0)), Sample: d.Sample, State: client.PluginIdle,
-		ExtraOptions: d.ExtraOptions,
+		ExtraOptions: d.ExtraOptions, Protocols: d.Protocols, Protocol: d.Protocol,
 	}
 	for _, o := range d.Options {
 		p.Options = append(p.Options, client.PluginOption{

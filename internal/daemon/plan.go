@@ -152,6 +152,11 @@ func classOf(err error) string {
 	return client.ClassUnknown
 }
 
+// ReloadPlugins implements api.Steward. The loop knows nothing of it: to it a device is asked as before.
+func (d *Daemon) ReloadPlugins(ctx context.Context, plugins []string, _ api.Caller) (client.PluginsReloaded, error) {
+	return d.cfg.Devices.Reload(ctx, plugins)
+}
+
 // Plugins implements api.Reader.
 func (d *Daemon) Plugins(context.Context) (client.Plugins, error) {
 	return d.cfg.Devices.Plugins(), nil

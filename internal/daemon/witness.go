@@ -108,6 +108,10 @@ func (noDevices) Do(context.Context, string, string, fence.Action) error { retur
 
 func (noDevices) Plugins() client.Plugins { return client.Plugins{API: client.API} }
 
+func (noDevices) Reload(context.Context, []string) (client.PluginsReloaded, error) {
+	return client.PluginsReloaded{}, errWitness("reload a plugin")
+}
+
 func (noDevices) Configure(*config.Config) error { return nil }
 
 func (noDevices) Close() error { return nil }

@@ -24,6 +24,9 @@ type Description struct {
 	// ExtraOptions: it judges options that it does not name.
 	ExtraOptions bool
 	Sample       string
+	// Protocols are the versions of the wire that it speaks, Protocol the one that was agreed upon.
+	Protocols []uint32
+	Protocol  int
 }
 
 // Option is one option of a plugin's devices.
@@ -38,12 +41,17 @@ type Option struct {
 	Mapping bool
 }
 
-const mostOptions = 256
+const (
+	mostOptions   = 256
+	mostProtocols = 64
+)
 
-func described(r *proto.DescribeResponse) (Description, error) {
+func described(r *proto.DescribeResponse, agreed int) (Description, error) {
 	switch {
-	case !slices.Contains(r.ProtocolVersions, proto.ProtocolVersion):
-		return Description{}, fmt.Errorf("it speaks the protocol versions %v, this host speaks %d", r.ProtocolVersions, proto.ProtocolVersion)
+	case !slices.Contains(r.ProtocolVersions, uint32(agreed)):
+		return Description{}, fmt.Errorf("it says that it speaks the protocol versions %v, and agreed upon %d", r.ProtocolVersions, agreed)
+	case len(r.ProtocolVersions) > mostProtocols:
+		return Description{}, fmt.Errorf("it lists %d protocol versions, more than %d", len(r.ProtocolVersions), mostProtocols)
 	case !slices.Contains([]string{"power", "storage", "delay", "self"}, r.Kind):
 		return Description{}, fmt.Errorf("it is of the unknown kind %q", line(r.Kind))
 	case len(r.Options) > mostOptions:
@@ -54,7 +62,7 @@ func described(r *proto.DescribeResponse) (Description, error) {
 	d := Description{
 		Name: r.Name, Version: line(r.Version), Summary: line(r.Summary), Kind: r.Kind, GivesIdentity: r.GivesIdentity,
 		Effect: ms(r.EffectMs), Settle: ms(r.SettleMs), HoldUp: ms(r.HoldUpMs), Limit: int(max(1, r.Limit)), Sample: r.Sample,
-		ExtraOptions: r.ExtraOptions,
+		ExtraOptions: r.ExtraOptions, Protocols: r.ProtocolVersions, Protocol: agreed,
 	}
 	for _, a := range r.Actions {
 		d.Actions = append(d.Actions, line(a))

@@ -20,5 +20,11 @@
 // Two things are left to the daemon's unit: children that a plugin moves to a session of their own (the unit's cgroup ends them), and the
 // sum of memory over all processes (the unit's MemoryMax).
 //
+// # Which version runs
+//
+// Of several installed files of a plugin, fenced-plugin-NAME and fenced-plugin-NAME@VERSION, the highest version runs that may be run, starts,
+// and speaks a version of the protocol that the host speaks (version.go). A higher one that is installed later is taken up by itself, and
+// Reload asks for it: a fresh process is started first, then the old one takes no new calls and ends those that it has (reload.go, lane.go).
+//
 // Start reading at host.go, then call.go, lane.go and process.go.
 package host

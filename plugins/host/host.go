@@ -28,7 +28,8 @@ type Host struct {
 	lanes   map[laneKey]*lane
 	live    map[*process]bool
 	gates   map[laneKey]*gate
-	told    map[string]string // the problems of plugins that Discover has logged
+	told    map[string]string  // the problems of plugins and of their files that Discover has logged
+	learned map[string]learned // by path of a plugin's file
 }
 
 type laneKey struct{ plugin, label string }
@@ -68,6 +69,7 @@ func New(c Config) (*Host, error) {
 	h := &Host{
 		config: c, log: c.Logger, dir: dir, forker: newForker(),
 		devices: map[string]*device{}, lanes: map[laneKey]*lane{}, live: map[*process]bool{}, gates: map[laneKey]*gate{},
+		learned: map[string]learned{},
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	go h.forker.run()
@@ -155,7 +157,7 @@ func (h *Host) laneLocked(key laneKey) *lane {
 	}
 	l := &lane{
 		host: h, plugin: key.plugin, label: key.label, log: h.log.With("plugin", key.plugin, "lane", key.label),
-		ended: make(chan struct{}), changed: make(chan struct{}),
+		ended: make(chan struct{}), changed: make(chan struct{}), reloads: make(chan chan<- error),
 	}
 	var ctx context.Context
 	ctx, l.cancel = context.WithCancel(h.ctx)

@@ -31,7 +31,7 @@ func stampOf(path string) (stamp, error) {
 // another one. What runs is what was verified, so this ends it with its last call and not in the middle of it; then the new file is verified,
 // its checksum included, and started, or the plugin is out. That is known now, and not when the process is needed next.
 func (p *process) inspect() error {
-	path, err := p.host.trustedPath(p.plugin)
+	path, err := Verify(p.path, "") // a checksum takes longer than what is done every few seconds may
 	if errors.Is(err, os.ErrNotExist) {
 		return errors.New("its file is gone")
 	}
@@ -43,7 +43,9 @@ func (p *process) inspect() error {
 	case err != nil:
 		return fmt.Errorf("its file cannot be read: %w", err)
 	case now != p.file:
-		return errors.New("its file was replaced")
+		return errReplaced
 	}
 	return nil
 }
+
+var errReplaced = errors.New("its file was replaced")

@@ -18,6 +18,8 @@ type lane struct {
 	log    *slog.Logger
 	cancel context.CancelFunc
 	ended  chan struct{}
+	// reloads are requests for a fresh process; each is answered when it runs, or with why it does not.
+	reloads chan chan<- error
 
 	mu       sync.Mutex
 	cur      *process
@@ -39,47 +41,83 @@ const patience = time.Second
 
 func (l *lane) run(ctx context.Context) {
 	defer close(l.ended)
+	asked := func(error) {} // who waits for the next start
 	for ctx.Err() == nil {
-		p, err := l.host.start(ctx, l.plugin, l.label)
+		p, err := l.host.start(ctx, l.plugin, l.label, "")
+		asked(err)
 		if err != nil {
 			l.failed(ctx, err)
-			l.pause(ctx)
+			asked = l.pause(ctx)
 			continue
 		}
 		l.set(p)
-		l.host.spawn(func() { l.host.openAll(ctx, l, p) })
-		l.tend(ctx, p)
-		l.lost(p)
+		for p != nil {
+			fresh := p
+			l.host.spawn(func() { l.host.openAll(ctx, l, fresh) })
+			p = l.tend(ctx, p)
+		}
+		asked = func(error) {}
 		if ctx.Err() == nil {
-			l.pause(ctx)
+			asked = l.pause(ctx)
 		}
 	}
 }
 
-// tend watches the process until it is gone, or ends it with the lane.
-func (l *lane) tend(ctx context.Context, p *process) {
+// tend watches the process until it is gone (then it returns nil), or another took its place, or ends it with the lane.
+func (l *lane) tend(ctx context.Context, p *process) *process {
 	check := time.NewTicker(l.host.config.HealthInterval)
 	defer check.Stop()
 	silent := 0
 	for {
 		select {
 		case <-p.gone:
-			return
+			l.lost(p)
+			return nil
 		case <-ctx.Done():
 			p.condemn("it is not needed any more", false)
-			return
+			l.lost(p)
+			return nil
+		case asked := <-l.reloads:
+			next, err := l.replace(ctx, p, "", "it is reloaded")
+			asked <- err
+			if err == nil {
+				return next
+			}
+			continue
 		case <-check.C:
 		}
-		if err := p.inspect(); err != nil {
+		switch err := p.inspect(); {
+		case errors.Is(err, errReplaced):
+			p.retire(err.Error())
+			continue
+		case err != nil:
 			p.condemn(err.Error(), false)
-			return
+			continue
 		}
 		if err := p.healthy(ctx); err == nil || ctx.Err() != nil {
 			silent = 0
 		} else if silent++; silent > 1 { // once may be a busy machine
 			p.condemn(err.Error(), true)
+			continue
+		}
+		if p.outdated() {
+			if next, err := l.replace(ctx, p, p.path, "another version is installed"); err == nil {
+				return next
+			}
 		}
 	}
+}
+
+// replace starts a fresh process before the old one takes its last call, so that nobody waits and nothing is lost where it does not start: the
+// calls in the old one end there, by their own deadlines at the latest. instead is as in start.
+func (l *lane) replace(ctx context.Context, old *process, instead, why string) (*process, error) {
+	next, err := l.host.start(ctx, l.plugin, l.label, instead)
+	if err != nil {
+		return nil, err
+	}
+	l.set(next)
+	old.retire(why)
+	return next, nil
 }
 
 func (l *lane) set(p *process) {
@@ -135,7 +173,8 @@ func (l *lane) notify() {
 	l.changed = make(chan struct{})
 }
 
-func (l *lane) pause(ctx context.Context) {
+// pause waits until the next start is due or asked for; it returns how to tell who asked.
+func (l *lane) pause(ctx context.Context) (asked func(error)) {
 	l.mu.Lock()
 	wait := time.NewTimer(time.Until(l.next))
 	l.mu.Unlock()
@@ -143,7 +182,14 @@ func (l *lane) pause(ctx context.Context) {
 	select {
 	case <-wait.C:
 	case <-ctx.Done():
+	case ch := <-l.reloads:
+		l.mu.Lock()
+		l.failures, l.next = 0, time.Now()
+		l.notify()
+		l.mu.Unlock()
+		return func(err error) { ch <- err }
 	}
+	return func(error) {}
 }
 
 // get returns the running process. It waits for a start that is under way or near, until ctx ends; a start that fails while it waits,
@@ -188,4 +234,11 @@ func (p *process) taking() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !p.isGone
+}
+
+// calls is how many are under way in the process.
+func (p *process) calls() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.flights)
 }

@@ -43,7 +43,7 @@ func run(m *testing.M) (int, error) {
 			return 1, fmt.Errorf("cannot build %s: %w\n%s", pkg, err, out)
 		}
 	}
-	for _, mode := range []string{"garbage", "silent", "exit", "elsewhere", "version", "mute", "name", "wire"} {
+	for _, mode := range []string{"garbage", "silent", "exit", "elsewhere", "version", "mute", "name", "wire", "both"} {
 		if err := os.Link(filepath.Join(dir, "fenced-plugin-bad"), filepath.Join(dir, "fenced-plugin-bad-"+mode)); err != nil {
 			return 1, err
 		}

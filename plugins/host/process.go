@@ -24,7 +24,8 @@ type process struct {
 	client  *goplugin.Client
 	rpc     proto.FencePluginClient
 	about   Description
-	file    stamp // of what it was started from
+	path    string // the file that it was started from
+	file    stamp  // of that file's content
 	started time.Time
 	gone    chan struct{}
 	dead    chan struct{}
@@ -92,7 +93,12 @@ func (p *process) leave(f *flight) {
 
 // condemn lets no new call in and has a fresh process started. With now its group is killed at once; otherwise when its last call has
 // returned, at the latest after Config.Drain.
-func (p *process) condemn(why string, now bool) {
+func (p *process) condemn(why string, now bool) { p.leaves(why, now, p.host.config.Drain) }
+
+// retire is condemn for a process that did nothing wrong: its calls may take until their own deadlines, which bound it.
+func (p *process) retire(why string) { p.leaves(why, false, 0) }
+
+func (p *process) leaves(why string, now bool, drain time.Duration) {
 	p.mu.Lock()
 	if !p.isGone {
 		p.isGone, p.why = true, why
@@ -102,8 +108,8 @@ func (p *process) condemn(why string, now bool) {
 		}
 	}
 	now = now || len(p.flights) == 0
-	if !now && p.drain == nil {
-		p.drain = time.AfterFunc(p.host.config.Drain, p.run.kill)
+	if !now && drain > 0 && p.drain == nil {
+		p.drain = time.AfterFunc(drain, p.run.kill)
 	}
 	p.mu.Unlock()
 	if now {

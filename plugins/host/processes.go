@@ -2,7 +2,6 @@ package host
 
 import (
 	"sort"
-	"strconv"
 	"time"
 )
 
@@ -13,9 +12,15 @@ type Process struct {
 	Lane    string
 	PID     int
 	Version string
+	// Path is the file that it was started from.
+	Path string
+	// About is what it says of itself.
+	About   Description
 	Started time.Time
 	// Draining says that it takes no new calls.
 	Draining bool
+	// Calls are under way in it.
+	Calls int
 }
 
 // Processes returns the running processes by plugin, lane and age.
@@ -28,8 +33,10 @@ func (h *Host) Processes() []Process {
 	h.mu.Unlock()
 	out := make([]Process, 0, len(live))
 	for _, p := range live {
-		pid, _ := strconv.Atoi(p.run.ID())
-		out = append(out, Process{Plugin: p.plugin, Lane: p.lane, PID: pid, Version: p.about.Version, Started: p.started, Draining: !p.taking()})
+		out = append(out, Process{
+			Plugin: p.plugin, Lane: p.lane, PID: p.run.process(), Version: p.about.Version, Path: p.path, About: p.about, Started: p.started,
+			Draining: !p.taking(), Calls: p.calls(),
+		})
 	}
 	sort.Slice(out, func(i, j int) bool {
 		a, b := out[i], out[j]

@@ -177,12 +177,17 @@ func (r *runner) Stderr() io.ReadCloser           { return io.NopCloser(strings.
 func (r *runner) Name() string                    { return filepath.Base(r.path) }
 
 func (r *runner) ID() string {
+	if pid := r.process(); pid != 0 {
+		return strconv.Itoa(pid)
+	}
+	return ""
+}
+
+// process is the id of the process, 0 before there is one.
+func (r *runner) process() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.pid == 0 {
-		return ""
-	}
-	return strconv.Itoa(r.pid)
+	return r.pid
 }
 
 // PluginToHost accepts a unix socket in the process's own directory only: a plugin must not direct the daemon anywhere else.

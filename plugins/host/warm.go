@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sort"
 	"sync"
 )
@@ -92,6 +93,24 @@ func (h *Host) Describe(ctx context.Context, plugin string) (Description, error)
 		}
 		return p.about, nil
 	}
+	return h.ask(ctx, func(ctx context.Context) (*process, error) { return h.start(ctx, plugin, "describe", "") })
+}
+
+// DescribeFile asks one file of the directory what it is, whatever other versions of it are installed.
+func (h *Host) DescribeFile(ctx context.Context, path string) (Description, error) {
+	plugin, _, ok := split(filepath.Base(path))
+	if !ok || filepath.Dir(filepath.Clean(path)) != filepath.Clean(h.config.Dir) {
+		return Description{}, fmt.Errorf("%s is no file of the plugin directory", line(path))
+	}
+	f := h.look(filepath.Base(path), h.config.Checksums[plugin])
+	if f.err != nil {
+		return Description{}, fmt.Errorf("cannot trust plugin %s: %w", line(plugin), f.err)
+	}
+	return h.ask(ctx, func(ctx context.Context) (*process, error) { return h.startFile(ctx, plugin, "describe", f) })
+}
+
+// ask starts a process for one question and ends it again.
+func (h *Host) ask(ctx context.Context, start func(context.Context) (*process, error)) (Description, error) {
 	type answer struct {
 		p   *process
 		err error
@@ -101,7 +120,7 @@ func (h *Host) Describe(ctx context.Context, plugin string) (Description, error)
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(h.ctx, cancel)()
-		p, err := h.start(ctx, plugin, "describe")
+		p, err := start(ctx)
 		answers <- answer{p, err}
 		if err == nil {
 			p.run.kill()

@@ -15,13 +15,13 @@ import (
 	"github.com/fenced-project/fenced/plugins/sdk"
 )
 
-var knobs = []string{"none", "hang", "late", "crash", "panic", "memory", "stdout", "stderr", "print", "note", "stop", "child", "cached", "environment", "tell", "slow"}
+var knobs = []string{"none", "hang", "late", "crash", "panic", "memory", "stdout", "stderr", "print", "note", "stop", "child", "cached", "environment", "tell", "slow", "files"}
 
-type bad struct{ name string }
+type bad struct{ name, version string }
 
 func (b bad) Describe() sdk.Description {
 	return sdk.Description{
-		Name: b.name, Version: "0", Summary: "misbehaves as told", Kind: sdk.Power, Limit: 8,
+		Name: b.name, Version: b.version, Summary: "misbehaves as told", Kind: sdk.Power, Limit: 8,
 		Options: []sdk.Option{
 			{Name: "dir", Required: true, Mapping: true},
 			{Name: "open", Type: sdk.Enum, Values: knobs, Default: "none"},
@@ -101,6 +101,8 @@ func (d *device) misbehave(ctx context.Context, knob, target string) (string, er
 		panic("told to panic")
 	case "memory":
 		return "", eat()
+	case "files":
+		return "", hoard()
 	case "stdout":
 		return "", flood(1)
 	case "stderr":
@@ -144,6 +146,16 @@ func eat() error {
 		held = append(held, b)
 	}
 	return fmt.Errorf("held %d MiB and lived", len(held)*16)
+}
+
+// hoard opens more files than anybody needs.
+func hoard() error {
+	for n := range 1 << 20 {
+		if _, err := syscall.Open("/dev/null", syscall.O_RDONLY, 0); err != nil {
+			return fmt.Errorf("%w after %d files", err, n)
+		}
+	}
+	return errors.New("held a million files")
 }
 
 // flood writes a gigabyte of lines to a file descriptor that go-plugin does not replace.

@@ -18,7 +18,19 @@ import (
 )
 
 func main() {
-	name := strings.TrimPrefix(filepath.Base(os.Args[0]), proto.FilePrefix)
+	name, version, _ := strings.Cut(strings.TrimPrefix(filepath.Base(os.Args[0]), proto.FilePrefix), "@")
+	switch version { // of several that are installed
+	case "9.0.0": // is for a fenced of the future
+		serve(map[int]plugin.PluginSet{9: {proto.SetKey: &proto.Glue{Service: sdk.NewServer(bad{name, version})}}})
+		return
+	case "8.0.0": // is not what its file says
+		version = "8.1.0"
+	case "7.0.0":
+		fmt.Fprintln(os.Stderr, "cannot find my library")
+		os.Exit(3)
+	case "":
+		version = "0.1.0"
+	}
 	switch name {
 	case "bad-garbage": // a megabyte without a line end, then silence
 		_, _ = os.Stdout.WriteString(strings.Repeat("\x1b[31mgarbage\x00", 1<<16))
@@ -32,16 +44,18 @@ func main() {
 		fmt.Println("1|1|unix|/run/dbus/system_bus_socket|grpc|")
 		select {}
 	case "bad-version":
-		serve(map[int]plugin.PluginSet{9: {proto.SetKey: &proto.Glue{Service: sdk.NewServer(bad{name})}}})
+		serve(map[int]plugin.PluginSet{9: {proto.SetKey: &proto.Glue{Service: sdk.NewServer(bad{name, version})}}})
+	case "bad-both": // speaks this version of the wire and one that is to come; by that one it would not be understood
+		serve(map[int]plugin.PluginSet{1: proto.Sets(sdk.NewServer(bad{name, version}))[1], 2: {proto.SetKey: &proto.Glue{Service: mute{}}}})
 	case "bad-mute": // makes the handshake and never describes itself
 		serve(proto.Sets(mute{}))
 	case "bad-name":
 		name = "another"
-		sdk.Main(bad{name})
+		sdk.Main(bad{name, version})
 	case "bad-wire": // answers what no sdk would let through
-		serve(proto.Sets(wild{FencePluginServer: sdk.NewServer(bad{name})}))
+		serve(proto.Sets(wild{FencePluginServer: sdk.NewServer(bad{name, version})}))
 	default:
-		sdk.Main(bad{name})
+		sdk.Main(bad{name, version})
 	}
 }
 
