@@ -46,17 +46,18 @@ func LogWriter(stderr io.Writer, forced bool) io.Writer {
 	if err != nil {
 		return stderr
 	}
-	return &journalWriter{conn: conn, to: &net.UnixAddr{Name: journalSocket, Net: "unixgram"}, stderr: stderr}
+	return &journalWriter{conn: conn, to: &net.UnixAddr{Name: journalSocket, Net: "unixgram"}, stderr: stderr, deadline: journalDeadline}
 }
 
 // journalWriter makes an entry of each line that slog's text handler wrote: the line without time and level is the MESSAGE, each key=value of it
 // is a field too. It stands behind the queue of Logger, off the loop. journal.Send of go-systemd is not used for it has no deadline.
 type journalWriter struct {
-	conn   *net.UnixConn
-	to     *net.UnixAddr
-	stderr io.Writer
-	rest   time.Time // nothing is sent until then
-	lost   int
+	conn     *net.UnixConn
+	to       *net.UnixAddr
+	stderr   io.Writer
+	deadline time.Duration // of one entry
+	rest     time.Time     // nothing is sent until then
+	lost     int
 }
 
 // Write takes one line. An error means that the line is in neither the journal nor on stderr.
@@ -83,7 +84,7 @@ func (j *journalWriter) Write(line []byte) (int, error) {
 }
 
 func (j *journalWriter) send(entry []byte) error {
-	if err := j.conn.SetWriteDeadline(time.Now().Add(journalDeadline)); err != nil {
+	if err := j.conn.SetWriteDeadline(time.Now().Add(j.deadline)); err != nil {
 		return err
 	}
 	_, err := j.conn.WriteToUnix(entry, j.to)

@@ -43,7 +43,7 @@ func (j *journald) writer(stderr io.Writer) *journalWriter {
 		j.t.Fatal(err)
 	}
 	j.t.Cleanup(func() { _ = conn.Close() })
-	return &journalWriter{conn: conn, to: j.addr, stderr: stderr}
+	return &journalWriter{conn: conn, to: j.addr, stderr: stderr, deadline: journalDeadline}
 }
 
 // read takes one entry.
@@ -173,47 +173,72 @@ func FuzzJournalEntry(f *testing.F) {
 	})
 }
 
+// The journal never takes another entry and its writer waits for longer than this test may run: who logs is not held up, and the end of the
+// daemon neither.
 func TestAJournalThatDoesNotReadHoldsNobodyUp(t *testing.T) {
 	j := newJournald(t)
 	var stderr bytes.Buffer
 	w := j.writer(&stderr)
-	log, flush := Logger(w, "text", slog.LevelInfo)
-	began := time.Now()
+	w.deadline = time.Hour
+	q := &logQueue{lines: make(chan []byte, logLines), done: make(chan struct{}), w: w}
+	go q.write()
+	log := slog.New(slog.NewTextHandler(q, nil))
 	for i := range 2 * logLines { // more than the socket and the queue take
 		log.Info("view", "node", "", "epoch", i)
 	}
-	if took := time.Since(began); took >= journalDeadline {
-		t.Errorf("logging took %v", took)
+	if q.dropped.Load() == 0 {
+		t.Error("nothing was dropped: who wrote has waited")
 	}
-	flush()
-	if took := time.Since(began); took > 2*journalDeadline {
-		t.Errorf("the end took %v: one deadline is enough", took)
+	q.close()
+	select {
+	case <-q.done:
+		t.Error("the journal took it all")
+	default:
 	}
+	if err := w.conn.SetWriteDeadline(time.Now()); err != nil { // now its deadline is over
+		t.Fatal(err)
+	}
+	<-q.done
 	if stderr.Len() != 0 {
 		t.Errorf("stderr is the same journal and got %q", stderr.String())
 	}
+}
 
-	lost := w.lost
-	if lost == 0 {
-		t.Fatal("nothing was lost: the journal took it all")
-	}
-	if _, err := w.Write([]byte("msg=early\n")); err == nil {
-		t.Error("sent while the journal rests")
-	}
-	go func() { // it reads again
-		b := make([]byte, 1<<16)
-		for {
-			n, err := j.conn.Read(b)
-			if err != nil || bytes.Contains(b[:n], []byte("MESSAGE=last")) {
-				return
-			}
+// One entry waits for its deadline; those behind it are lost at once until the rest is over, and then their number is told.
+func TestAJournalThatDoesNotReadCostsOneDeadline(t *testing.T) {
+	j := newJournald(t)
+	var stderr bytes.Buffer
+	w := j.writer(&stderr)
+	w.deadline = 50 * time.Millisecond
+	sent := 0
+	for ; sent < logLines; sent++ {
+		if _, err := w.Write([]byte("msg=x\n")); err != nil {
+			break
 		}
-	}()
+	}
+	if w.lost != 1 || stderr.Len() != 0 || !w.rest.After(time.Now()) {
+		t.Fatalf("%d lines are lost after %d, stderr got %q", w.lost, sent, stderr.String())
+	}
+	w.deadline = time.Hour // whoever waits now waits for ever
+	w.rest = time.Now().Add(time.Hour)
+	for range 100 {
+		if _, err := w.Write([]byte("msg=early\n")); err == nil {
+			t.Error("sent while the journal rests")
+		}
+	}
+	for range sent { // it reads again
+		if e := j.read(); e["MESSAGE"] != "x" {
+			t.Fatalf("read %q", e)
+		}
+	}
 	w.rest = time.Time{}
 	if _, err := w.Write([]byte("msg=last\n")); err != nil {
 		t.Fatal(err)
 	}
-	if e := j.read(); e["MESSAGE"] != fmt.Sprintf("log lines dropped: the journal did not keep up lines=%d", lost+1) || e["PRIORITY"] != "4" || w.lost != 0 {
+	if e := j.read(); e["MESSAGE"] != "last" {
+		t.Errorf("read %q", e)
+	}
+	if e := j.read(); e["MESSAGE"] != "log lines dropped: the journal did not keep up lines=101" || e["PRIORITY"] != "4" || w.lost != 0 {
 		t.Errorf("what was lost is told as %q, %d are left to tell", e, w.lost)
 	}
 }
