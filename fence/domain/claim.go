@@ -117,32 +117,6 @@ func (t *turn) window(w Window) error {
 	return nil
 }
 
-// voter protects quorum (R21): a member that was asked to go and still answers is fenced only if the others are quorate without it; a dirty
-// voter that gives quorum is fenced too, but last, after each other victim's first full round, and one at a time.
-func (t *turn) voter(n *Node, e ClaimEntry) error {
-	v := n.Victim
-	if v.Force || t.s.Votes(n.ID) >= t.s.Quorum() {
-		return nil
-	}
-	if v.Cause == fence.CauseOperator || v.Cause == fence.CauseReported {
-		if e.Answers {
-			return errors.New("it still answers and the others would not be quorate without it (R21)")
-		}
-		return nil
-	}
-	for i := range t.s.Nodes {
-		o := &t.s.Nodes[i]
-		if o.ID == n.ID || o.Victim == nil {
-			continue
-		}
-		needed := o.Instance != "" && t.s.Votes(o.ID) < t.s.Quorum()
-		if (needed && o.Victim.Claim != nil) || (!needed && o.Victim.Round == 0) {
-			return fmt.Errorf("it gives quorum and is fenced last and alone, %s comes first (R21)", t.name(o.ID))
-		}
-	}
-	return nil
-}
-
 // claimOn is the claim on a power-on obligation: only when nothing of an earlier claim is in flight (R9, V5).
 func (t *turn) claimOn(n *Node, e ClaimEntry) error {
 	p := n.PowerOn

@@ -117,6 +117,9 @@ type Victim struct {
 	Named bool `json:"named,omitempty"`
 	// Vouched is the word of the person who gave this node up: it ends the operation when a full round could prove nothing (R4, R19).
 	Vouched *Ask `json:"vouched,omitempty"`
+	// Joined is the index of a view that had its quorum only from daemons that joined: whoever went at the same time as they did may be just
+	// coming too, so a claim waits for it once (pitfall 11). 0 for none.
+	Joined uint64 `json:"joined,omitempty"`
 	// First is the number of the first claim on it: only that claim's first read saw the machine as we found it (R10).
 	First uint64         `json:"first,omitempty"`
 	Claim *Claim         `json:"claim,omitempty"`

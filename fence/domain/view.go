@@ -18,6 +18,7 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 	s.View = View{Index: index, Members: members, Quorate: quorate}
 	t := &turn{s: s, index: index}
 	t.emit(Event{Kind: EventView})
+	joined := quorate && (!old.Quorate || s.staying(old.Members, members) < s.Quorum())
 	if s.continues(old.Members, members) {
 		t.departures(old.Members)
 	} else {
@@ -27,6 +28,9 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 	t.suspects()
 	t.orphans()
 	for i := range s.Nodes {
+		if v := s.Nodes[i].Victim; joined && v != nil && v.Joined == 0 { // once for each victim: who comes and goes for ever must not hold it up for ever
+			v.Joined = index
+		}
 		t.settle(&s.Nodes[i])
 	}
 	return t.events

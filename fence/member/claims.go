@@ -55,6 +55,7 @@ func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 	if m.lastVoter(n) {
 		ready = max(ready, began+m.dom.Roster.Timing.PostJoinDelayMS)
 	}
+	ready = max(ready, m.returner(n))
 	if v.Cause == fence.CauseFailed {
 		ready = max(ready, began+m.dom.Roster.Timing.PostFailDelayMS)
 	}
@@ -62,7 +63,7 @@ func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 		m.held = append(m.held, n.ID)
 		return false
 	}
-	if m.now < ready || !(slot || v.Cause == fence.CauseOperator) {
+	if m.now < ready || !(slot || v.Cause == fence.CauseOperator) || m.dom.Before(n) != nil {
 		return false
 	}
 	answers := m.answers(v)
@@ -90,6 +91,23 @@ func (m *Member) lastVoter(n *domain.Node) bool {
 		o := m.dom.Node(r.ID)
 		return r.Votes > 0 && o != nil && o.Instance == "" && o.Victim == nil && !o.OffHeld && o.Phase != domain.PhaseLeft && !slices.Contains(away, r.ID)
 	})
+}
+
+// returner is until when this victim is not claimed because its node may be just coming (pitfall 11): a later life of it is in the view and has
+// not said yet what it is, or the view had its quorum only from a join. Its word is waited for once, as long as for any node that has to announce
+// itself; then it is fenced like any other (R10). Whoever was named by an operator is not waited for.
+func (m *Member) returner(n *domain.Node) int64 {
+	v, until := n.Victim, int64(0)
+	if v.Named || v.Force {
+		return 0
+	}
+	if v.Joined != 0 {
+		until = m.since.begin(joinedMark(v.Incarnation), m.now) + m.dom.Roster.Timing.PostJoinDelayMS
+	}
+	if n.Instance != "" && n.Life.Boot != v.Boot && n.Phase == domain.PhaseJoining && n.Pending == nil && n.Why == "" && n.Foreign == nil && !m.dom.IsOver(n.Life) {
+		until = max(until, m.since.begin(returnedMark(v.Incarnation), m.now)+m.dom.Roster.Timing.PostJoinDelayMS)
+	}
+	return until
 }
 
 // patienceMS is how long a member that tried waits for the others of its round; one whose loop hangs must not block them for ever (R8).

@@ -217,6 +217,15 @@ func victimMark(life fence.Incarnation) string {
 	return fmt.Sprintf("victim/%d/%s", life.Node, life.Boot)
 }
 
+// joinedMark is since when this node knows that a victim may be just coming, returnedMark since when a later life of it is there.
+func joinedMark(life fence.Incarnation) string {
+	return fmt.Sprintf("joined/%d/%s", life.Node, life.Boot)
+}
+
+func returnedMark(life fence.Incarnation) string {
+	return fmt.Sprintf("returned/%d/%s", life.Node, life.Boot)
+}
+
 // grace is since when a life owes its announcement, by this node's clock.
 type grace struct {
 	life       fence.Incarnation

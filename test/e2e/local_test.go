@@ -115,9 +115,7 @@ func TestForcedPowerWithoutQuorum(t *testing.T) {
 // A BMC accepts a forced off and does nothing: it may still take effect. The victim's next life is admitted only when that time is over (R9).
 func TestAdmissionWaitsForForcedPower(t *testing.T) {
 	const effect = 9 * time.Second
-	// The delay lets both that come back at once announce themselves before they are claimed for their earlier lives. Without it both may lose
-	// their power in the same moment, with the quorum that they gave, and nobody can switch them on again: open (pitfall 11).
-	c, ctx := start(t, playground.Options{PostFailDelay: patience(3 * time.Second), BMCs: func(int) []playground.BMCSpec {
+	c, ctx := start(t, playground.Options{BMCs: func(int) []playground.BMCSpec {
 		return []playground.BMCSpec{{AttemptTimeout: patience(1200 * time.Millisecond), Effect: patience(effect)}}
 	}})
 	a := accidentOf(t, c)

@@ -161,6 +161,7 @@ func (c *checker) event(e domain.Event, before []bool) {
 		}
 		c.active[e.Node] = e.Claim
 		c.claimed[claimKey{e.Node, e.Claim}] = c.w.now
+		c.cutTogether(e)
 	case domain.EventClaimEnd, domain.EventHandover, domain.EventCanceled:
 		delete(c.active, e.Node)
 	case domain.EventPowerOn:
@@ -256,6 +257,27 @@ func (c *checker) clean(e domain.Event) {
 func (c *checker) supersede(n *node, k int) {
 	for k--; k > 0; k-- {
 		c.lives[bootID(n, k)].returned = true
+	}
+}
+
+// cutTogether is R21: the cluster itself never claims two that are in the view together, when quorum goes with them (pitfall 11).
+func (c *checker) cutTogether(e domain.Event) {
+	v := c.dom.Node(e.Node).Victim
+	if _, here := c.dom.InView(e.Node); !here || e.On || v.Named || v.Force || v.Cause == fence.CauseOperator || v.Cause == fence.CauseReported {
+		return
+	}
+	others, left := 0, 0
+	for _, m := range c.dom.View.Members {
+		switch o := c.dom.Node(m.Node).Victim; {
+		case m.Node == e.Node:
+		case o != nil && o.Claim != nil:
+			others++
+		default:
+			left++
+		}
+	}
+	if others > 0 && left < c.w.roster.Quorum() {
+		c.fail("R21", "node %d is claimed while %d more of the view are, and %d stay", e.Node, others, left)
 	}
 }
 

@@ -1,0 +1,91 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// voter protects quorum (R21): a member that was asked to go and still answers is fenced only if the others are quorate without it; any other
+// victim that gives quorum is fenced too, but last and one at a time.
+func (t *turn) voter(n *Node, e ClaimEntry) error {
+	v := n.Victim
+	if (v.Cause == fence.CauseOperator || v.Cause == fence.CauseReported) && !v.Force {
+		if e.Answers && t.s.Votes(n.ID) < t.s.Quorum() {
+			return errors.New("it still answers and the others would not be quorate without it (R21)")
+		}
+		return nil
+	}
+	if o := t.s.Before(n); o != nil {
+		return fmt.Errorf("it gives quorum and is fenced last and alone, %s comes first (R21)", t.name(o.ID))
+	}
+	return nil
+}
+
+// Before returns a node whose turn comes before this victim's, because quorum goes with the victim (R21); nil where none does. Whoever is in
+// the view and may lose its power at any moment gives no quorum: two that came back together would be cut together, each with the quorum that
+// the other gives, and nobody could switch them on again (pitfall 11). Who was named by an operator waits only for what is certain, who is
+// forced for nothing.
+func (s *State) Before(n *Node) *Node {
+	v := n.Victim
+	if v == nil || v.Force || n.Instance == "" {
+		return nil
+	}
+	if rest := s.Votes(n.ID); rest >= s.Quorum() && (v.Named || s.secure(n.ID) >= s.Quorum()) {
+		return nil
+	}
+	for i := range s.Nodes {
+		if o := &s.Nodes[i]; o.ID != n.ID && s.precedes(o) {
+			return o
+		}
+	}
+	return nil
+}
+
+// precedes reports whether a victim that gives quorum waits for this node: for its claim, for what its ended claims may still do, and for each
+// other victim's first full round. A device that never returns holds nobody up after that round.
+func (s *State) precedes(o *Node) bool {
+	v, here := o.Victim, o.Instance != ""
+	if v == nil || o.Reborn() {
+		return here && o.offInFlight() // nobody claims it again, so this ends (R9)
+	}
+	if here && v.Claim != nil {
+		return true
+	}
+	needed := here && s.Votes(o.ID) < s.Quorum()
+	return !needed && v.Round == 0
+}
+
+// secure sums the votes of the members of the view whose power nobody may cut at this moment, but for one node.
+func (s *State) secure(without fence.NodeID) int {
+	sum := 0
+	for _, m := range s.View.Members {
+		if n := s.Node(m.Node); m.Node == without || (n != nil && n.mayFall()) {
+			continue
+		}
+		sum += s.votesOf(m.Node)
+	}
+	return sum
+}
+
+// mayFall reports whether somebody has a claim on the node's power, or something of an ended one may still be in flight (R9).
+func (n *Node) mayFall() bool {
+	return (n.Victim != nil && n.Victim.Claim != nil) || n.offInFlight()
+}
+
+func (n *Node) offInFlight() bool {
+	return slices.ContainsFunc(n.Unquiet, func(c Claim) bool { return !c.On })
+}
+
+// staying sums the votes of the daemons that a view takes over from the one before.
+func (s *State) staying(old, now []Origin) int {
+	sum := 0
+	for _, m := range now {
+		if slices.Contains(old, m) {
+			sum += s.votesOf(m.Node)
+		}
+	}
+	return sum
+}

@@ -1,0 +1,84 @@
+package domain
+
+import (
+	"testing"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// joinedWorld: nodes 2 and 3 of three went at once, and a new life of 2 gives quorum again.
+func joinedWorld(t *testing.T) *world {
+	w := newWorld(t, 3)
+	w.boots[2]++
+	w.view(1, 2)
+	return w
+}
+
+func TestTwoThatCameBackTogetherAreNotCutTogether(t *testing.T) { // R21, pitfall 11: nobody could switch them on again
+	w := joinedWorld(t)
+	w.claim(1, 3)
+	w.boots[3]++
+	w.view(1, 2, 3)
+	two := w.claimEntry(2)
+	w.refused(1, two, "last") // the power of node 3 may be cut at any moment
+	w.clean(3)
+	if n := w.s.Node(3); n.Pending == nil || len(n.Unquiet) != 1 {
+		t.Fatalf("the claim should be cancelled and waited for: %+v", n)
+	}
+	w.refused(1, two, "last") // and still may
+	w.must(1, Entry{Returned: &Returned{Node: 3, Number: 1}})
+	w.must(1, two)
+}
+
+func TestAnOffInFlightCountsAfterTheVerdict(t *testing.T) { // R21, R9: the proof came by one level, another one may act yet
+	w := joinedWorld(t)
+	w.claim(1, 3)
+	p := w.proof(3)
+	p.Quiet = false
+	w.must(1, Entry{Verdict: p})
+	w.boots[3]++
+	w.view(1, 2, 3)
+	w.refused(1, w.claimEntry(2), "last")
+	w.must(1, Entry{Returned: &Returned{Node: 3, Number: 1}})
+	w.claim(1, 2)
+}
+
+func TestAVoterWhoseWalkFailsHoldsUpNobody(t *testing.T) { // R21, L2: last, not never
+	w := joinedWorld(t)
+	w.claim(1, 3)
+	w.boots[3]++
+	w.view(1, 2, 3)
+	w.must(1, Entry{ClaimEnd: &ClaimEnd{Node: 3, Number: 1, Text: "its BMC does not answer"}}) // and may act yet
+	w.must(1, w.claimEntry(2))
+	w.refused(1, w.claimEntry(3), "last") // now it is node 2 that may go at any moment
+}
+
+func TestAnOperatorDoesNotWaitForOtherClaims(t *testing.T) { // R21
+	w := joinedWorld(t)
+	w.claim(1, 3)
+	w.boots[3]++
+	w.view(1, 2, 3)
+	w.must(1, Entry{Request: &Request{ID: "r", Node: 2, Action: fence.ActionOff, Cause: fence.CauseOperator, By: "op"}})
+	w.claim(1, 2)
+}
+
+func TestWhoMayBeJustComing(t *testing.T) { // pitfall 11
+	w := newWorld(t, 5)
+	w.view(1, 2, 3, 4)
+	if v := w.s.Node(5).Victim; v == nil || v.Joined != 0 {
+		t.Fatalf("those who stayed are quorate: %+v", v)
+	}
+	w.boots[3]++
+	w.view(1, 2, 3)
+	at := w.index
+	for _, id := range []fence.NodeID{3, 4, 5} {
+		if v := w.s.Node(id).Victim; v == nil || v.Joined != at {
+			t.Fatalf("a join gave quorum, node %d may be coming too: %+v", id, v)
+		}
+	}
+	w.boots[3]++
+	w.view(1, 2, 3)
+	if v := w.s.Node(5).Victim; v.Joined != at {
+		t.Fatal("it is waited for again, by whoever comes and goes")
+	}
+}
