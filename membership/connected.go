@@ -31,9 +31,19 @@ func Need(voters []Voter) int {
 // Voters are sorted by id; mutual(a, b) says that both hear each other. Without such a set it returns nil. Pure: every node that sees the same
 // matrix chooses the same set.
 func Connected(voters []Voter, up func(fence.NodeID) bool, mutual func(a, b fence.NodeID) bool) []fence.NodeID {
-	if len(voters) > MaxNodes {
-		voters = voters[:MaxNodes]
+	voters = voters[:min(len(voters), MaxNodes)]
+	best := look(voters, up, mutual).best
+	var ids []fence.NodeID
+	for i, v := range voters {
+		if best>>i&1 == 1 {
+			ids = append(ids, v.ID)
+		}
 	}
+	return ids
+}
+
+// look searches the whole matrix.
+func look(voters []Voter, up func(fence.NodeID) bool, mutual func(a, b fence.NodeID) bool) search {
 	s := search{voters: voters, need: Need(voters), edges: make([]uint64, len(voters)), steps: searchSteps}
 	var all uint64
 	for i, v := range voters {
@@ -49,17 +59,8 @@ func Connected(voters []Voter, up func(fence.NodeID) bool, mutual func(a, b fenc
 			}
 		}
 	}
-	s.grow(0, all)
-	if s.best == 0 {
-		return nil
-	}
-	var ids []fence.NodeID
-	for i, v := range voters {
-		if s.best>>i&1 == 1 {
-			ids = append(ids, v.ID)
-		}
-	}
-	return ids
+	s.grow(0, 0, all)
+	return s
 }
 
 type search struct {
@@ -71,27 +72,38 @@ type search struct {
 }
 
 // grow extends a set by candidates that are connected to all of it, lowest id first, so that of two equal sets the lower one is met first.
-func (s *search) grow(set, candidates uint64) {
+func (s *search) grow(set uint64, votes int, candidates uint64) {
 	s.steps--
-	if bits.OnesCount64(set) > bits.OnesCount64(s.best) && s.votes(set) >= s.need {
+	size := bits.OnesCount64(set)
+	if size > bits.OnesCount64(s.best) && votes >= s.need {
 		s.best = set
 	}
 	for candidates != 0 && s.steps > 0 {
-		if bits.OnesCount64(set)+bits.OnesCount64(candidates) <= bits.OnesCount64(s.best) {
+		if size+bits.OnesCount64(candidates) <= bits.OnesCount64(s.best) {
 			return // cannot become larger than the best
+		}
+		if most, mostVotes := s.most(candidates); size+most <= bits.OnesCount64(s.best) || votes+mostVotes < s.need {
+			return // nor with the fewer of them that can hear each other
 		}
 		i := bits.TrailingZeros64(candidates)
 		candidates &^= 1 << i
-		s.grow(set|1<<i, candidates&s.edges[i])
+		s.grow(set|1<<i, votes+s.voters[i].Votes, candidates&s.edges[i])
 	}
 }
 
-func (s *search) votes(set uint64) int {
-	sum := 0
-	for i, v := range s.voters {
-		if set>>i&1 == 1 {
-			sum += v.Votes
+// most bounds what candidates can add: they fall into groups of which no two hear each other, so at most one of each group is ever taken. Without
+// it two halves that do not hear each other, or many lost pings among 64 nodes, cost the whole budget of the search at every look.
+func (s *search) most(candidates uint64) (groups, votes int) {
+	for candidates != 0 {
+		groups++
+		highest := 0
+		for rest := candidates; rest != 0; {
+			i := bits.TrailingZeros64(rest)
+			candidates &^= 1 << i
+			rest &^= 1<<i | s.edges[i]
+			highest = max(highest, s.voters[i].Votes)
 		}
+		votes += highest
 	}
-	return sum
+	return groups, votes
 }

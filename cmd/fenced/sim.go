@@ -54,6 +54,8 @@ const (
 	shrunk        = 3
 	tailLines     = 120
 	allKinds      = 1000
+	// simMemory is from where on the collector works harder, in bytes: clusters of 64 nodes need some hundred megabytes.
+	simMemory = 2 << 30
 )
 
 func simOptions(o cli.SimRun, seed uint64) world.Options {
@@ -78,7 +80,8 @@ func simulate(ctx context.Context, o cli.SimRun, tell func(string)) (cli.LogRepo
 	if o.Verbose {
 		first.Trace = tell
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // little lives long here
+	defer debug.SetGCPercent(debug.SetGCPercent(1600)) // little lives long here: a few megabytes for each core
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(simMemory))
 	before := cpuHours()
 	s := simSummary{API: client.API, Nodes: o.Nodes, Faults: map[string]int64{}, Missing: []string{}, Failing: []failingSeed{}}
 	var mu sync.Mutex

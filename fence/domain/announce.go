@@ -226,9 +226,12 @@ func (t *turn) overdue(o Overdue) error {
 // is unknown since a cold start, or a daemon in the view that is not clean (S2.8). Witnesses hold no state; who announced itself and waits
 // only for quiescence (R9) is not late; a clean life on a foreign machine is beyond our devices (R2).
 func (s *State) OverdueLife(n *Node) fence.Incarnation {
+	if n.Phase == PhaseMember {
+		return fence.Incarnation{} // the usual case first: this is asked of every node with each input
+	}
 	_, ok := s.Roster.Place(n.ID)
 	present := n.Instance != "" && (n.Phase == PhaseJoining || n.Phase == PhaseDirty)
-	if !ok || s.Witness(n.ID) || n.Victim != nil || n.Phase == PhaseMember || n.Phase == PhaseLeft || n.Phase == PhaseUnguarded || n.Pending != nil || !(n.Unknown || present) ||
+	if !ok || s.Witness(n.ID) || n.Victim != nil || n.Phase == PhaseLeft || n.Phase == PhaseUnguarded || n.Pending != nil || !(n.Unknown || present) ||
 		(n.Foreign != nil && n.Phase == PhaseJoining) {
 		return fence.Incarnation{}
 	}

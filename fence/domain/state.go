@@ -197,6 +197,12 @@ func (s *State) InView(id fence.NodeID) (Origin, bool) {
 	return Origin{}, false
 }
 
+// Shows reports whether the view shows this very daemon. It is asked several times for each input, so nothing is copied.
+func (s *State) Shows(o *Origin) bool {
+	i, ok := place(s.View.Members, o.Node)
+	return ok && s.View.Members[i] == *o
+}
+
 // Clean reports whether the node is an admitted clean member of the view and no victim.
 func (s *State) Clean(id fence.NodeID) bool {
 	n := s.Node(id)

@@ -3,6 +3,7 @@ package member
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
@@ -46,7 +47,7 @@ const claimKey = "claim/"
 func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 	v := n.Victim
 	began := m.since.begin(victimMark(v.Incarnation), m.now)
-	mark := fmt.Sprintf("free/%d/%d/%d", n.ID, n.NextClaim, v.Round)
+	mark := "free/" + claimName(n.ID, n.NextClaim) + "/" + strconv.Itoa(v.Round)
 	if v.Claim != nil || n.Reborn() || domain.OnInFlight(n) || (!m.dom.Armed && !v.Force) {
 		m.since.drop(mark)
 		return false
@@ -137,7 +138,7 @@ func (m *Member) windows() {
 	}
 	m.windowsAt = m.now
 	for _, life := range m.dom.Answering {
-		name := fmt.Sprintf("window/%d/%s", life.Node, life.Boot)
+		name := "window/" + victimMark(life)
 		if m.now-m.since.begin(name, m.now) > m.dom.Roster.Policy.BrakeWindowMS+m.myTurn(nil) {
 			m.propose(name, domain.Entry{Window: &domain.Window{Life: life}})
 		}
@@ -164,8 +165,9 @@ func (m *Member) claimPowerOn(n *domain.Node) {
 // Who has tried comes after all of them.
 func (m *Member) myTurn(tried []fence.NodeID) int64 {
 	rank, mine := int64(0), int64(0)
-	for _, id := range m.dom.Eligibles() {
-		if slices.Contains(tried, id) {
+	for i := range m.dom.Nodes { // in rank order, like Eligibles, and without a list: this is asked with each input
+		id := m.dom.Nodes[i].ID
+		if !m.dom.Eligible(id) || slices.Contains(tried, id) {
 			continue
 		}
 		if id == m.cfg.Self.Node {
@@ -223,7 +225,8 @@ func (m *Member) quiesce() {
 			m.quiesceOne(n, c)
 		}
 		for _, c := range active(n) {
-			if m.now-m.since.begin(claimMark(n.ID, c.Number), m.now) > c.DurationMS+m.late()+m.myTurn(nil) && m.dom.Clean(m.cfg.Self.Node) {
+			over := m.now - m.since.begin(claimMark(n.ID, c.Number), m.now) - c.DurationMS - m.late()
+			if over > 0 && over > m.myTurn(nil) && m.dom.Clean(m.cfg.Self.Node) { // whose turn it is takes long to say
 				m.propose(fmt.Sprintf("expire/%d/%d", n.ID, c.Number), domain.Entry{ClaimEnd: &domain.ClaimEnd{
 					Node: n.ID, Number: c.Number, Expired: true, Text: "its duration is over",
 				}})
@@ -233,7 +236,7 @@ func (m *Member) quiesce() {
 }
 
 func (m *Member) quiesceOne(n *domain.Node, c domain.Claim) {
-	key := fmt.Sprintf("returned/%d/%d", n.ID, c.Number)
+	key := "returned/" + claimName(n.ID, c.Number)
 	if l := m.Local(c.Local); c.Local != "" && c.Actor == m.cfg.Self && l != nil {
 		if m.localQuiet(l) {
 			m.propose(key, domain.Entry{Returned: &domain.Returned{Node: n.ID, Number: c.Number}})
@@ -246,7 +249,7 @@ func (m *Member) quiesceOne(n *domain.Node, c domain.Claim) {
 			return
 		}
 	}
-	if m.now-m.since.begin(claimMark(n.ID, c.Number), m.now) > c.DurationMS+c.EffectMS+2*m.late()+m.myTurn(nil) {
+	if over := m.now - m.since.begin(claimMark(n.ID, c.Number), m.now) - c.DurationMS - c.EffectMS - 2*m.late(); over > 0 && over > m.myTurn(nil) {
 		m.propose(key, domain.Entry{Returned: &domain.Returned{Node: n.ID, Number: c.Number, Elapsed: true}})
 	}
 }

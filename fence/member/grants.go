@@ -99,7 +99,7 @@ func (m *Member) unresolved() []string {
 		} else if !silent {
 			continue
 		}
-		names = append(names, fmt.Sprintf("%s (%s)", m.dom.Roster.Name(n.ID), doubt(n)))
+		names = append(names, m.dom.Roster.Name(n.ID)+" ("+doubt(n)+")")
 	}
 	return names
 }

@@ -3,6 +3,7 @@ package member
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
@@ -70,8 +71,11 @@ func (m *Member) hear(by domain.Origin) {
 }
 
 func (m *Member) alarm(by domain.Origin) {
+	if !m.dom.IsOver(by.Incarnation) {
+		return
+	}
 	mark := fmt.Sprintf("alarm/%s", by.Incarnation)
-	if !m.dom.IsOver(by.Incarnation) || m.now-m.since.get(mark, m.now-alarmEveryMS) < alarmEveryMS {
+	if m.now-m.since.get(mark, m.now-alarmEveryMS) < alarmEveryMS {
 		return
 	}
 	m.since.set(mark, m.now)
@@ -84,9 +88,12 @@ const alarmEveryMS = 10_000
 // risen names the nodes of which a life was heard lately that has a verdict.
 func (m *Member) risen() []string {
 	var names []string
-	for _, h := range m.heard {
-		name := fmt.Sprintf("%s (heard after its verdict)", m.dom.Roster.Name(h.by.Node))
-		if h.over > 0 && m.now-h.over < alarmEveryMS && !slices.Contains(names, name) {
+	for i := range m.heard {
+		h := &m.heard[i]
+		if h.over == 0 || m.now-h.over >= alarmEveryMS {
+			continue
+		}
+		if name := m.dom.Roster.Name(h.by.Node) + " (heard after its verdict)"; !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -204,17 +211,22 @@ func (s *marks) prune(now int64) {
 	}
 }
 
+// claimName is asked for with each input, for every claim that is open.
+func claimName(node fence.NodeID, claim uint64) string {
+	return strconv.FormatUint(uint64(node), 10) + "/" + strconv.FormatUint(claim, 10)
+}
+
 func claimMark(node fence.NodeID, claim uint64) string {
-	return fmt.Sprintf("claim/%d/%d", node, claim)
+	return "claim/" + claimName(node, claim)
 }
 
 // askedMark is when this node asked for a claim: its walk must be over before the others' timers are (R9).
 func askedMark(node fence.NodeID, claim uint64) string {
-	return fmt.Sprintf("asked/%d/%d", node, claim)
+	return "asked/" + claimName(node, claim)
 }
 
 func victimMark(life fence.Incarnation) string {
-	return fmt.Sprintf("victim/%d/%s", life.Node, life.Boot)
+	return "victim/" + strconv.FormatUint(uint64(life.Node), 10) + "/" + life.Boot
 }
 
 // joinedMark is since when this node knows that a victim may be just coming, returnedMark since when a later life of it is there.

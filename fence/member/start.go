@@ -160,7 +160,8 @@ func (m *Member) writeSession(state SessionState) bool {
 	if m.now < s.retryAt || (s.outstanding != nil && m.now-s.askedAt < sessionLostMS) {
 		return false
 	}
-	s.outstanding, s.askedAt = &want, m.now
+	written := want // a copy: want itself is made with each input
+	s.outstanding, s.askedAt = &written, m.now
 	m.do(WriteSession{Session: want})
 	return false
 }

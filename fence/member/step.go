@@ -68,8 +68,7 @@ func (m *Member) Held() []fence.NodeID { return m.held }
 
 // Quorate reports whether this node is in a quorate view and in contact with it, as far as it knows.
 func (m *Member) Quorate() bool {
-	in, ok := m.dom.InView(m.cfg.Self.Node)
-	return m.quorum && ok && in == m.cfg.Self && m.dom.View.Quorate
+	return m.quorum && m.dom.View.Quorate && m.present()
 }
 
 // Step takes one input at time now (milliseconds of this node's CLOCK_BOOTTIME, never going back) and returns what is to be done.
@@ -261,8 +260,7 @@ func (m *Member) applied(index uint64, atMS int64, events []domain.Event) {
 
 // present reports whether this very daemon is in the view.
 func (m *Member) present() bool {
-	in, ok := m.dom.InView(m.cfg.Self.Node)
-	return ok && in == m.cfg.Self
+	return m.dom.Shows(&m.cfg.Self)
 }
 
 // snapshot replaces the domain and makes good for the entries that it skipped: nobody's pings are acknowledged who became a victim (R14), and

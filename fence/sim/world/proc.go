@@ -37,9 +37,12 @@ type proc struct {
 
 	// the loop
 	m          *member.Member
-	events     []item // of the provider, in order
-	inputs     []item // everything else
+	events     items // of the provider, in order
+	inputs     items // everything else
 	looping    bool
+	looped     func() // loop, beaten is beat, ticked is ticks: made once
+	beaten     func()
+	ticked     func()
 	dieIn      int // effects until it is killed, 0 for never
 	asked      uint64
 	asks       map[uint64]string
@@ -57,6 +60,25 @@ type proc struct {
 type item struct {
 	in member.Input
 	f  func()
+}
+
+// items is a queue that keeps its memory: it fills and empties many times a second.
+type items struct {
+	list []item
+	next int
+}
+
+func (q *items) empty() bool { return q.next == len(q.list) }
+
+func (q *items) put(it item) { q.list = append(q.list, it) }
+
+func (q *items) take() item {
+	it := q.list[q.next]
+	q.list[q.next] = item{}
+	if q.next++; q.empty() {
+		q.list, q.next = q.list[:0], 0
+	}
+	return it
 }
 
 // startLater lets the unit start the daemon.
@@ -81,6 +103,7 @@ func (n *node) start() {
 	run := &runID{Origin: self, i: n.i, store: n.st.id, starts: n.st.starts}
 	run.heard = member.Heard{By: self}
 	p := &proc{w: w, n: n, run: run, st: n.st, fsm: newFSM(len(w.nodes)), pres: w.newPresence(), asks: map[uint64]string{}, queues: map[string]*queue{}}
+	p.looped, p.beaten, p.ticked = p.loop, p.beat, p.ticks
 	p.m = member.New(member.Config{Self: self, Machine: fence.Machine{UUID: n.mach.uuid, Virtual: n.mach.virtual}, RosterHash: n.file(), Version: "sim"})
 	n.p = p
 	w.say("%s starts as %s, store %d start %d", n.name, self.Instance, n.st.id, n.st.starts)
@@ -162,19 +185,19 @@ func (p *proc) fail(why string) {
 }
 
 func (p *proc) pushInput(in member.Input) {
-	p.events = append(p.events, item{in: in})
+	p.events.put(item{in: in})
 	p.loopSoon()
 }
 
 // push puts something in the provider's order.
 func (p *proc) push(f func()) {
-	p.events = append(p.events, item{f: f})
+	p.events.put(item{f: f})
 	p.loopSoon()
 }
 
 // post is an input from elsewhere.
 func (p *proc) post(in member.Input) {
-	p.inputs = append(p.inputs, item{in: in})
+	p.inputs.put(item{in: in})
 	p.loopSoon()
 }
 
@@ -183,21 +206,18 @@ func (p *proc) loopSoon() {
 		return
 	}
 	p.looping = true
-	p.after(span(p.w.delays, 10, 300), p.loop)
+	p.after(span(p.w.delays, 10, 300), p.looped)
 }
 
 // loop is the deciding loop: it takes from both queues, and which comes first is chance.
 func (p *proc) loop() {
 	p.looping = false
-	for !p.hung && !p.dead && (len(p.events) > 0 || len(p.inputs) > 0) {
+	for !p.hung && !p.dead && !(p.events.empty() && p.inputs.empty()) {
 		q := &p.events
-		if len(p.events) == 0 || len(p.inputs) > 0 && p.w.delays.IntN(2) == 0 {
+		if q.empty() || !p.inputs.empty() && p.w.delays.IntN(2) == 0 {
 			q = &p.inputs
 		}
-		it := (*q)[0]
-		if *q = (*q)[1:]; len(*q) == 0 {
-			*q = nil
-		}
+		it := q.take()
 		if it.f != nil {
 			it.f()
 		} else {
@@ -215,5 +235,5 @@ func (p *proc) beat() {
 	if !p.hung {
 		p.post(member.Tick{})
 	}
-	p.after(every, p.beat)
+	p.after(every, p.beaten)
 }

@@ -19,7 +19,7 @@ type proposal struct {
 func (p *proc) ticks() {
 	w := p.w
 	p.tick()
-	p.after(w.roster.Timing.PingMS*ms, p.ticks)
+	p.after(w.roster.Timing.PingMS*ms, p.ticked)
 }
 
 func (p *proc) tick() {

@@ -75,10 +75,10 @@ func Run(o Options) Result {
 	w.begin()
 	for w.step() {
 		if w.steps%auditEvery == 0 {
-			w.check.audit()
+			w.check.audit(false)
 		}
 	}
-	w.check.audit()
+	w.check.audit(true)
 	r := Result{
 		Seed: o.Seed, Hash: w.hash, Events: w.steps, VirtualMS: w.now / ms, Violation: w.check.violation, Setup: w.setup(),
 		Victims: w.check.victims, Verdicts: w.check.verdictCount, Writes: w.check.writes,

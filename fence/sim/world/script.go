@@ -138,7 +138,7 @@ func (s *Script) Until(bound, every int64, holds func() bool) bool {
 		w.at(min(w.now+max(every, 1)*ms, end), func() { reached = true })
 		for !reached && w.step() {
 			if w.steps%auditEvery == 0 {
-				w.check.audit()
+				w.check.audit(false)
 			}
 		}
 	}
@@ -150,7 +150,7 @@ func (s *Script) NowMS() int64 { return s.w.now / ms }
 
 // Violation is the first invariant that broke, after a full audit; nil for none.
 func (s *Script) Violation() *Violation {
-	s.w.check.audit()
+	s.w.check.audit(true)
 	return s.w.check.violation
 }
 
