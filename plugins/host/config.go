@@ -33,13 +33,16 @@ type Config struct {
 	MemoryLimit, FileLimit uint64
 }
 
+// DefaultStartTimeout is Config.StartTimeout where nothing else is said.
+const DefaultStartTimeout = 5 * time.Second
+
 func (c Config) complete() Config {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d <= 0 {
 			*d = v
 		}
 	}
-	def(&c.StartTimeout, 5*time.Second)
+	def(&c.StartTimeout, DefaultStartTimeout)
 	def(&c.CallTimeout, 30*time.Second)
 	def(&c.Grace, 500*time.Millisecond)
 	def(&c.Drain, 10*time.Second)

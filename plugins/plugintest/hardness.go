@@ -147,7 +147,7 @@ func garbage(ctx context.Context, s *subject) error {
 		if err != nil {
 			return err
 		}
-		sockets, err := filepath.Glob(filepath.Join(s.dir, "h-*", "p*", "plugin-dir*", "plugin*"))
+		sockets, err := filepath.Glob(filepath.Join(s.dir, "h-*", "p*", "plugin-dir*", "*"))
 		if err != nil || len(sockets) == 0 {
 			return fmt.Errorf("cannot find its socket: %w", err)
 		}

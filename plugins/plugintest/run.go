@@ -34,6 +34,8 @@ type Options struct {
 	Knobs map[string]map[string]string
 	// Timeout bounds one call; zero means 10 s.
 	Timeout time.Duration
+	// Slow multiplies the time that a process may take to start, for machines that are busy with other things; less than 1 means 1.
+	Slow float64
 }
 
 // Outcome is how a case ended.
@@ -156,6 +158,9 @@ func (s *subject) file(name string) string { return filepath.Join(s.dir, proto.F
 // host makes a host with the given devices; extra options are added to the working ones. The caller closes it.
 func (s *subject) host(c host.Config, devices map[string]map[string]string) (*host.Host, error) {
 	c.Dir, c.RunDir, c.Logger = s.dir, s.dir, slog.New(s.log)
+	if c.StartTimeout == 0 {
+		c.StartTimeout = s.patience(host.DefaultStartTimeout)
+	}
 	h, err := host.New(c)
 	if err != nil {
 		return nil, err
@@ -175,6 +180,11 @@ func (s *subject) host(c host.Config, devices map[string]map[string]string) (*ho
 		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
+}
+
+// patience is how long this machine may take for what takes d on one that is not busy.
+func (s *subject) patience(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * max(1, s.Slow))
 }
 
 // noDevice is a skip where the tester gave too few options to make a device: what it would do says nothing about the plugin.
@@ -212,7 +222,7 @@ func (s *subject) with(ctx context.Context, f func(ctx context.Context, h *host.
 }
 
 func (s *subject) status(ctx context.Context, h *host.Host, device, target string) (host.Reading, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.patience(s.Timeout))
 	defer cancel()
 	return h.Status(ctx, device, target)
 }

@@ -76,7 +76,7 @@ func describes(ctx context.Context, s *subject) error {
 }
 
 func byHand(ctx context.Context, s *subject) error {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.patience(s.Timeout))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.file(s.name), "--describe")
 	cmd.Env = []string{}
@@ -99,7 +99,7 @@ func versionMismatch(_ context.Context, s *subject) error {
 	const future = 99
 	c := goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig: proto.Handshake, VersionedPlugins: map[int]goplugin.PluginSet{future: {proto.SetKey: &proto.Glue{}}},
-		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, AutoMTLS: true, SkipHostEnv: true, StartTimeout: s.Timeout,
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, AutoMTLS: true, SkipHostEnv: true, StartTimeout: s.patience(s.Timeout),
 		Cmd: directly(s), Logger: hclog.NewNullLogger(),
 	})
 	defer c.Kill()

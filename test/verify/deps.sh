@@ -31,6 +31,8 @@ done
 for h in cpg quorum cmap cfg votequorum; do # the layouts of Go are compared with corosync's headers; -dev brings the library
 	[ -e "/usr/include/corosync/$h.h" ] || missing+=("lib$h-dev")
 done
+# A plugin in another language than Go is proven.
+/usr/bin/python3 -c 'import grpc, google.protobuf, cryptography' 2>/dev/null || missing+=(python3-grpcio python3-protobuf python3-cryptography)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 
 if [ ${#missing[@]} -gt 0 ]; then
