@@ -37,7 +37,7 @@ var hostCases = []hostCase{
 	{"panic", "a panic costs that call", "bad", map[string]string{"do": "panic"}, true, 0, host.ClassUnknown},
 	{"stop", "a plugin that stops itself is killed at the deadline", "bad", map[string]string{"status": "stop"}, false, time.Second, host.ClassTimeout},
 	{"1 GiB of memory", "a plugin that takes a gigabyte dies of it, and nobody else", "bad", map[string]string{"status": "memory"}, false, 0, host.ClassPluginDied},
-	{"no end of files", "a plugin that opens files without end is stopped by its limit, and nobody else", "bad", map[string]string{"status": "files"}, false, 0, host.ClassUnknown},
+	{"no end of files", "a plugin that opens files without end meets its limit, and no other plugin does", "bad-hoarder", map[string]string{"status": "files"}, false, 0, host.ClassUnknown},
 	{"stdout noise", "a gigabyte on stdout holds up its writer only", "bad", map[string]string{"status": "stdout"}, false, time.Second, host.ClassTimeout},
 	{"stderr noise", "a gigabyte on stderr holds up its writer only", "bad", map[string]string{"status": "stderr"}, false, time.Second, host.ClassTimeout},
 	{"child left behind", "a child that holds the plugin's pipes is killed with it", "bad", map[string]string{"do": "child"}, true, 0, host.ClassPluginDied},

@@ -150,12 +150,12 @@ func eat() error {
 
 // hoard opens more files than anybody needs.
 func hoard() error {
-	for n := range 1 << 20 {
+	for n := range 1 << 16 {
 		if _, err := syscall.Open("/dev/null", syscall.O_RDONLY, 0); err != nil {
 			return fmt.Errorf("%w after %d files", err, n)
 		}
 	}
-	return errors.New("held a million files")
+	return nil // nobody stopped it
 }
 
 // flood writes a gigabyte of lines to a file descriptor that go-plugin does not replace.
