@@ -22,7 +22,7 @@ type checker struct {
 	active    map[fence.NodeID]uint64
 	answering []answering
 	open      map[fence.NodeID]int64 // victims, since when
-	claimed   map[claimKey]int64     // when
+	claimed   map[claimKey]claimed
 	arrived   map[fence.NodeID]arrival
 	named     map[fence.NodeID]uint64 // the index at which it became a victim
 	isBusy    bool
@@ -51,7 +51,7 @@ type answering struct {
 
 func newChecker(w *World) *checker {
 	return &checker{
-		w: w, dom: domain.New(), fsm: newFSM(w.opt.Nodes), lives: map[string]*life{}, active: map[fence.NodeID]uint64{}, open: map[fence.NodeID]int64{}, hashes: map[uint64]string{}, named: map[fence.NodeID]uint64{}, claimed: map[claimKey]int64{}, arrived: map[fence.NodeID]arrival{},
+		w: w, dom: domain.New(), fsm: newFSM(w.opt.Nodes), lives: map[string]*life{}, active: map[fence.NodeID]uint64{}, open: map[fence.NodeID]int64{}, hashes: map[uint64]string{}, named: map[fence.NodeID]uint64{}, claimed: map[claimKey]claimed{}, arrived: map[fence.NodeID]arrival{},
 	}
 }
 
@@ -159,7 +159,7 @@ func (c *checker) event(e domain.Event, before []bool) {
 			c.fail("I4", "node %d claims and is not in the view", e.Actor)
 		}
 		c.active[e.Node] = e.Claim
-		c.claimed[claimKey{e.Node, e.Claim}] = c.w.now
+		c.claimed[claimKey{e.Node, e.Claim}] = claimed{at: c.w.now, skipped: c.w.nodes[e.Actor-1].mach.skipped}
 		c.cutTogether(e)
 	case domain.EventClaimEnd, domain.EventHandover, domain.EventCanceled:
 		delete(c.active, e.Node)
@@ -295,78 +295,6 @@ func (c *checker) brake(e domain.ClaimEntry) {
 	if most := max(1, len(c.w.nodes)/4); len(c.answering) > most {
 		c.fail("V13", "%d victims that still answered were claimed within %d ms, at most %d may be", len(c.answering), window/ms, most)
 	}
-}
-
-// applied is I3: every member sees the same transitions at the same index.
-func (c *checker) applied(p *proc, t member.Transition) {
-	i := int(t.Index) - 1
-	if i >= len(c.digests) {
-		c.fail("R6", "%s applies index %d, which is not committed", p, t.Index)
-		return
-	}
-	if d := digest(t.Events); d != c.digests[i] {
-		c.fail("I3", "%s sees other transitions at index %d", p, t.Index)
-	}
-	in, ok := p.m.Domain().InView(p.n.id)
-	if !ok || in != p.run.Origin {
-		return
-	}
-	for _, e := range t.Events {
-		if e.Kind == domain.EventRelease {
-			p.owed = append(p.owed, e.Life)
-		}
-	}
-}
-
-// restored compares a snapshot with what was committed.
-func (c *checker) restored(p *proc, s *domain.State) {
-	if int(s.Index) > len(c.digests) {
-		c.fail("R6", "%s restores index %d, which is not committed", p, s.Index)
-	}
-}
-
-// audit compares whole states: members at the same index are equal (I3), and no domain admits what is over (V11). A state changes only with
-// its index, so one that was compared at its index is not encoded again. Rosters, which are most of a state and change only by an entry of their
-// own, are compared as a whole at the end; in between by what every member computed of them when it applied them.
-func (c *checker) audit(whole bool) {
-	if whole {
-		clear(c.hashes)
-		c.auditedAt = 0
-	}
-	if c.auditedAt != c.dom.Index {
-		c.auditedAt = c.dom.Index
-		c.hashes[c.auditedAt] = hashOf(c.dom, whole)
-	}
-	for _, n := range c.w.nodes {
-		if n.p == nil {
-			continue
-		}
-		d := n.p.m.Domain()
-		if d.Index == n.p.audited && !whole {
-			continue
-		}
-		n.p.audited = d.Index
-		hash := hashOf(d, whole)
-		switch known, ok := c.hashes[d.Index]; {
-		case !ok:
-			c.hashes[d.Index] = hash
-		case known != hash:
-			c.fail("I3", "%s has another state than the others at index %d", n.name, d.Index)
-		}
-	}
-	for i := range c.dom.Nodes {
-		if n := &c.dom.Nodes[i]; c.dom.Clean(n.ID) && c.dom.IsOver(n.Life) {
-			c.fail("V11", "%s is clean and over", n.Life)
-		}
-	}
-}
-
-func hashOf(d *domain.State, whole bool) string {
-	s := *d
-	if !whole {
-		s.Roster = fence.Roster{Version: d.Roster.Version}
-	}
-	return s.Hash()
 }
 
 func (c *checker) busy() bool { return c.isBusy }

@@ -1,0 +1,93 @@
+package world
+
+import (
+	"math/rand/v2"
+
+	"github.com/fenced-project/fenced/fence/member"
+)
+
+// What happens to what a node's disk keeps.
+
+func (w *World) strikeDisk(k faultKind, r *rand.Rand, n *node, d int64) bool {
+	w.say("fault: %s of %s for %d ms", k, n.name, d/ms)
+	switch k {
+	case faultDisk:
+		w.stall(n, d)
+	case faultWipe:
+		if !w.spare(n) {
+			return false
+		}
+		w.wipe(n)
+	case faultRollback:
+		if n.old == nil || n.old.id != n.st.id || !w.spare(n) || !w.known(n) {
+			c := *n.st
+			c.floor, c.copied = append([]floor(nil), n.st.floor...), true
+			n.old = &c
+			return false
+		}
+		old := n.old
+		n.kill("restored from a copy")
+		n.st, n.old = old, nil
+		w.after(span(r, 20*second, 60*second), func() { // somebody reads the log line and wipes it
+			if n.st == old {
+				w.wipe(n)
+			}
+		})
+	}
+	return true
+}
+
+// spare reports whether the cluster can do without this node's store: of what is committed, a quorum of the others has a copy (R4 is for the rest).
+func (w *World) spare(n *node) bool {
+	c := w.check.fsm.conf
+	intact := 0
+	for _, o := range w.nodes {
+		if p := o.p; p != nil && p.raft.leads && p.conf() != c {
+			return false // a change of the voters is under way
+		}
+		if o != n && c.votes(o.i, o.st.id) && !o.st.copied && o.st.member {
+			intact++
+		}
+	}
+	return intact >= c.need()
+}
+
+// known reports whether every other voter saw this store go further than its copy does. One that did not cannot refuse the copy, and with it may
+// elect a leader that forgot what the others committed: R3 protects as far as the peers have seen.
+func (w *World) known(n *node) bool {
+	for _, o := range w.nodes {
+		f := o.st.floor[n.i]
+		if o != n && w.opt.broken == "" && (f.store != n.old.id || f.starts <= n.old.starts && (f.term < n.old.lastTerm() || f.term == n.old.lastTerm() && f.length <= len(n.old.log))) {
+			return false
+		}
+	}
+	return true
+}
+
+// stall lets a disk answer nothing for a while; beyond its deadline the provider goes out of service (R20).
+func (w *World) stall(n *node, d int64) {
+	if n.diskUntil > w.now {
+		return
+	}
+	n.diskFrom, n.diskUntil = w.now, w.now+d
+	if p := n.p; p != nil && d > w.plan.writeDeadline {
+		from := w.now
+		p.after(w.plan.writeDeadline, func() {
+			if n.diskFrom == from && w.now < n.diskUntil {
+				p.fail("the disk does not answer")
+			}
+		})
+	}
+}
+
+// wipe gives a node an empty store: it joins as a stranger (R3). At most a minority is ever wiped at once.
+func (w *World) wipe(n *node) {
+	n.kill("store wiped")
+	n.stores++
+	id := n.newStore()
+	if w.opt.broken == brokenWiped {
+		id = n.st.id
+	}
+	n.st = &store{id: id, floor: make([]floor, len(w.nodes)), member: w.opt.broken == brokenWiped, starts: n.st.starts}
+	n.session, n.armed, n.old = member.Session{}, false, nil
+}
