@@ -14,7 +14,7 @@ type Judge struct {
 	Devices []Device
 	// Others are the known machines of every other node: a device that identifies itself as one of them is mapped to the wrong node (R16).
 	Others []Machine
-	// Proven are mappings that a drill has proven for this victim's node (R16 a).
+	// Proven are what levels reach (Level.Reach) that a drill has proven to be this victim's node (R16 a).
 	Proven []string
 	// Watchdog is what the victim announced of its watchdog, and Policy what the operator accepts (R15).
 	Watchdog Watchdog
@@ -58,7 +58,7 @@ func Admissible(v Victim, e Evidence, j Judge) error {
 			err = refuse("level %d has a step that is several things at once or of no kind", e.Level+1)
 		case s.Device != "":
 			devices++
-			err = deviceProof(v, e, j, s)
+			err = deviceProof(v, e, j, s, level)
 		case s.Wait == WaitWatchdog:
 			err = watchdogProof(v, e, j)
 		case s.Ask != "":
@@ -87,7 +87,7 @@ func kindOf(l Level, devices int) EvidenceKind {
 }
 
 // deviceProof checks R16 for one device step: commanded under this claim, two reads that say off a settling time apart, the right machine in both.
-func deviceProof(v Victim, e Evidence, j Judge, s Step) error {
+func deviceProof(v Victim, e Evidence, j Judge, s Step, level Level) error {
 	d, ok := findDevice(j.Devices, s.Device)
 	if !ok {
 		return refuse("the roster has no device %q", s.Device)
@@ -116,18 +116,18 @@ func deviceProof(v Victim, e Evidence, j Judge, s Step) error {
 		return refuse("the reads of device %s are %d ms apart, it needs %d ms to settle (R16 c)", s, p.Final.StartedMS-p.First.FinishedMS, max(d.SettleMS, 1))
 	}
 	for _, r := range []Read{p.First, p.Final} {
-		if err := rightMachine(v, r.Identity, d, j); err != nil {
+		if err := rightMachine(v, r.Identity, d, j, level); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rightMachine checks R16 (a): the device's own identity, or a mapping that a drill has proven for a device that has none.
-func rightMachine(v Victim, id Identity, d Device, j Judge) error {
+// rightMachine checks R16 (a): the device's own identity, or for a device that has none, a drill that has proven what its level reaches.
+func rightMachine(v Victim, id Identity, d Device, j Judge, level Level) error {
 	if id.Empty() {
 		for _, m := range j.Proven {
-			if m == d.Mapping {
+			if m != "" && m == level.Reach(j.Devices) {
 				return nil
 			}
 		}

@@ -36,9 +36,6 @@ func drawProof(t *rapid.T) proof {
 		d := fence.Device{Name: name, Kind: fence.KindPower, Mapping: "map-" + name, SettleMS: ms(1, 3, "settle"), HoldUpMS: ms(0, 3, "holdUp")}
 		p.j.Devices = append(p.j.Devices, d)
 		p.j.Levels[0].Steps = append(p.j.Levels[0].Steps, fence.Step{Device: name})
-		if rapid.Bool().Draw(t, "proven") {
-			p.j.Proven = append(p.j.Proven, d.Mapping)
-		}
 		c := ms(1, 3, "commanded")
 		if rarely(20, "uncommanded") {
 			c = 0
@@ -54,6 +51,10 @@ func drawProof(t *rapid.T) proof {
 			Final: read(state("s2"), id("i2"), f2, f2+ms(0, 1, "d2")),
 		})
 	}
+	p.j.Proven = []string{"another"}
+	if rapid.Bool().Draw(t, "proven") {
+		p.j.Proven = append(p.j.Proven, p.j.Levels[0].Reach(p.j.Devices))
+	}
 	return p
 }
 
@@ -65,7 +66,7 @@ func demands(p proof) bool {
 		ok = ok && x.CommandedMS > 0 && x.First.StartedMS >= x.CommandedMS
 		for _, r := range []fence.Read{x.First, x.Final} {
 			named := slices.Equal(r.Identity.UUIDs, []string{uuidV})
-			nameless := r.Identity.Serial == "" && len(r.Identity.UUIDs) == 0 && slices.Contains(p.j.Proven, d.Mapping)
+			nameless := r.Identity.Serial == "" && len(r.Identity.UUIDs) == 0 && len(p.j.Proven) > 1
 			ok = ok && r.State == fence.PowerOff && r.FinishedMS >= r.StartedMS && (named || nameless)
 		}
 		ok = ok && x.First.Identity.Empty() == x.Final.Identity.Empty()

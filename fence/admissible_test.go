@@ -30,7 +30,7 @@ func read(s fence.PowerState, id fence.Identity, from, to int64) fence.Read {
 // powerProof is a level of two devices: a BMC that identifies itself and an outlet with a proven mapping.
 func powerProof() proof {
 	none := fence.Identity{}
-	return proof{
+	p := proof{
 		v: fence.Victim{Incarnation: fence.Incarnation{Node: 3, Boot: "b"}, Machine: fence.Machine{UUID: uuidV}, Cause: fence.CauseFailed, Index: 10},
 		e: fence.Evidence{Kind: fence.EvidencePowerOff, Claim: 7, ReadIndex: 10, Devices: []fence.DeviceEvidence{
 			{
@@ -50,9 +50,10 @@ func powerProof() proof {
 				{Name: "pdu", Kind: fence.KindPower, Mapping: "m2", SettleMS: 1000, HoldUpMS: 5000},
 			},
 			Others: []fence.Machine{{UUID: uuidO}},
-			Proven: []string{"m2"},
 		},
 	}
+	p.j.Proven = []string{p.j.Levels[0].Reach(p.j.Devices)}
+	return p
 }
 
 func watchdogProof() proof {
@@ -164,6 +165,9 @@ func TestAdmissibleIdentity(t *testing.T) {
 	both := func(dev int, id fence.Identity) func(*proof) {
 		return func(p *proof) { p.e.Devices[dev].First.Identity, p.e.Devices[dev].Final.Identity = id, id }
 	}
+	alone := func(p *proof) { // only the outlet, for itself
+		p.j.Proven = []string{fence.Level{Steps: p.j.Levels[0].Steps[1:]}.Reach(p.j.Devices)}
+	}
 	check(t, powerProof, []row{
 		{"first of another machine", func(p *proof) { p.e.Devices[0].First.Identity = identity("11111111-2222-3333-4444-555555555555") }, "the victim is machine"},
 		{"final of another machine", func(p *proof) { p.e.Devices[0].Final.Identity = identity("11111111-2222-3333-4444-555555555555") }, "the victim is machine"},
@@ -171,10 +175,15 @@ func TestAdmissibleIdentity(t *testing.T) {
 		{"another node's machine, mapping proven", func(p *proof) { both(1, identity(uuidO))(p) }, "another node's machine"},
 		{"two nodes with one identity", func(p *proof) { p.j.Others = append(p.j.Others, p.v.Machine) }, "another node's machine"},
 		{"one of several spellings", both(0, fence.Identity{UUIDs: []string{"00000000-0000-0000-0000-000000000000", "44454c4c-4200-1035-8052-b4c04f564831", uuidV}}), ""},
-		{"no identity, not proven", both(0, fence.Identity{}), "not proven by a drill"},
-		{"all zeros is no identity", both(0, identity("00000000-0000-0000-0000-000000000000")), "not proven by a drill"},
-		{"all ones is no identity", both(0, identity("ffffffff-ffff-ffff-ffff-ffffffffffff")), "not proven by a drill"},
-		{"no identity, another mapping proven", func(p *proof) { p.j.Proven = []string{"m1"} }, "not proven by a drill"},
+		{"no identity, proven", both(0, fence.Identity{}), ""},
+		{"no identity, not proven", func(p *proof) { p.j.Proven = nil; both(0, fence.Identity{})(p) }, "not proven by a drill"},
+		{"all zeros is no identity", func(p *proof) { p.j.Proven = nil; both(0, identity("00000000-0000-0000-0000-000000000000"))(p) }, "device bmc gives no identity"},
+		{"all ones is no identity", func(p *proof) { p.j.Proven = nil; both(0, identity("ffffffff-ffff-ffff-ffff-ffffffffffff"))(p) }, "device bmc gives no identity"},
+		{"another mapping proven", func(p *proof) { p.j.Proven = []string{"m1", "m2", ""} }, "not proven by a drill"},
+		{"proven only without the other device", alone, "not proven by a drill"},
+		{"another outlet now", func(p *proof) { p.j.Levels[0].Steps[1].Target = "5"; p.e.Devices[1].Target = "5" }, "not proven by a drill"},
+		{"another address now", func(p *proof) { p.j.Devices[1].Mapping, p.e.Devices[1].Mapping = "m3", "m3" }, "not proven by a drill"},
+		{"the same in another order", func(p *proof) { s := p.j.Levels[0].Steps; s[0], s[1] = s[1], s[0] }, ""},
 		{"identity lost in the final read", func(p *proof) { p.e.Devices[0].Final.Identity = fence.Identity{} }, "in one read and none in the other"},
 		{"machine never announced", func(p *proof) { p.v.Machine = fence.Machine{} }, "never announced nor declared"},
 		{"machine of zeros", func(p *proof) { p.v.Machine.UUID = "00000000-0000-0000-0000-000000000000" }, "never announced nor declared"},

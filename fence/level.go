@@ -1,8 +1,36 @@
 package fence
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // Level is one way to end a life: all of its steps together (R17). A level without steps proves nothing and never succeeds.
 type Level struct {
 	Steps []Step `json:"steps"`
+}
+
+// Reach is a hash of what a level's devices reach together: the mapping of each and the target at it, in any order; "" for a level without
+// devices. A drill proves that all of them off are one node off, so a change of any voids it: of an address, of an outlet, of which outlets
+// belong together (R16 a, V6).
+func (l Level) Reach(devices []Device) string {
+	var ends []string
+	for _, s := range l.Steps {
+		if s.Device == "" {
+			continue
+		}
+		d, _ := findDevice(devices, s.Device) // without a mapping it is a reach of its own, which nothing has proven
+		ends = append(ends, fmt.Sprintf("%q %q", d.Mapping, s.Target))
+	}
+	if len(ends) == 0 {
+		return ""
+	}
+	slices.Sort(ends)
+	sum := sha256.Sum256([]byte(strings.Join(slices.Compact(ends), "\n")))
+	return hex.EncodeToString(sum[:])
 }
 
 // Step is one part of a level; exactly one of Device, Wait and Ask is set.
@@ -61,7 +89,7 @@ type Device struct {
 	Name   string     `json:"name"`
 	Plugin string     `json:"plugin"`
 	Kind   DeviceKind `json:"kind"`
-	// Mapping is a hash of everything that decides which machine a command reaches. A drill proves a mapping; a change voids the proof (R16, V6).
+	// Mapping is a hash of everything but the target that decides which machine a command reaches (see Level.Reach; R16, V6).
 	Mapping string `json:"mapping"`
 	// SettleMS lies between the two reads of R16; HoldUpMS between the last command and the all-off pass of R17.
 	SettleMS int64 `json:"settle_ms"`

@@ -72,6 +72,9 @@ func (t *turn) dirty(n *Node, a Announce) {
 		n.Phase = PhaseUnguarded // what was unknown about earlier lives stays unknown
 	}
 	t.emit(Event{Kind: EventDirty, Node: n.ID, Life: n.Life, Text: a.Why})
+	if n.Drill != nil && n.Drill.Life == n.Life {
+		t.drillFailed(n, "it is dirty: "+a.Why)
+	}
 	t.orphans()
 }
 
@@ -111,6 +114,9 @@ func (t *turn) settle(n *Node) {
 	}
 	if n.Victim != nil && !n.Reborn() {
 		return
+	}
+	if n.drillClaim() != nil {
+		return // its power may be cut at any moment: it gets nothing before that is over (R9)
 	}
 	if n.Victim != nil && n.Victim.Claim != nil {
 		c := n.Victim.Claim

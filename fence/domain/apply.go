@@ -41,6 +41,7 @@ const (
 	EventLocal    EventKind = "local-power" // forced power without claim and quorum (R31)
 	EventStateful EventKind = "stateful"
 	EventRecover  EventKind = "recover"
+	EventDrill    EventKind = "drill" // one step of a drill; Step says which
 )
 
 // Event is one transition that every member saw at the same index, in the same order.
@@ -64,6 +65,9 @@ type Event struct {
 	Attempts []Attempt
 	Times    Times
 	Text     string
+	// Step and Phases are of an EventDrill.
+	Step   DrillStep
+	Phases []PhaseTime
 }
 
 // Apply applies one committed entry. The error wraps ErrRejected when a rule forbids the entry; the state then is as before but for its
@@ -103,6 +107,8 @@ func (t *turn) emit(e Event) {
 		switch {
 		case n.Victim != nil:
 			e.Operation = n.Victim.ID
+		case n.Drill != nil:
+			e.Operation = n.Drill.ID
 		case n.PowerOn != nil:
 			e.Operation = n.PowerOn.ID
 		}
@@ -156,6 +162,14 @@ func (t *turn) apply(e Entry) error {
 		return t.mapping(*e.Mapping)
 	case e.Window != nil:
 		return t.window(*e.Window)
+	case e.Drill != nil:
+		return t.drill(*e.Drill)
+	case e.DrillReady != nil:
+		return t.drillReady(*e.DrillReady)
+	case e.DrillOff != nil:
+		return t.drillOff(*e.DrillOff)
+	case e.DrillEnd != nil:
+		return t.drillEnd(*e.DrillEnd)
 	case e.Replace != nil:
 		return t.replace(*e.Replace)
 	case e.Local != nil:

@@ -31,7 +31,10 @@ func (t *turn) claim(e ClaimEntry) error {
 	case e.DurationMS <= 0 || e.DurationMS > maxClaimMS:
 		return fmt.Errorf("claim duration %d ms is out of bounds", e.DurationMS)
 	}
-	if e.On {
+	switch {
+	case e.Drill:
+		return t.claimDrill(n, e)
+	case e.On:
 		return t.claimOn(n, e)
 	}
 	return t.claimOff(n, e)
@@ -197,6 +200,9 @@ func (t *turn) claimEnd(e ClaimEnd) error {
 	}
 	if err := checkAttempts(e.Attempts, e.Text); err != nil {
 		return err
+	}
+	if c := n.drillClaim(); c != nil && c.Number == e.Number {
+		return t.drillExpired(n, e)
 	}
 	slot, tried, round, life := t.slot(n, e.Number)
 	if slot == nil {

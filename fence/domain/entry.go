@@ -13,7 +13,7 @@ const Version = 1
 
 // FeatureLevel is the newest feature level that this build understands. New kinds of entry are written only after the committed level
 // allows them (R11); level 1 is everything in Entry that names no other.
-const FeatureLevel = 2
+const FeatureLevel = 3
 
 // MaxEntryBytes bounds one encoded entry.
 const MaxEntryBytes = 256 << 10
@@ -41,6 +41,11 @@ type Entry struct {
 	Replace  *Replace    `json:"replace,omitempty"`
 	Local    *LocalPower `json:"local,omitempty"` // level 2
 	Window   *Window     `json:"window,omitempty"`
+	// Level 3:
+	Drill      *DrillStart `json:"drill,omitempty"`
+	DrillReady *DrillReady `json:"drill_ready,omitempty"`
+	DrillOff   *DrillOff   `json:"drill_off,omitempty"`
+	DrillEnd   *DrillEnd   `json:"drill_end,omitempty"`
 }
 
 // Origin is the daemon that proposed an entry, as the membership provider authenticated it.
@@ -83,6 +88,9 @@ type Announce struct {
 	Feature  int            `json:"feature"`
 	Watchdog fence.Watchdog `json:"watchdog,omitzero"`
 	Version  string         `json:"version,omitempty"`
+	// UpMS is how long this machine had been up when it said so, by its own clock: whoever drills a node learns from it whether it booted
+	// after its power was cut (level 3, 0 for unknown).
+	UpMS int64 `json:"up_ms,omitempty"`
 }
 
 // Stateful commits that the proposer's life may use shared state, or, after a scan with the grant gate closed, that it does not (R12).
@@ -127,6 +135,8 @@ type ClaimEntry struct {
 	Answers bool `json:"answers,omitempty"`
 	// Again says that the actor tried in this round and that, by its own timer, none of the others took its turn (R8).
 	Again bool `json:"again,omitempty"`
+	// Drill asks for the claim of the open drill (level 3).
+	Drill bool `json:"drill,omitempty"`
 }
 
 // ClaimEnd ends an active claim without a verdict.
@@ -206,10 +216,15 @@ type Ack struct {
 	Reason string       `json:"reason"`
 }
 
-// Mapping records that a drill has proven which machine a device's commands reach (R16 a, V6).
+// Mapping ends a drill well: what its level reaches is that node (R16 a, V6). Proposed by the drill's actor, which saw all of it.
 type Mapping struct {
-	Node    fence.NodeID `json:"node"`
-	Mapping string       `json:"mapping"`
+	Node fence.NodeID `json:"node"`
+	// Mapping is the fence.Level.Reach of the drilled level.
+	Mapping string `json:"mapping"`
+	// Drill is the number of the drill that proved it. Before feature level 3 there were no drills, and the word of a member was taken.
+	Drill  uint64      `json:"drill,omitempty"`
+	Phases []PhaseTime `json:"phases,omitempty"`
+	Text   string      `json:"text,omitempty"`
 }
 
 // Encode encodes an entry for the log.
@@ -253,7 +268,7 @@ func (e Entry) kinds() int {
 	for _, set := range []bool{
 		e.Feature != nil, e.Roster != nil, e.Arm != nil, e.Announce != nil, e.Stateful != nil, e.Leave != nil, e.Request != nil,
 		e.Overdue != nil, e.Claim != nil, e.ClaimEnd != nil, e.Returned != nil, e.Verdict != nil, e.PowerOn != nil, e.Ack != nil, e.Mapping != nil,
-		e.Replace != nil, e.Local != nil, e.Window != nil,
+		e.Replace != nil, e.Local != nil, e.Window != nil, e.Drill != nil, e.DrillReady != nil, e.DrillOff != nil, e.DrillEnd != nil,
 	} {
 		if set {
 			n++

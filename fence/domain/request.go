@@ -131,6 +131,8 @@ func (t *turn) requestOn(n *Node, r Request) error {
 		return errors.New("the node has an open victim (V5)")
 	case n.Instance != "":
 		return errors.New("the node is in the view: it runs")
+	case n.Drill != nil:
+		return errors.New("the node is being drilled: it is powered on by that")
 	case n.PowerOn == nil:
 		p := &PowerOn{ID: t.number(), For: n.Life, Force: r.Force}
 		if p.For.Zero() { // nobody has seen it yet, and the walk must know whose node it is

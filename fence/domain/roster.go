@@ -123,7 +123,7 @@ func (t *turn) rostered(rn fence.RosterNode, devices []fence.Device) (Node, erro
 		n.again(t.index) // the machine that was refused may be the right one now
 	}
 	n.Proven = slices.DeleteFunc(slices.Clone(n.Proven), func(m string) bool {
-		return !slices.ContainsFunc(devices, func(d fence.Device) bool { return d.Mapping == m })
+		return !slices.ContainsFunc(rn.Levels, func(l fence.Level) bool { return l.Reach(devices) == m })
 	})
 	return n, nil
 }
@@ -187,23 +187,5 @@ func (t *turn) feature(f Feature) error {
 		}
 	}
 	t.s.Feature = f.Level
-	return nil
-}
-
-// mapping records a drill's proof (R16 a).
-func (t *turn) mapping(m Mapping) error {
-	if _, err := t.present(); err != nil {
-		return err
-	}
-	n, err := t.node(m.Node)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(t.s.Roster.Devices, func(d fence.Device) bool { return d.Mapping == m.Mapping }) {
-		return errors.New("no device of the roster has this mapping")
-	}
-	if !slices.Contains(n.Proven, m.Mapping) {
-		n.Proven = append(n.Proven, m.Mapping)
-	}
 	return nil
 }

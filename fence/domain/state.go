@@ -99,7 +99,10 @@ type Node struct {
 	LastOperation uint64 `json:"last_operation,omitempty"`
 	// Ended are the newest boots that a verdict or a new life ended: none of them is ever admitted again.
 	Ended  []string `json:"ended,omitempty"`
-	Proven []string `json:"proven,omitempty"` // mappings proven by a drill
+	Proven []string `json:"proven,omitempty"` // what levels reach (fence.Level.Reach) that a drill proved to be this node
+	// Drill is the open drill on this node, LastDrill what came of the newest one.
+	Drill     *Drill     `json:"drill,omitempty"`
+	LastDrill *LastDrill `json:"last_drill,omitempty"`
 	// Lost: an operator gave this node up for ever with `fenced recover`; its vote does not count until it is admitted again (R4).
 	Lost bool `json:"lost,omitempty"`
 }
@@ -145,7 +148,9 @@ type PowerOn struct {
 	For   fence.Incarnation `json:"for"`
 	Level int               `json:"level"`
 	// Force: an operator's command, carried out also while disarmed.
-	Force bool           `json:"force,omitempty"`
+	Force bool `json:"force,omitempty"`
+	// Drill: what a drill switched off, perhaps another machine's outlet: it is switched on again even if the node runs.
+	Drill bool           `json:"drill,omitempty"`
 	Claim *Claim         `json:"claim,omitempty"`
 	Tried []fence.NodeID `json:"tried,omitempty"`
 	Round int            `json:"round"`
@@ -162,6 +167,8 @@ type Claim struct {
 	// EffectMS is the longest time by which an effect of its devices may lag (R9).
 	EffectMS int64 `json:"effect_ms"`
 	Answers  bool  `json:"answers,omitempty"`
+	// Drill: it is the claim of a drill, on a node that holds nothing.
+	Drill bool `json:"drill,omitempty"`
 	// Local names the forced power that this stands for: no claim was given, it is only waited for (R31).
 	Local string `json:"local,omitempty"`
 }

@@ -52,6 +52,7 @@ func (t *turn) coldStart() {
 	t.s.Generation++
 	for i := range t.s.Nodes {
 		n := &t.s.Nodes[i]
+		t.drillFailed(n, "a cold start: nobody remembers what was seen")
 		n.Instance, n.Pending, n.Suspect, n.Lapsed = "", nil, "", fence.Incarnation{}
 		n.Phase, n.Unknown = PhaseAbsent, n.Victim == nil && !n.Added && !t.s.Witness(n.ID) // who never came was never admitted
 	}
@@ -130,7 +131,7 @@ func (t *turn) arrivals(old []Origin) {
 		}
 		n.Instance, n.Feature = m.Instance, 0
 		n.again(t.index)
-		if n.PowerOn != nil && !t.s.IsOver(m.Incarnation) {
+		if n.PowerOn != nil && !n.PowerOn.Drill && !t.s.IsOver(m.Incarnation) {
 			t.discharge(n)
 		}
 		if t.s.IsOver(m.Incarnation) {
@@ -170,6 +171,7 @@ func (t *turn) suspects() {
 func (t *turn) orphans() {
 	for i := range t.s.Nodes {
 		n := &t.s.Nodes[i]
+		t.drillOrphan(n)
 		if v := n.Victim; v != nil && v.Claim != nil {
 			kind, why := t.lost(v.Claim, v.Force)
 			if why == "" {
@@ -223,6 +225,7 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 	if life == n.Life {
 		n.Pending = nil
 	}
+	t.drillFailed(n, "the node is a victim")
 	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: machine, Cause: cause, Index: t.index, Action: action}}
 	n.Unknown = n.Unknown && life == n.Life && n.Foreign != nil // a life elsewhere answers nothing about this node's own machine
 	if p := n.PowerOn; p != nil {                               // off comes first (V5); what the new operation is to leave behind decides about on

@@ -19,12 +19,15 @@ func (m *Member) claims() {
 		if n.ID == m.cfg.Self.Node {
 			continue
 		}
-		if n.Victim != nil {
+		switch {
+		case n.Victim != nil:
 			if m.claimVictim(n, free > 0) {
 				free--
 			}
-		} else if n.PowerOn != nil {
+		case n.PowerOn != nil:
 			m.claimPowerOn(n)
+		case n.Drill != nil:
+			m.claimDrill(n)
 		}
 	}
 }
@@ -262,6 +265,9 @@ func active(n *domain.Node) []domain.Claim {
 	}
 	if n.PowerOn != nil && n.PowerOn.Claim != nil {
 		cs = append(cs, *n.PowerOn.Claim)
+	}
+	if n.Drill != nil && n.Drill.Claim != nil {
+		cs = append(cs, *n.Drill.Claim)
 	}
 	return cs
 }

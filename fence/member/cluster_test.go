@@ -25,11 +25,18 @@ type cluster struct {
 	swapped map[fence.NodeID]string
 	virtual map[fence.NodeID]bool
 	noLease map[fence.NodeID]bool // its pings are not acknowledged
-	frozen  map[fence.NodeID]bool // its loop hangs
+	// nameless: the device of a node gives no identity; wired: which node it really switches; pings: everybody hears everybody who is connected
+	nameless map[fence.NodeID]bool
+	wired    map[fence.NodeID]fence.NodeID
+	pings    bool
+	silent   map[fence.NodeID]bool // its pings do not arrive
+	noBoot   map[fence.NodeID]bool // its power comes back and it does not start
+	frozen   map[fence.NodeID]bool // its loop hangs
 	// inFlight: when a walk on this node ends, a call of it has not returned
 	inFlight map[fence.NodeID]bool
 	// onOff and onRelease watch for what must never happen; strict lets entries commit only while a majority is there.
 	onOff     func(fence.NodeID)
+	onClaim   func() // when a walk begins
 	onRelease func(by, life fence.Incarnation)
 	strict    bool
 	// onPropose sees what a node proposes; true loses it without a word, as a provider does whose outcome never comes
@@ -66,6 +73,7 @@ type node struct {
 	mute     bool // its scans are not answered
 	stuck    bool // its disk does not answer
 	departed bool // it left and ended by itself
+	bootedAt int64
 	queue    []Input
 	ops      []*op
 	events   []domain.Event
@@ -164,7 +172,7 @@ func (x *node) self() domain.Origin {
 func (c *cluster) boot(id fence.NodeID) {
 	x := c.n(id)
 	x.boot++
-	x.power, x.residue, x.fell = true, false, false
+	x.power, x.residue, x.fell, x.bootedAt = true, false, false, c.now
 	c.start(id)
 }
 
@@ -176,7 +184,7 @@ func (c *cluster) start(id fence.NodeID) {
 	r := c.roster()
 	x.away = false
 	x.lease, x.appliedAt, x.streams = 0, map[uint64]int64{}, nil
-	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id), Virtual: c.virtual[id]}, RosterHash: r.Hash(), Version: "test"})
+	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id), Virtual: c.virtual[id]}, RosterHash: r.Hash(), Version: "test", BootedMS: x.bootedAt})
 }
 
 // kill ends a daemon; powerOff ends the machine with it.
@@ -250,6 +258,10 @@ func (c *cluster) perform(x *node, e Effect) {
 			x.queue = append(x.queue, LocalWritten{Number: e.Number})
 		}
 	case StartOperation:
+		if c.onClaim != nil {
+			c.onClaim()
+			c.onClaim = nil
+		}
 		o := &op{spec: e.Spec, o: operation.New(e.Spec, c.now)}
 		x.ops = append(x.ops, o)
 		c.operate(x, o, operation.Started{})
@@ -310,6 +322,9 @@ func (c *cluster) answer(id uint64, device string, action fence.Action, deadline
 		return r
 	}
 	x := c.n(target)
+	if other, ok := c.wired[target]; ok {
+		return c.elsewhere(r, other, action)
+	}
 	switch {
 	case action == fence.ActionOff && !c.lies[target]:
 		c.offs[target]++
@@ -317,12 +332,15 @@ func (c *cluster) answer(id uint64, device string, action fence.Action, deadline
 			c.onOff(target)
 		}
 		c.powerOff(target)
-	case action == fence.ActionOn && !x.power:
+	case action == fence.ActionOn && !x.power && !c.noBoot[target]:
 		c.boot(target)
 	}
 	r.State = fence.PowerOff
 	if x.power {
 		r.State = fence.PowerOn
+	}
+	if c.nameless[target] {
+		return r
 	}
 	machine := uuid(target)
 	if s := c.swapped[target]; s != "" {
@@ -332,9 +350,41 @@ func (c *cluster) answer(id uint64, device string, action fence.Action, deadline
 	return r
 }
 
+// elsewhere is the answer of an outlet that feeds something else: nothing at all (0), or another node.
+func (c *cluster) elsewhere(r operation.CallResult, other fence.NodeID, action fence.Action) operation.CallResult {
+	r.State = fence.PowerOn
+	if action == fence.ActionOff {
+		c.offs[other]++
+		if other != 0 {
+			c.powerOff(other)
+		}
+	}
+	if action == fence.ActionOn {
+		c.offs[other] = 0
+	}
+	if c.offs[other] > 0 {
+		r.State = fence.PowerOff
+	}
+	return r
+}
+
+// hears lets every daemon hear every other that runs and is connected.
+func (c *cluster) hears() {
+	for _, x := range c.nodes {
+		for _, o := range c.nodes {
+			if x != o && x.up && o.up && !x.cut && !o.cut && !c.silent[o.id] {
+				c.give(x, Heard{By: o.self()})
+			}
+		}
+	}
+}
+
 // run lets ms milliseconds pass, delivering everything in order.
 func (c *cluster) run(ms int64) {
 	for end := c.now + ms; c.now < end; c.now += 10 {
+		if c.pings && c.now%100 == 0 {
+			c.hears()
+		}
 		for _, x := range c.nodes {
 			if !x.up || c.frozen[x.id] {
 				continue

@@ -40,6 +40,8 @@ type leaving struct {
 	final   bool     // the scan after the commit was asked for
 	regrets string   // what that scan found: the leave is taken back by announcing that this life is dirty
 	closed  bool     // the session record is closed, durably
+	drill   uint64   // the drill for which this node leaves, 0 for none: its daemon stays until that is over
+	gone    bool     // Depart was asked for
 }
 
 // leaveScanFreshMS is how old the scan may be on which a Leave is proposed.

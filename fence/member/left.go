@@ -12,7 +12,7 @@ import (
 func (m *Member) closeSession() {
 	l := m.leaving
 	if l.closed {
-		m.leaveAnswer(Answer{Index: m.dom.Index})
+		m.depart()
 		return
 	}
 	if !m.leaveScan(&l.final) {
@@ -26,7 +26,15 @@ func (m *Member) closeSession() {
 	}
 	if m.writeSession(SessionClosed) {
 		l.closed = true
-		m.leaveAnswer(Answer{Index: m.dom.Index})
+		m.depart()
+	}
+}
+
+// depart ends the daemon of a node that has left, but not while it is drilled: then it is listened to.
+func (m *Member) depart() {
+	m.leaveAnswer(Answer{Index: m.dom.Index})
+	if l := m.leaving; !l.gone && !m.parked() {
+		l.gone = true
 		m.do(Depart{})
 	}
 }
@@ -46,6 +54,9 @@ func (m *Member) regret() {
 // stay takes a leave back that was not proposed, or that the domain rejected: the gate opens and the node goes on as before.
 func (m *Member) stay(err error) {
 	m.leaveAnswer(Answer{Err: err})
+	if w := m.drill; m.leaving.drill != 0 && w != nil && w.id == m.leaving.drill {
+		w.refusal = "it does not leave: " + err.Error()
+	}
 	m.leaving = nil
 }
 

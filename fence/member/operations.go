@@ -12,7 +12,7 @@ import (
 type run struct {
 	node      fence.NodeID
 	claim     uint64
-	on        bool
+	on, drill bool
 	life      fence.Incarnation
 	cancelled bool
 	done      bool
@@ -63,7 +63,10 @@ func (m *Member) operations() {
 // or lagged learns of its claim when the others may have ended it, seen it quiet and admitted the next life: it touches nothing (R9).
 func (m *Member) begin(n *domain.Node, c domain.Claim) {
 	s := m.spec(n, &c)
-	r := &run{node: n.ID, claim: c.Number, on: c.On, life: s.Victim.Incarnation}
+	r := &run{node: n.ID, claim: c.Number, on: c.On, drill: c.Drill, life: s.Victim.Incarnation}
+	if c.Drill {
+		m.beginDrill(n)
+	}
 	m.running = append(m.running, r)
 	asked := m.since.get(askedMark(n.ID, c.Number), -1)
 	if m.leaving != nil || m.rewiring || asked < 0 || m.now-asked > m.late() || m.now < m.gapUntil || !m.Quorate() {
@@ -129,6 +132,10 @@ func (m *Member) finished(in ReadResult) {
 // read began (R16 d): that is the actor's own judgement, never Apply's.
 func (m *Member) conclude(n *domain.Node, r *run) {
 	quiet := r.quiet && m.now >= r.effectUntil()
+	if r.drill {
+		m.concludeDrill(r)
+		return
+	}
 	if r.on {
 		m.propose(fmt.Sprintf("on-done/%d/%d", r.node, r.claim), domain.Entry{PowerOn: &domain.PowerDone{
 			Node: r.node, Number: r.claim, OK: r.result.Proven, Quiet: quiet, Text: bound(r.result.FailedText), Attempts: attempts(r.result),

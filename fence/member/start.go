@@ -104,7 +104,11 @@ func (m *Member) start() {
 }
 
 func (m *Member) announcement(n *domain.Node) domain.Announce {
-	return domain.Announce{Machine: m.cfg.Machine, Since: n.Arrived, Roster: m.cfg.RosterHash, Feature: domain.FeatureLevel, Version: m.cfg.Version}
+	a := domain.Announce{Machine: m.cfg.Machine, Since: n.Arrived, Roster: m.cfg.RosterHash, Feature: domain.FeatureLevel, Version: m.cfg.Version}
+	if m.dom.Feature >= domain.FeatureDrill {
+		a.UpMS = max(m.now-m.cfg.BootedMS, 1)
+	}
+	return a
 }
 
 // tellRoster announces this member's file again when it was read again and differs: only with an equal hash is it eligible (R5, S5.8). It

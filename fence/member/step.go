@@ -16,6 +16,8 @@ type Config struct {
 	Machine    fence.Machine
 	RosterHash string // of its own file (R5)
 	Version    string
+	// BootedMS is when this machine booted, by the clock that Step gets; CLOCK_BOOTTIME itself begins there.
+	BootedMS int64
 }
 
 // Member is this node's mind. Only one goroutine may use it.
@@ -55,6 +57,7 @@ type Member struct {
 	notes     uint64         // number of the newest note of them
 	windowsAt int64          // when the brake's windows were looked at
 	leaving   *leaving       // nil while this node means to stay
+	drill     *drilling      // nil while no drill is open
 }
 
 // New returns the mind of a node that has heard nothing.
@@ -170,6 +173,7 @@ func (m *Member) think() {
 		m.serve()
 		return
 	}
+	m.drills()
 	m.leave()
 	m.start()
 	m.keepSession()
@@ -218,12 +222,18 @@ func (m *Member) committed(in EntryCommitted) {
 	events, err := m.dom.Apply(in.Index, in.By, e)
 	if err == nil {
 		m.applied(in.Index, e.AtMS, events)
+		if e.Announce != nil {
+			m.heardBack(in.By, *e.Announce)
+		}
 	} else {
 		m.do(Notice{Kind: domain.EventRefused, Node: in.By.Node, Text: fmt.Sprintf("entry %d: %v", in.Index, err)})
 	}
 	if in.By == m.cfg.Self {
 		if e.Verdict != nil && errors.Is(err, fence.ErrNotAdmissible) {
 			m.refuted(e.Verdict.Node, e.Verdict.Evidence.Claim, err)
+		}
+		if e.DrillOff != nil && err != nil {
+			m.refuted(e.DrillOff.Node, e.DrillOff.Number, err)
 		}
 		if e.Local != nil {
 			m.localCommitted(*e.Local, err)
@@ -302,6 +312,7 @@ func (m *Member) gap(before int64) {
 		l.scanned, l.final = false, false // also one that is still on its way began before
 	}
 	m.idling.scanned = false
+	m.spoilDrills()
 	m.abandon("this node was stopped")
 	m.do(Notice{Kind: domain.EventRefused, Node: m.cfg.Self.Node, Text: fmt.Sprintf("this node stood still for %d ms: its timers begin anew, it proposes nothing for one lease (R20)", m.now-before)})
 }
@@ -311,12 +322,18 @@ func (m *Member) spec(n *domain.Node, c *domain.Claim) operation.Spec {
 	j := m.dom.Judge(n)
 	j.Claim = c.Number
 	s := operation.Spec{Claim: c.Number, ReadIndex: m.dom.Index, Judge: j}
+	if c.Drill {
+		return m.drillSpec(n, c)
+	}
 	if c.On {
 		s.Action, s.StartLevel = fence.ActionOn, n.PowerOn.Level
 		if p := n.PowerOn; !hasDevice(j.Levels, s.StartLevel) || p.Round > 0 || len(p.Tried) > 0 {
 			s.StartLevel = -1 // the roster changed since, or that level did not do it: another one may have switched off too
 		}
 		s.Victim = fence.Victim{Incarnation: n.PowerOn.For, Machine: n.Machine, Index: m.dom.Index, Action: fence.ActionOn}
+		if n.PowerOn.Drill { // an operator's wish: what was switched off unproven is switched on unproven
+			s.Victim.Cause = fence.CauseOperator
+		}
 		return s
 	}
 	s.Victim, s.Action = n.Victim.Victim, n.Victim.Action

@@ -222,7 +222,7 @@ func (o *Operation) finish(how Ended, why string) {
 	o.finished = true
 	r := &o.result
 	r.Ended, r.Proven = how, how == EndedProven
-	r.StartedMS, r.FinishedMS = o.startMS, o.nowMS
+	r.StartedMS, r.FinishedMS, r.Commanded = o.startMS, o.nowMS, o.commanded
 	if !r.Proven {
 		r.FailedText = why
 	}

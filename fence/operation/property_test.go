@@ -106,9 +106,6 @@ func drawWalk(t *rapid.T) (operation.Spec, *world, map[string]*nature) {
 		d := &spec.Judge.Devices[i]
 		d.SettleMS, d.HoldUpMS = rapid.Int64Range(0, 1500).Draw(t, "settle"), rapid.Int64Range(0, 3000).Draw(t, "holdUp")
 		d.Attempts = rapid.IntRange(0, 3).Draw(t, "attempts")
-		if rapid.IntRange(1, 4).Draw(t, "proven") == 4 {
-			spec.Judge.Proven = append(spec.Judge.Proven, d.Mapping)
-		}
 		x := &nature{draw: t, name: n}
 		x.liesState, x.liesIdentity = x.chance(15, "liesState"), x.chance(15, "liesIdentity")
 		x.restores = x.chance(4, "restores")
@@ -117,6 +114,11 @@ func drawWalk(t *rapid.T) (operation.Spec, *world, map[string]*nature) {
 		}
 		natures[n] = x
 		fakes[n] = &fake{on: !x.chance(5, "off"), status: x.status, do: x.do}
+	}
+	for _, l := range levels {
+		if rapid.IntRange(1, 3).Draw(t, "proven") == 3 {
+			spec.Judge.Proven = append(spec.Judge.Proven, l.Reach(spec.Judge.Devices))
+		}
 	}
 	w := newWorld(spec, fakes)
 	for _, x := range natures {

@@ -28,6 +28,8 @@ type Spec struct {
 	// StartLevel counts from zero. To off: the walk starts there and goes round once; out of range means zero. To on: only that
 	// level's devices, the ones that proved off; negative means the devices of all levels.
 	StartLevel int
+	// Only: to off, no level but StartLevel is walked (a drill tests one).
+	Only bool
 	// EndMS is when the claim's time is over, by the clock that Step gets: nothing is asked of a device after it, so that an actor that was
 	// stopped and wakes does not switch under a claim that the others have long waited out (R9). Zero means no end.
 	EndMS int64
@@ -90,6 +92,9 @@ func (s Spec) walk() []stage {
 	var out []stage
 	for i := range levels {
 		n := (from + i) % len(levels)
+		if s.Only && n != s.StartLevel {
+			continue
+		}
 		st := stage{level: n}
 		for k, step := range levels[n].Steps {
 			switch {

@@ -113,6 +113,8 @@ type Result struct {
 	// FailedText says why, for people, where not Proven: the reason of each level that failed.
 	FailedText  string
 	LevelsTried int
+	// Commanded: a device was asked to switch something, whatever came of it.
+	Commanded bool
 	// Asked: a level waits for a human (`ask: human`); only an acknowledgement ends it (R19).
 	Asked bool
 	// StartedMS, OffMS and FinishedMS: when the walk began, when the last device of the proving level first read as wanted, when it ended.

@@ -207,9 +207,11 @@ func (w *World) foundingLog() []*ent {
 	add(domain.Entry{Roster: &domain.Roster{Roster: w.roster, By: "founder"}})
 	add(domain.Entry{Arm: &domain.Arm{Armed: true, By: "founder", Reason: "founding"}})
 	log = append(log, &ent{term: 1, kind: entView, view: &view{members: []*runID{founder}, quorate: true}})
-	for i := range w.nodes {
-		for _, m := range []string{"map-pdu-1", "map-pdu-2"} {
-			add(domain.Entry{Mapping: &domain.Mapping{Node: fence.NodeID(i + 1), Mapping: m}})
+	for _, n := range w.roster.Nodes { // a domain that is older than drills took a member's word for what was proven
+		for _, l := range n.Levels {
+			if reach := l.Reach(w.roster.Devices); reach != "" {
+				add(domain.Entry{Mapping: &domain.Mapping{Node: n.ID, Mapping: reach}})
+			}
 		}
 	}
 	return log
