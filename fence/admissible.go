@@ -14,7 +14,7 @@ type Judge struct {
 	Devices []Device
 	// Others are the known machines of every other node: a device that identifies itself as one of them is mapped to the wrong node (R16).
 	Others []Machine
-	// Proven are what levels reach (Level.Reach) that a drill has proven to be this victim's node (R16 a).
+	// Proven are the proofs (Level.Proof) that drills gave for this victim's node (R16 a).
 	Proven []string
 	// Watchdog is what the victim announced of its watchdog, and Policy what the operator accepts (R15).
 	Watchdog Watchdog
@@ -116,7 +116,7 @@ func deviceProof(v Victim, e Evidence, j Judge, s Step, level Level) error {
 		return refuse("the reads of device %s are %d ms apart, it needs %d ms to settle (R16 c)", s, p.Final.StartedMS-p.First.FinishedMS, max(d.SettleMS, 1))
 	}
 	for _, r := range []Read{p.First, p.Final} {
-		if err := rightMachine(v, r.Identity, d, j, level); err != nil {
+		if err := rightMachine(v, r.Identity, d, j, level.Proof(s, j.Devices)); err != nil {
 			return err
 		}
 	}
@@ -124,10 +124,10 @@ func deviceProof(v Victim, e Evidence, j Judge, s Step, level Level) error {
 }
 
 // rightMachine checks R16 (a): the device's own identity, or for a device that has none, a drill that has proven what its level reaches.
-func rightMachine(v Victim, id Identity, d Device, j Judge, level Level) error {
+func rightMachine(v Victim, id Identity, d Device, j Judge, proof string) error {
 	if id.Empty() {
 		for _, m := range j.Proven {
-			if m != "" && m == level.Reach(j.Devices) {
+			if m == proof {
 				return nil
 			}
 		}

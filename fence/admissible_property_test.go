@@ -53,7 +53,7 @@ func drawProof(t *rapid.T) proof {
 	}
 	p.j.Proven = []string{"another"}
 	if rapid.Bool().Draw(t, "proven") {
-		p.j.Proven = append(p.j.Proven, p.j.Levels[0].Reach(p.j.Devices))
+		p.j.Proven = append(p.j.Proven, p.j.Levels[0].Proofs(p.j.Devices)...)
 	}
 	return p
 }

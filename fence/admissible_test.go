@@ -52,7 +52,7 @@ func powerProof() proof {
 			Others: []fence.Machine{{UUID: uuidO}},
 		},
 	}
-	p.j.Proven = []string{p.j.Levels[0].Reach(p.j.Devices)}
+	p.j.Proven = []string{p.j.Levels[0].Proof(p.j.Levels[0].Steps[1], p.j.Devices)}
 	return p
 }
 
@@ -166,7 +166,7 @@ func TestAdmissibleIdentity(t *testing.T) {
 		return func(p *proof) { p.e.Devices[dev].First.Identity, p.e.Devices[dev].Final.Identity = id, id }
 	}
 	alone := func(p *proof) { // only the outlet, for itself
-		p.j.Proven = []string{fence.Level{Steps: p.j.Levels[0].Steps[1:]}.Reach(p.j.Devices)}
+		p.j.Proven = fence.Level{Steps: p.j.Levels[0].Steps[1:]}.Proofs(p.j.Devices)
 	}
 	check(t, powerProof, []row{
 		{"first of another machine", func(p *proof) { p.e.Devices[0].First.Identity = identity("11111111-2222-3333-4444-555555555555") }, "the victim is machine"},
@@ -175,7 +175,8 @@ func TestAdmissibleIdentity(t *testing.T) {
 		{"another node's machine, mapping proven", func(p *proof) { both(1, identity(uuidO))(p) }, "another node's machine"},
 		{"two nodes with one identity", func(p *proof) { p.j.Others = append(p.j.Others, p.v.Machine) }, "another node's machine"},
 		{"one of several spellings", both(0, fence.Identity{UUIDs: []string{"00000000-0000-0000-0000-000000000000", "44454c4c-4200-1035-8052-b4c04f564831", uuidV}}), ""},
-		{"no identity, proven", both(0, fence.Identity{}), ""},
+		{"no identity, proven", func(p *proof) { p.j.Proven = p.j.Levels[0].Proofs(p.j.Devices); both(0, fence.Identity{})(p) }, ""},
+		{"no identity, only the other one was proven", both(0, fence.Identity{}), "device bmc gives no identity"},
 		{"no identity, not proven", func(p *proof) { p.j.Proven = nil; both(0, fence.Identity{})(p) }, "not proven by a drill"},
 		{"all zeros is no identity", func(p *proof) { p.j.Proven = nil; both(0, identity("00000000-0000-0000-0000-000000000000"))(p) }, "device bmc gives no identity"},
 		{"all ones is no identity", func(p *proof) { p.j.Proven = nil; both(0, identity("ffffffff-ffff-ffff-ffff-ffffffffffff"))(p) }, "device bmc gives no identity"},

@@ -14,22 +14,47 @@ type Level struct {
 }
 
 // Reach is a hash of what a level's devices reach together: the mapping of each and the target at it, in any order; "" for a level without
-// devices. A drill proves that all of them off are one node off, so a change of any voids it: of an address, of an outlet, of which outlets
+// devices. A drill tests that all of them off are one node off, so a change of any voids it: of an address, of an outlet, of which outlets
 // belong together (R16 a, V6).
 func (l Level) Reach(devices []Device) string {
 	var ends []string
 	for _, s := range l.Steps {
-		if s.Device == "" {
-			continue
+		if s.Device != "" {
+			ends = append(ends, s.end(devices))
 		}
-		d, _ := findDevice(devices, s.Device) // without a mapping it is a reach of its own, which nothing has proven
-		ends = append(ends, fmt.Sprintf("%q %q", d.Mapping, s.Target))
 	}
 	if len(ends) == 0 {
 		return ""
 	}
 	slices.Sort(ends)
-	sum := sha256.Sum256([]byte(strings.Join(slices.Compact(ends), "\n")))
+	return digest(strings.Join(slices.Compact(ends), "\n"))
+}
+
+// Proof names what a drill of this level proves for one of its devices that gives no identity: that it is the node's, together with the others. A
+// device that identified itself in the drill gets none: it must identify itself ever after.
+func (l Level) Proof(s Step, devices []Device) string {
+	return digest(l.Reach(devices) + "\n" + s.end(devices))
+}
+
+// Proofs are those of all its devices.
+func (l Level) Proofs(devices []Device) []string {
+	var out []string
+	for _, s := range l.Steps {
+		if s.Device != "" {
+			out = append(out, l.Proof(s, devices))
+		}
+	}
+	return out
+}
+
+// end is where a device step ends: the device's mapping and the target at it.
+func (s Step) end(devices []Device) string {
+	d, _ := findDevice(devices, s.Device) // one that the roster lacks is refused before
+	return fmt.Sprintf("%q %q", d.Mapping, s.Target)
+}
+
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
 }
 

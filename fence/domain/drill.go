@@ -111,16 +111,10 @@ func (s *State) OpenDrill() *Node {
 	return nil
 }
 
-// Unproven lists the levels of a node, from zero, that no drill has proven.
-func (s *State) Unproven(n *Node) []int {
+// Proves reports whether a drill has proven a device of a node's level, which counts from zero.
+func (s *State) Proves(n *Node, level int, step fence.Step) bool {
 	r, _ := s.Roster.Node(n.ID)
-	var out []int
-	for i, l := range r.Levels {
-		if reach := l.Reach(s.Roster.Devices); reach != "" && !slices.Contains(n.Proven, reach) {
-			out = append(out, i)
-		}
-	}
-	return out
+	return level >= 0 && level < len(r.Levels) && slices.Contains(n.Proven, r.Levels[level].Proof(step, s.Roster.Devices))
 }
 
 func (n *Node) drillClaim() *Claim {
@@ -320,7 +314,9 @@ func (s *State) JudgeDrill(n *Node) fence.Judge {
 	if c := n.drillClaim(); c != nil {
 		j.Claim = c.Number
 	}
-	j.Proven = append(slices.Clone(j.Proven), n.Drill.Reach)
+	if d := n.Drill; d.Level < len(j.Levels) && j.Levels[d.Level].Reach(j.Devices) == d.Reach {
+		j.Proven = append(slices.Clone(j.Proven), j.Levels[d.Level].Proofs(j.Devices)...)
+	}
 	return j
 }
 
@@ -362,19 +358,22 @@ func (t *turn) mapping(m Mapping) error {
 		return err
 	}
 	r, _ := t.s.Roster.Node(n.ID)
-	reached := slices.ContainsFunc(r.Levels, func(l fence.Level) bool { return m.Mapping != "" && l.Reach(t.s.Roster.Devices) == m.Mapping })
+	devices := t.s.Roster.Devices
 	if err := errors.Join(checkTexts(m.Text, m.Mapping), checkPhases(m.Phases)); err != nil {
 		return err
 	}
 	d := n.Drill
 	switch {
-	case !reached:
-		return fmt.Errorf("no level of %s reaches this now: its devices changed", t.name(n.ID))
 	case t.s.Feature < FeatureDrill && m.Drill == 0:
+		if !slices.ContainsFunc(r.Levels, func(l fence.Level) bool { return slices.Contains(l.Proofs(devices), m.Mapping) }) {
+			return fmt.Errorf("no level of %s has this mapping", t.name(n.ID))
+		}
 		t.proven(n, m.Mapping)
 		return nil
 	case d == nil || d.ID != m.Drill || d.Reach != m.Mapping:
 		return fmt.Errorf("no open drill on %s tests this (R16 a)", t.name(n.ID))
+	case d.Level >= len(r.Levels) || r.Levels[d.Level].Reach(devices) != d.Reach:
+		return fmt.Errorf("level %d of %s reaches something else now: its devices changed (V6)", d.Level+1, t.name(n.ID))
 	case d.Evidence == nil:
 		return errors.New("its power was not read off under this drill (R16 b)")
 	case d.Actor != t.by:
@@ -382,14 +381,18 @@ func (t *turn) mapping(m Mapping) error {
 	case n.Life == d.Life || n.Instance == "" || !t.s.Clean(n.ID):
 		return fmt.Errorf("%s is not back as a new clean life: nothing shows that its power was cut", t.name(n.ID))
 	}
-	t.proven(n, m.Mapping)
+	for _, p := range d.Evidence.Devices {
+		if p.First.Identity.Empty() && p.Final.Identity.Empty() {
+			t.proven(n, r.Levels[d.Level].Proof(fence.Step{Device: p.Device, Target: p.Target}, devices))
+		}
+	}
 	t.drillOver(n, Event{Kind: EventDrill, Step: DrillPassed, Node: n.ID, Life: d.Life, Actor: t.by.Node, Text: m.Text, Phases: m.Phases})
 	return nil
 }
 
-func (t *turn) proven(n *Node, reach string) {
-	if !slices.Contains(n.Proven, reach) {
-		n.Proven = append(slices.Clone(n.Proven), reach)
+func (t *turn) proven(n *Node, proof string) {
+	if !slices.Contains(n.Proven, proof) {
+		n.Proven = append(slices.Clone(n.Proven), proof)
 	}
 }
 

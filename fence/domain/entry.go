@@ -219,7 +219,7 @@ type Ack struct {
 // Mapping ends a drill well: what its level reaches is that node (R16 a, V6). Proposed by the drill's actor, which saw all of it.
 type Mapping struct {
 	Node fence.NodeID `json:"node"`
-	// Mapping is the fence.Level.Reach of the drilled level.
+	// Mapping is the fence.Level.Reach of the drilled level. Before feature level 3 it was a proof itself.
 	Mapping string `json:"mapping"`
 	// Drill is the number of the drill that proved it. Before feature level 3 there were no drills, and the word of a member was taken.
 	Drill  uint64      `json:"drill,omitempty"`

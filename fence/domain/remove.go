@@ -65,12 +65,12 @@ func (t *turn) over(n *Node, foreign bool) error {
 		return errors.New("something may still be in flight to its devices (R9)")
 	case n.Victim != nil:
 		return fmt.Errorf("operation %d on it is open; %w", n.Victim.ID, errNotOver)
-	case n.Drill != nil:
-		return fmt.Errorf("drill %d on it is open", n.Drill.ID)
 	case n.Suspect != "", !n.Lapsed.Zero():
 		return fmt.Errorf("it went without quorum and nobody knows how; %w", errNotOver)
 	case n.Unknown:
 		return fmt.Errorf("nobody knows whether it holds state; %w", errNotOver)
+	case n.Drill != nil:
+		return fmt.Errorf("drill %d on it is open", n.Drill.ID)
 	case refused:
 		return nil
 	case n.Instance != "":

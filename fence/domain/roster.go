@@ -123,7 +123,7 @@ func (t *turn) rostered(rn fence.RosterNode, devices []fence.Device) (Node, erro
 		n.again(t.index) // the machine that was refused may be the right one now
 	}
 	n.Proven = slices.DeleteFunc(slices.Clone(n.Proven), func(m string) bool {
-		return !slices.ContainsFunc(rn.Levels, func(l fence.Level) bool { return l.Reach(devices) == m })
+		return !slices.ContainsFunc(rn.Levels, func(l fence.Level) bool { return slices.Contains(l.Proofs(devices), m) })
 	})
 	return n, nil
 }

@@ -99,7 +99,7 @@ type Node struct {
 	LastOperation uint64 `json:"last_operation,omitempty"`
 	// Ended are the newest boots that a verdict or a new life ended: none of them is ever admitted again.
 	Ended  []string `json:"ended,omitempty"`
-	Proven []string `json:"proven,omitempty"` // what levels reach (fence.Level.Reach) that a drill proved to be this node
+	Proven []string `json:"proven,omitempty"` // proofs (fence.Level.Proof) that drills gave
 	// Drill is the open drill on this node, LastDrill what came of the newest one.
 	Drill     *Drill     `json:"drill,omitempty"`
 	LastDrill *LastDrill `json:"last_drill,omitempty"`

@@ -50,9 +50,11 @@ func (s *State) continues(old, now []Origin) bool {
 // coldStart makes every clean node unknown, also those that had left: durable memory adds suspicion and never removes it (R10). Victims stay.
 func (t *turn) coldStart() {
 	t.s.Generation++
+	if n := t.s.OpenDrill(); n != nil {
+		t.drillFailed(n, "a cold start: nobody remembers what was seen")
+	}
 	for i := range t.s.Nodes {
 		n := &t.s.Nodes[i]
-		t.drillFailed(n, "a cold start: nobody remembers what was seen")
 		n.Instance, n.Pending, n.Suspect, n.Lapsed = "", nil, "", fence.Incarnation{}
 		n.Phase, n.Unknown = PhaseAbsent, n.Victim == nil && !n.Added && !t.s.Witness(n.ID) // who never came was never admitted
 	}
@@ -171,7 +173,6 @@ func (t *turn) suspects() {
 func (t *turn) orphans() {
 	for i := range t.s.Nodes {
 		n := &t.s.Nodes[i]
-		t.drillOrphan(n)
 		if v := n.Victim; v != nil && v.Claim != nil {
 			kind, why := t.lost(v.Claim, v.Force)
 			if why == "" {
@@ -190,6 +191,7 @@ func (t *turn) orphans() {
 			n.Unquiet = append(n.Unquiet, *p.Claim)
 			p.Claim = nil
 		}
+		t.drillOrphan(n)
 	}
 }
 

@@ -1,7 +1,6 @@
 package member
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -59,8 +58,8 @@ func (c *cluster) drillOver(ms int64) domain.LastDrill {
 func TestDrillProvesAMapping(t *testing.T) { // R16 a
 	c := drillCluster(t, 3)
 	before := c.n(3).boot
-	reach := c.dom(1).Roster.Nodes[2].Levels[0].Reach(c.dom(1).Roster.Devices)
-	if !slices.Contains(c.dom(1).Unproven(c.dom(1).Node(3)), 0) {
+	level := c.dom(1).Roster.Nodes[2].Levels[0]
+	if c.dom(1).Proves(c.dom(1).Node(3), 0, level.Steps[0]) {
 		t.Fatal("it counts as proven before any drill")
 	}
 	c.askDrill(3)
@@ -75,7 +74,7 @@ func TestDrillProvesAMapping(t *testing.T) { // R16 a
 	c.run(500)
 	for id := fence.NodeID(1); id <= 3; id++ {
 		n := c.dom(id).Node(3)
-		if !slices.Contains(n.Proven, reach) || n.Phase != domain.PhaseMember || n.PowerOn != nil || n.Drill != nil {
+		if !c.dom(id).Proves(n, 0, level.Steps[0]) || n.Phase != domain.PhaseMember || n.PowerOn != nil || n.Drill != nil {
 			t.Errorf("node %d: %+v", id, n)
 		}
 	}

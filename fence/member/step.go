@@ -319,12 +319,12 @@ func (m *Member) gap(before int64) {
 
 // spec is everything an operation under the present claim on n depends on.
 func (m *Member) spec(n *domain.Node, c *domain.Claim) operation.Spec {
-	j := m.dom.Judge(n)
-	j.Claim = c.Number
-	s := operation.Spec{Claim: c.Number, ReadIndex: m.dom.Index, Judge: j}
 	if c.Drill {
 		return m.drillSpec(n, c)
 	}
+	j := m.dom.Judge(n)
+	j.Claim = c.Number
+	s := operation.Spec{Claim: c.Number, ReadIndex: m.dom.Index, Judge: j}
 	if c.On {
 		s.Action, s.StartLevel = fence.ActionOn, n.PowerOn.Level
 		if p := n.PowerOn; !hasDevice(j.Levels, s.StartLevel) || p.Round > 0 || len(p.Tried) > 0 {

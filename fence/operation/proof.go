@@ -23,7 +23,7 @@ func (o *Operation) hopeless(st stage) error {
 	if o.spec.Victim.Cause == fence.CauseOperator {
 		// An operator may switch what was never proven; the verdict still needs the proof.
 		j.Proven = slices.Clone(j.Proven)
-		j.Proven = append(j.Proven, o.spec.reach(st.level))
+		j.Proven = append(j.Proven, o.spec.Judge.Levels[st.level].Proofs(j.Devices)...)
 	}
 	e := fence.Evidence{Kind: fence.EvidenceWatchdog, Claim: o.spec.Claim, ReadIndex: o.spec.ReadIndex, Level: st.level}
 	if st.waits {
@@ -32,7 +32,7 @@ func (o *Operation) hopeless(st stage) error {
 	for _, p := range st.places {
 		d, _ := o.spec.device(p.Device)
 		e.Kind = fence.EvidencePowerOff
-		e.Devices = append(e.Devices, ideal(p.Step, d, o.spec.bestIdentity(st.level, j)))
+		e.Devices = append(e.Devices, ideal(p.Step, d, o.spec.bestIdentity(p, j)))
 	}
 	return shorter(fence.Admissible(o.spec.Victim, e, j))
 }
@@ -45,29 +45,26 @@ func (o *Operation) notVictims(d *device, id fence.Identity) error {
 	v.Index, j.Claim = 1, 1
 	dev := d.Device
 	dev.Kind = fence.KindPower
-	proven := slices.Contains(j.Proven, o.spec.reach(d.level))
+	proven := o.spec.proven(d.place, j)
 	j.Devices = []fence.Device{dev}
 	j.Levels = []fence.Level{{Steps: []fence.Step{{Device: d.Name, Target: d.Target}}}}
-	if j.Proven = nil; proven { // what its level reaches was: here it stands for all of it
-		j.Proven = []string{j.Levels[0].Reach(j.Devices)}
+	if j.Proven = nil; proven { // as one of its level's; here it stands alone
+		j.Proven = j.Levels[0].Proofs(j.Devices)
 	}
 	e := fence.Evidence{Kind: fence.EvidencePowerOff, Claim: 1, ReadIndex: 1}
 	e.Devices = []fence.DeviceEvidence{ideal(j.Levels[0].Steps[0], dev, id)}
 	return shorter(fence.Admissible(v, e, j))
 }
 
-// reach is what a level's devices reach together, "" where there is no such level.
-func (s Spec) reach(level int) string {
-	if level < 0 || level >= len(s.Judge.Levels) {
-		return ""
-	}
-	return s.Judge.Levels[level].Reach(s.Judge.Devices)
+// proven reports whether a drill has proven a device as one of its level's.
+func (s Spec) proven(p place, j fence.Judge) bool {
+	return p.level < len(s.Judge.Levels) && slices.Contains(j.Proven, s.Judge.Levels[p.level].Proof(p.Step, s.Judge.Devices))
 }
 
-// bestIdentity is the identity with which a device of a level could be admissible at best.
-func (s Spec) bestIdentity(level int, j fence.Judge) fence.Identity {
+// bestIdentity is the identity with which a device could be admissible at best.
+func (s Spec) bestIdentity(p place, j fence.Judge) fence.Identity {
 	switch m := s.Victim.Machine; {
-	case s.reach(level) != "" && slices.Contains(j.Proven, s.reach(level)):
+	case s.proven(p, j):
 		return fence.Identity{}
 	case m.Known():
 		return fence.Identity{UUIDs: []string{m.UUID}, Serial: m.Serial}

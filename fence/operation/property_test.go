@@ -117,7 +117,7 @@ func drawWalk(t *rapid.T) (operation.Spec, *world, map[string]*nature) {
 	}
 	for _, l := range levels {
 		if rapid.IntRange(1, 3).Draw(t, "proven") == 3 {
-			spec.Judge.Proven = append(spec.Judge.Proven, l.Reach(spec.Judge.Devices))
+			spec.Judge.Proven = append(spec.Judge.Proven, l.Proofs(spec.Judge.Devices)...)
 		}
 	}
 	w := newWorld(spec, fakes)

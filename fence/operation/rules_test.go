@@ -64,7 +64,7 @@ func TestR16aNothingIsSwitchedThatIsNotTheVictims(t *testing.T) {
 		{"another node's machine", identity(uuidO), nil, "mismatch "},
 		{"nobody's machine", identity("11111111-2222-3333-4444-555555555555"), nil, "mismatch "},
 		{"an operator's wish does not turn another machine into the victim's", identity(uuidO), func(s *operation.Spec) { s.Victim.Cause = fence.CauseOperator }, "mismatch "},
-		{"another node's machine behind a proven mapping", identity(uuidO), func(s *operation.Spec) { s.Judge.Proven = []string{s.Judge.Levels[0].Reach(s.Judge.Devices)} }, "mismatch "},
+		{"another node's machine behind a proven mapping", identity(uuidO), func(s *operation.Spec) { s.Judge.Proven = s.Judge.Levels[0].Proofs(s.Judge.Devices) }, "mismatch "},
 		{"no identity, not proven", fence.Identity{}, nil, "refused "},
 		{"all zeros, not proven", identity("00000000-0000-0000-0000-000000000000"), nil, "refused "},
 	} {
@@ -86,7 +86,7 @@ func TestR16aNothingIsSwitchedThatIsNotTheVictims(t *testing.T) {
 func TestR16aProvenMapping(t *testing.T) {
 	spec, fakes := newSpec(level(dev("a"))), abcd()
 	fakes["a"].status = func(f *fake, n int) answer { return answer{ms: 10, state: f.state()} }
-	spec.Judge.Proven = []string{spec.Judge.Levels[0].Reach(spec.Judge.Devices)}
+	spec.Judge.Proven = spec.Judge.Levels[0].Proofs(spec.Judge.Devices)
 	if _, r := walk(t, spec, fakes); !r.Proven {
 		t.Errorf("%+v", r)
 	}
@@ -125,7 +125,7 @@ func TestR16aIdentitySwappedAfterTheCommand(t *testing.T) {
 // R16 a: a device that identified itself and no longer does is not the device that it was, even where its mapping is proven: an empty slot reads off.
 func TestR16aIdentityThatVanishes(t *testing.T) {
 	spec, fakes := newSpec(level(dev("a"))), abcd()
-	spec.Judge.Proven = []string{spec.Judge.Levels[0].Reach(spec.Judge.Devices)}
+	spec.Judge.Proven = spec.Judge.Levels[0].Proofs(spec.Judge.Devices)
 	fakes["a"].status = func(f *fake, n int) answer {
 		if n > 1 {
 			return answer{ms: 10, state: fence.PowerOff}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
@@ -209,8 +210,10 @@ func (w *World) foundingLog() []*ent {
 	log = append(log, &ent{term: 1, kind: entView, view: &view{members: []*runID{founder}, quorate: true}})
 	for _, n := range w.roster.Nodes { // a domain that is older than drills took a member's word for what was proven
 		for _, l := range n.Levels {
-			if reach := l.Reach(w.roster.Devices); reach != "" {
-				add(domain.Entry{Mapping: &domain.Mapping{Node: n.ID, Mapping: reach}})
+			for _, st := range l.Steps {
+				if strings.HasPrefix(st.Device, "pdu") {
+					add(domain.Entry{Mapping: &domain.Mapping{Node: n.ID, Mapping: l.Proof(st, w.roster.Devices)}})
+				}
 			}
 		}
 	}
