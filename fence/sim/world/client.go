@@ -124,13 +124,18 @@ func (c *client) hear(p *proc, t member.Tell) {
 	}
 }
 
+// uses reports whether the program would write now.
+func (c *client) uses() bool {
+	return c.granted && (c.deaf || c.p != nil && !c.frozen && c.n.w.now-c.beat < missedBeats)
+}
+
 func (c *client) writeSoon() {
 	w, epoch := c.n.w, c.epoch
 	w.after(span(w.delays, w.plan.write/2, w.plan.write*3/2), func() {
 		if c.n.mach.epoch != epoch || c.epoch != epoch {
 			return
 		}
-		if c.granted && c.n.mach.ticks() && (c.deaf || c.p != nil && !c.frozen && w.now-c.beat < missedBeats) {
+		if c.n.mach.ticks() && c.uses() {
 			w.check.write(c.n)
 		}
 		c.writeSoon()

@@ -183,6 +183,7 @@ func (p *proc) toLeader(es []*ent) {
 	if leader != p.n.i {
 		d = w.hop()
 	}
+	d += p.n.slowly
 	w.after(d, arrive)
 	if twice {
 		w.after(d+span(w.delays, 0, 10*second), arrive) // as a connection that hung brings it

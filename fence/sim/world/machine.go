@@ -37,7 +37,8 @@ type node struct {
 	// its wall clock is off.
 	blind, endless, older bool
 	wallMS                int64
-	down                  bool // it left, and its daemon stays down until somebody starts it
+	slowly                int64 // how much longer its proposals are on their way
+	down                  bool  // it left, and its daemon stays down until somebody starts it
 }
 
 // machine is hardware with physics.

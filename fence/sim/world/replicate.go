@@ -16,7 +16,7 @@ func (p *proc) sendTo(i int) {
 	w.after(w.hop(), func() {
 		r.busy[i] = false
 		f := w.nodes[i].p
-		if f == nil || f.st.id != to || f.stopped || f.n.mach.paused || f.out || !w.reach(p.n.i, i) || f.refusal(p) != "" || f.raft.blocked>>p.n.i&1 == 1 || p.raft.blocked>>i&1 == 1 {
+		if f == nil || f.st.id != to || f.stopped || f.n.mach.paused || f.out || !w.reach(p.n.i, i) || f.refusal(p) != "" || p.refusal(f) != "" || f.raft.blocked>>p.n.i&1 == 1 || p.raft.blocked>>i&1 == 1 {
 			return
 		}
 		f.take(p, term, log, commit, base)

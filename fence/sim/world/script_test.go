@@ -36,7 +36,8 @@ func scripted(t *testing.T, watch Watcher) *Script {
 		Timing: fence.Timing{PingMS: 1000, FailureTimeoutMS: 4000, LeaseMS: 5000, PostJoinDelayMS: 10_000, StaggerMS: 500},
 		Policy: fence.Policy{MaxConcurrent: 4, BrakeWindowMS: 600_000, OnResidual: fence.ResidualSelfFence, EvenSplit: "freeze", HistoryKeep: 10},
 		Nodes: []ScriptNode{
-			{Name: "A", Levels: [][]string{{"bmc"}}, Action: fence.ActionReboot}, {Name: "B", Levels: [][]string{{"bmc"}}, Action: fence.ActionReboot},
+			{Name: "A", Levels: [][]string{{"bmc"}}, Action: fence.ActionReboot},
+			{Name: "B", Levels: [][]string{{"bmc"}}, Action: fence.ActionReboot},
 			{Name: "C", Levels: [][]string{{"bmc"}}, Action: fence.ActionReboot},
 		},
 		BootMS: 3000, EffectMS: 2000, Attempt: 3000, Attempts: 2, Choose: options(0, 3, 1).Choose, Watch: watch,

@@ -94,6 +94,9 @@ func (s *Script) Cut(from, to int, cut bool) {
 	}
 }
 
+// Slow lets what a node proposes be on its way for so much longer, as a connection that hung brings it; 0 ends it.
+func (s *Script) Slow(i int, d int64) { s.w.nodes[i].slowly = d * ms }
+
 // Management takes a node's way to all devices for a while.
 func (s *Script) Management(i int, d int64) { s.w.nodes[i].mgmtUntil = s.w.now + d*ms }
 

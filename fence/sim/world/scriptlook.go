@@ -18,7 +18,7 @@ type Look struct {
 	Quorate bool // its daemon is in a quorate view, as it sees it
 	Leads   bool
 	Granted bool // its program may use what is shared
-	Frozen  bool
+	Using   bool // and does: it would write now
 	State   bool // something that only a reset clears is in its kernel
 	Applied int
 }
@@ -26,7 +26,8 @@ type Look struct {
 // Look looks at a node.
 func (s *Script) Look(i int) Look {
 	n := s.w.nodes[i]
-	l := Look{Power: n.mach.alive(), Lives: n.mach.life, Boot: n.mach.boot, Granted: n.app.granted, Frozen: n.app.frozen, State: n.mach.residue}
+	l := Look{Power: n.mach.alive(), Lives: n.mach.life, Boot: n.mach.boot, Granted: n.app.granted, State: n.mach.residue}
+	l.Using = l.Power && n.app.uses()
 	if p := n.p; p != nil {
 		l.Daemon, l.Out, l.Leads, l.Applied = true, p.out, p.raft.leads && !p.silent(), p.fsm.index
 		l.Quorate = !p.stopped && p.m.Quorate()
@@ -55,3 +56,6 @@ func (s *Script) Committed() int { return len(s.w.canon) }
 
 // Writes is how many writes of programs the shared disk saw.
 func (s *Script) Writes() int { return s.w.check.writes }
+
+// Dump traces where every node stands.
+func (s *Script) Dump() { s.w.dump() }
