@@ -2,12 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -76,28 +71,13 @@ func runBMC(cmd *cobra.Command, f bmcFlags) error {
 		return err
 	}
 	defer d.Close()
-	ready := map[string]string{"event": "listening", "listen": d.Addr().String()}
-	if f.control != "" {
-		l, err := net.Listen("tcp", f.control)
-		if err != nil {
-			return fmt.Errorf("cannot listen for control: %w", err)
-		}
-		srv := &http.Server{Handler: d.Control(), ReadHeaderTimeout: 5 * time.Second}
-		defer srv.Close()
-		go func() { _ = srv.Serve(l) }() // ends by Close
-		ready["control"] = l.Addr().String()
-	}
-	if err := json.NewEncoder(cmd.OutOrStdout()).Encode(ready); err != nil {
-		return err
-	}
-	<-cmd.Context().Done()
-	return nil
+	return serveControl(cmd, f.control, d.Control(), map[string]string{"listen": d.Addr().String()})
 }
 
 func (f bmcFlags) config(ctx context.Context) (bmc.Config, error) {
 	cfg := bmc.Config{Listen: f.listen, User: f.user, Suites: f.suites, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	var err error
-	if cfg.Password, err = f.secret(); err != nil {
+	if cfg.Password, err = devicePassword(f.passwordFile, f.password); err != nil {
 		return cfg, err
 	}
 	if cfg.GUID, err = bmc.Wire(f.guid, f.order); err != nil {
@@ -106,35 +86,6 @@ func (f bmcFlags) config(ctx context.Context) (bmc.Config, error) {
 	if cfg.Knobs, err = bmc.ParseKnobs(strings.Join(f.knobs, ",")); err != nil {
 		return cfg, err
 	}
-	if f.initial != "" && f.initial != "on" && f.initial != "off" {
-		return cfg, fmt.Errorf("%w: --initial is on or off, not %q", errUsage, f.initial)
-	}
-	if f.onOff == "" {
-		cfg.Power = bmc.NewMemory(f.initial != "off")
-		return cfg, nil
-	}
-	cfg.Power = bmc.Command{Command: f.onOff, Timeout: f.timeout}
-	if f.initial != "" {
-		if err := cfg.Power.Set(ctx, f.initial == "on"); err != nil {
-			return cfg, err
-		}
-	}
-	return cfg, nil
-}
-
-func (f bmcFlags) secret() (string, error) {
-	switch {
-	case f.passwordFile != "":
-		b, err := os.ReadFile(f.passwordFile)
-		if err != nil {
-			return "", fmt.Errorf("cannot read the password: %w", err)
-		}
-		line, _, _ := strings.Cut(string(b), "\n")
-		return strings.TrimRight(line, "\r"), nil
-	case f.password != "":
-		return f.password, nil
-	case os.Getenv("FENCED_DEV_PASSWORD") != "":
-		return os.Getenv("FENCED_DEV_PASSWORD"), nil
-	}
-	return "", errors.New("a BMC needs a password: --password-file, FENCED_DEV_PASSWORD or --password")
+	cfg.Power, err = deviceSwitch(ctx, f.onOff, f.initial, f.timeout)
+	return cfg, err
 }

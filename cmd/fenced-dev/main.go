@@ -34,7 +34,7 @@ func main() {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(bmcCommand(), pduCommand(), powerCommand())
+	root.AddCommand(bmcCommand(), redfishCommand(), pduCommand(), powerCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "fenced-dev:", err)

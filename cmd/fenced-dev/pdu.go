@@ -1,14 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,22 +44,7 @@ Control: GET /counts, POST /knob.`,
 				return err
 			}
 			defer a.Close()
-			ready := map[string]string{"event": "listening", "listen": a.Addr().String()}
-			if control != "" {
-				l, err := net.Listen("tcp", control)
-				if err != nil {
-					return fmt.Errorf("cannot listen for control: %w", err)
-				}
-				srv := &http.Server{Handler: a.Control(), ReadHeaderTimeout: 5 * time.Second}
-				defer srv.Close()
-				go func() { _ = srv.Serve(l) }() // ends by Close
-				ready["control"] = l.Addr().String()
-			}
-			if err := json.NewEncoder(cmd.OutOrStdout()).Encode(ready); err != nil {
-				return err
-			}
-			<-cmd.Context().Done()
-			return nil
+			return serveControl(cmd, control, a.Control(), map[string]string{"listen": a.Addr().String()})
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:161", "UDP address; port 0 chooses one")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"time"
 
 	"github.com/bougou/go-ipmi/pkg/bmc"
 	"github.com/bougou/go-ipmi/pkg/hal/mock"
@@ -33,7 +32,7 @@ type Config struct {
 
 // BMC is a running device. End it with Close.
 type BMC struct {
-	chassis *chassis
+	chassis *Chassis
 	conn    *wire
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -44,7 +43,7 @@ func Start(cfg Config) (*BMC, error) {
 	if len(cfg.Password) > bmc.MaxPasswordLen || len(cfg.User) > bmc.MaxUserNameLen {
 		return nil, fmt.Errorf("cannot start bmc: a user has at most %d bytes, a password %d", bmc.MaxUserNameLen, bmc.MaxPasswordLen)
 	}
-	c := &chassis{power: cfg.Power, log: cfg.Log, knobs: cfg.Knobs, timers: map[*time.Timer]bool{}}
+	c := NewChassis(cfg.Power, cfg.Knobs, cfg.Log)
 	b := bmc.New(bmc.DeviceInfo{IPMIVersion: 0x20}, cfg.GUID, mock.New(), bmc.WithV15Disabled())
 	for _, s := range cfg.Suites {
 		if !bmc.SupportedCipherSuite(types.CipherSuiteID(s)) {
@@ -87,29 +86,29 @@ func Start(cfg Config) (*BMC, error) {
 func (d *BMC) Addr() *net.UDPAddr { return d.conn.LocalAddr().(*net.UDPAddr) }
 
 // SetKnobs changes how it misbehaves from now on. Clearing limbo and lie makes it read truly again; what is late stays late.
-func (d *BMC) SetKnobs(k Knobs) { d.chassis.setKnobs(k) }
+func (d *BMC) SetKnobs(k Knobs) { d.chassis.SetKnobs(k) }
 
 // Knobs says how it misbehaves.
-func (d *BMC) Knobs() Knobs { return d.chassis.getKnobs() }
+func (d *BMC) Knobs() Knobs { return d.chassis.Knobs() }
 
 // Counts says what it was asked for.
-func (d *BMC) Counts() Counts { return d.chassis.getCounts() }
+func (d *BMC) Counts() Counts { return d.chassis.Counts() }
 
 // Close ends it. Call it once.
 func (d *BMC) Close() {
-	d.chassis.close()
+	d.chassis.Close()
 	d.cancel()
 	_ = d.conn.Close()
 	<-d.done
 }
 
 // registry is go-ipmi's own handlers but for power and identity.
-func registry(c *chassis, guid [16]byte) *handlers.Registry {
+func registry(c *Chassis, guid [16]byte) *handlers.Registry {
 	r := handlers.NewRegistry()
 	handlers.RegisterAllHandlers(r)
 	identity := func(context.Context, *handlers.HandlerContext, []byte) ([]byte, types.CompletionCode, error) {
 		g := guid
-		if c.getKnobs().WrongIdentity {
+		if c.Knobs().WrongIdentity {
 			for i := range g {
 				g[i] ^= 0x5a
 			}
@@ -119,7 +118,7 @@ func registry(c *chassis, guid [16]byte) *handlers.Registry {
 	r.RegisterFunc(types.CommandGetSystemGUID, identity)
 	r.RegisterFunc(types.CommandGetDeviceGUID, identity)
 	r.RegisterFunc(types.CommandGetChassisStatus, func(ctx context.Context, _ *handlers.HandlerContext, _ []byte) ([]byte, types.CompletionCode, error) {
-		on, err := c.on(ctx)
+		on, err := c.On(ctx)
 		if err != nil {
 			return nil, code(err), nil
 		}
@@ -135,9 +134,9 @@ func registry(c *chassis, guid [16]byte) *handlers.Registry {
 		}
 		switch data[0] & 0x0f {
 		case 0:
-			return nil, code(c.set(ctx, false)), nil
+			return nil, code(c.Set(ctx, false)), nil
 		case 1:
-			return nil, code(c.set(ctx, true)), nil
+			return nil, code(c.Set(ctx, true)), nil
 		}
 		return nil, types.CodeParameterOutOfRange, nil
 	})
@@ -148,9 +147,9 @@ func code(err error) types.CompletionCode {
 	switch {
 	case err == nil:
 		return types.CodeOK
-	case errors.Is(err, errBusy):
+	case errors.Is(err, ErrBusy):
 		return types.CodeNodeBusy
-	case errors.Is(err, errRefused):
+	case errors.Is(err, ErrRefused):
 		return types.CodeNotSupported // "not supported in present state"
 	}
 	return types.CodeUnspecifiedError

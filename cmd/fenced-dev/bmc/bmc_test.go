@@ -37,13 +37,13 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-func newChassis(knobs string) (*chassis, *Memory) {
+func newChassis(knobs string) (*Chassis, *Memory) {
 	k, err := ParseKnobs(knobs)
 	if err != nil {
 		panic(err)
 	}
 	m := NewMemory(true)
-	return &chassis{power: m, log: slog.New(slog.DiscardHandler), knobs: k, timers: map[*time.Timer]bool{}}, m
+	return NewChassis(m, k, slog.New(slog.DiscardHandler)), m
 }
 
 // TestKnobs: what a command does, and what is said afterwards, under each knob.
@@ -58,30 +58,30 @@ func TestKnobs(t *testing.T) {
 		{"none", nil, false, false, false},
 		{"ignore", nil, true, true, false},
 		{"lie", nil, true, false, false},
-		{"refuse", errRefused, true, true, false},
+		{"refuse", ErrRefused, true, true, false},
 		{"limbo", nil, true, false, true},
 		{"limbo=60000", nil, true, false, true},
 		{"late=60000", nil, true, true, false},
 	} {
 		d, m := newChassis(c.knobs)
-		if err := d.set(t.Context(), false); err != c.err {
+		if err := d.Set(t.Context(), false); err != c.err {
 			t.Errorf("%s: off gives %v", c.knobs, err)
 		}
 		if real, _ := m.On(t.Context()); real != c.real {
 			t.Errorf("%s: after off the machine is on: %t", c.knobs, real)
 		}
-		says, err := d.on(t.Context())
-		if (err == errBusy) != c.saysBusy || (err == nil && says != c.says) {
+		says, err := d.On(t.Context())
+		if (err == ErrBusy) != c.saysBusy || (err == nil && says != c.says) {
 			t.Errorf("%s: after off it says %t, %v", c.knobs, says, err)
 		}
-		if n := d.getCounts(); n.Off != 1 || n.Status != 1 || n.AppliedOff != map[bool]int{true: 0, false: 1}[c.real] {
+		if n := d.Counts(); n.Off != 1 || n.Status != 1 || n.AppliedOff != map[bool]int{true: 0, false: 1}[c.real] {
 			t.Errorf("%s: counts %+v", c.knobs, n)
 		}
-		d.setKnobs(Knobs{}) // honest again
-		if says, err := d.on(t.Context()); err != nil || says != c.real {
+		d.SetKnobs(Knobs{}) // honest again
+		if says, err := d.On(t.Context()); err != nil || says != c.real {
 			t.Errorf("%s: honest again it says %t, %v", c.knobs, says, err)
 		}
-		d.close()
+		d.Close()
 	}
 }
 
@@ -89,7 +89,7 @@ func TestKnobs(t *testing.T) {
 func TestLate(t *testing.T) {
 	for _, knobs := range []string{"late=20", "limbo=20"} {
 		d, m := newChassis(knobs)
-		if err := d.set(t.Context(), false); err != nil {
+		if err := d.Set(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		for end := time.Now().Add(5 * slow()); ; time.Sleep(time.Millisecond) {
@@ -100,11 +100,11 @@ func TestLate(t *testing.T) {
 				t.Fatalf("%s: never off", knobs)
 			}
 		}
-		if says, err := d.on(t.Context()); err != nil || says {
+		if says, err := d.On(t.Context()); err != nil || says {
 			t.Errorf("%s: afterwards it says %t, %v", knobs, says, err)
 		}
-		d.close()
-		if err := d.set(t.Context(), true); err != nil && err != errBusy {
+		d.Close()
+		if err := d.Set(t.Context(), true); err != nil && err != ErrBusy {
 			t.Fatal(err)
 		}
 		if len(d.timers) > 0 {

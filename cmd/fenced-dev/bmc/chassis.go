@@ -17,14 +17,15 @@ type Counts struct {
 	AppliedOn  int `json:"applied_on"`
 }
 
-// Why a command is not done.
+// Why a command is not done, or a state not said.
 var (
-	errBusy    = errors.New("busy")
-	errRefused = errors.New("refused")
+	ErrBusy    = errors.New("busy")
+	ErrRefused = errors.New("refused")
 )
 
-// chassis decides what a command does under the knobs.
-type chassis struct {
+// Chassis is one machine as a BMC switches it: it decides what a command does under the knobs, whatever the protocol that it came by. End it
+// with Close.
+type Chassis struct {
 	power Switch
 	log   *slog.Logger
 
@@ -38,8 +39,13 @@ type chassis struct {
 	closed bool
 }
 
-// set is a Chassis Control that asks for power on or off.
-func (c *chassis) set(ctx context.Context, on bool) error {
+// NewChassis returns the machine behind that switch.
+func NewChassis(power Switch, k Knobs, log *slog.Logger) *Chassis {
+	return &Chassis{power: power, log: log, knobs: k, timers: map[*time.Timer]bool{}}
+}
+
+// Set is a command that asks for power on or off.
+func (c *Chassis) Set(ctx context.Context, on bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if on {
@@ -50,9 +56,9 @@ func (c *chassis) set(ctx context.Context, on bool) error {
 	k := c.knobs
 	switch {
 	case k.Refuse:
-		return errRefused
+		return ErrRefused
 	case c.limbo:
-		return errBusy
+		return ErrBusy
 	case k.Ignore:
 		return nil
 	case k.Lie && !on:
@@ -72,13 +78,13 @@ func (c *chassis) set(ctx context.Context, on bool) error {
 	return c.apply(ctx, on)
 }
 
-// on is what a Get Chassis Status says.
-func (c *chassis) on(ctx context.Context) (bool, error) {
+// On is what the device says when it is asked for the state.
+func (c *Chassis) On(ctx context.Context) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counts.Status++
 	if c.limbo {
-		return false, errBusy
+		return false, ErrBusy
 	}
 	if c.claim != nil {
 		return *c.claim, nil
@@ -88,7 +94,7 @@ func (c *chassis) on(ctx context.Context) (bool, error) {
 
 // apply moves the switch; c.mu is held. A switch that is there already is not moved: a command that IPMI repeats because its answer was slow cuts
 // the power once, and is counted so. Somebody else may have moved it meanwhile, so it is looked at before that is said.
-func (c *chassis) apply(ctx context.Context, on bool) error {
+func (c *Chassis) apply(ctx context.Context, on bool) error {
 	if c.last != nil && *c.last == on {
 		if is, err := c.power.On(ctx); err == nil && is == on {
 			return nil
@@ -110,7 +116,7 @@ func (c *chassis) apply(ctx context.Context, on bool) error {
 }
 
 // later runs f with c.mu held after d, unless the device was closed; c.mu is held.
-func (c *chassis) later(d time.Duration, f func()) {
+func (c *Chassis) later(d time.Duration, f func()) {
 	if c.closed {
 		return
 	}
@@ -125,7 +131,8 @@ func (c *chassis) later(d time.Duration, f func()) {
 	c.timers[t] = true
 }
 
-func (c *chassis) setKnobs(k Knobs) {
+// SetKnobs changes how it misbehaves from now on.
+func (c *Chassis) SetKnobs(k Knobs) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.knobs = k
@@ -137,20 +144,25 @@ func (c *chassis) setKnobs(k Knobs) {
 	}
 }
 
-func (c *chassis) getKnobs() Knobs {
+// Knobs says how it misbehaves.
+func (c *Chassis) Knobs() Knobs {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.knobs
 }
 
-func (c *chassis) getCounts() Counts {
+// Counts says what it was asked for.
+func (c *Chassis) Counts() Counts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.counts
 }
 
-// close ends what was to happen later.
-func (c *chassis) close() {
+// Real is where the switch stands, asked for and not counted.
+func (c *Chassis) Real(ctx context.Context) (bool, error) { return c.power.On(ctx) }
+
+// Close ends what was to happen later.
+func (c *Chassis) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true

@@ -48,6 +48,8 @@ func (m *Memory) On(context.Context) (bool, error) {
 type Command struct {
 	Command string
 	Timeout time.Duration
+	// Env is added to the environment that the command sees.
+	Env []string
 }
 
 // passwordVariable is the environment variable that may carry the BMC's password.
@@ -87,6 +89,7 @@ func (c Command) run(ctx context.Context, verb string) (string, error) {
 			cmd.Env = append(cmd.Env, kv)
 		}
 	}
+	cmd.Env = append(cmd.Env, c.Env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {

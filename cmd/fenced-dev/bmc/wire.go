@@ -13,7 +13,7 @@ import (
 // wire is the BMC's socket, where hang and slow live.
 type wire struct {
 	*net.UDPConn
-	chassis *chassis
+	chassis *Chassis
 	closing context.Context
 }
 
@@ -21,7 +21,7 @@ type wire struct {
 func (w *wire) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, addr, err := w.UDPConn.ReadFromUDP(b)
-		if errors.Is(err, net.ErrClosed) || (err == nil && !w.chassis.getKnobs().Hang) {
+		if errors.Is(err, net.ErrClosed) || (err == nil && !w.chassis.Knobs().Hang) {
 			return n, addr, err
 		}
 	}
@@ -29,7 +29,7 @@ func (w *wire) ReadFrom(b []byte) (int, net.Addr, error) {
 
 // WriteTo sends an answer, late if the device is slow.
 func (w *wire) WriteTo(b []byte, addr net.Addr) (int, error) {
-	k := w.chassis.getKnobs()
+	k := w.chassis.Knobs()
 	if k.Hang {
 		return len(b), nil
 	}
