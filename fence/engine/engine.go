@@ -24,6 +24,8 @@ type Device interface {
 type Reading struct {
 	State    fence.PowerState
 	Identity fence.Identity
+	// Detail is what else the device says, for people: nothing is decided by it.
+	Detail string
 }
 
 // Classed is an error that knows its class (INTERFACES.md, attempt class). Errors without one are timeouts where the deadline is over, else unknown.

@@ -157,7 +157,7 @@ func (d devices) Status(ctx context.Context, device, _ string) (engine.Reading, 
 	if d.l.power[id] {
 		state = fence.PowerOn
 	}
-	return engine.Reading{State: state, Identity: fence.Identity{UUIDs: []string{uuid(id)}}}, nil
+	return engine.Reading{State: state, Identity: fence.Identity{UUIDs: []string{uuid(id)}}, Detail: "after a mains failure: stays off"}, nil
 }
 
 func (d devices) Do(_ context.Context, device, _ string, action fence.Action) error {
@@ -368,7 +368,7 @@ func TestAnOperatorsRequestIsAnsweredAndDone(t *testing.T) {
 		t.Fatalf("the same request again: %+v, %v", again, err)
 	}
 	plan, err := d.Plan(l.ctx(), api.PlanQuery{Node: "node-2", Action: client.ActionReboot, Read: true})
-	if err != nil || len(plan.Reads) != 1 || plan.Reads[0].State != "on" || plan.Reads[0].Class != client.ClassOK {
+	if err != nil || len(plan.Reads) != 1 || plan.Reads[0].State != "on" || plan.Reads[0].Class != client.ClassOK || plan.Reads[0].Text != "after a mains failure: stays off" {
 		t.Fatalf("%+v, %v", plan, err)
 	}
 	if l.count(2) != 0 {

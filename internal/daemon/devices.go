@@ -40,7 +40,7 @@ func NewHostDevices(h *host.Host) *HostDevices {
 // Status implements engine.Device.
 func (h *HostDevices) Status(ctx context.Context, device, target string) (engine.Reading, error) {
 	r, err := h.host.Status(ctx, device, target)
-	return engine.Reading{State: r.State, Identity: r.Identity}, classify(err)
+	return engine.Reading{State: r.State, Identity: r.Identity, Detail: r.Detail}, classify(err)
 }
 
 // Do implements engine.Device.

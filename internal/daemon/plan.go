@@ -130,7 +130,7 @@ func (d *Daemon) reads(ctx context.Context, r fence.RosterNode, machine fence.Ma
 			one, cancel := context.WithTimeout(ctx, readTimeout)
 			got, err := d.cfg.Devices.Status(one, s.Device, s.Target)
 			cancel()
-			read := client.PlanRead{Level: i + 1, Device: s.String(), State: string(got.State), Class: client.ClassOK, MS: time.Since(begin).Milliseconds()}
+			read := client.PlanRead{Level: i + 1, Device: s.String(), State: string(got.State), Class: client.ClassOK, Text: got.Detail, MS: time.Since(begin).Milliseconds()}
 			switch {
 			case err != nil:
 				read.State, read.Class, read.Text = string(fence.PowerUnknown), classOf(err), err.Error()

@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/fenced-project/fenced/cmd/fenced-dev/bmc"
+	"github.com/fenced-project/fenced/cmd/fenced-dev/redfish"
 	"github.com/fenced-project/fenced/plugins/sdk"
 )
 
@@ -115,10 +117,36 @@ func TestIPMILanForReal(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
-	options := map[string]string{
+	forReal(t, m, map[string]string{
 		"agent": "fence_ipmilan", "ip": "127.0.0.1", "ipport": strconv.Itoa(b.Addr().Port), "lanplus": "true", "username": "fenced", "password": "correct horse", "cipher": "3",
 		"power_wait": "0",
+	}, b.Close)
+}
+
+// TestRedfishForReal switches a Redfish BMC of ours by Debian's fence_redfish.
+func TestRedfishForReal(t *testing.T) {
+	need(t, "fence_redfish")
+	m := bmc.NewMemory(true)
+	s, err := redfish.Start(redfish.Config{
+		Listen: "127.0.0.1:0", User: "fenced", Password: "correct horse", Systems: []redfish.System{{ID: "1", Power: m}}, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	end := sync.OnceFunc(s.Close)
+	t.Cleanup(end)
+	forReal(t, m, map[string]string{
+		"agent": "fence_redfish", "ip": "127.0.0.1", "ipport": strconv.Itoa(s.Addr().Port), "username": "fenced", "password": "correct horse",
+		"ssl_insecure": "true", "power_wait": "0",
+	}, end)
+	if c := s.Counts(); c.AppliedOff != 1 || c.AppliedOn != 1 || c.Denied == 0 {
+		t.Errorf("the BMC counted %+v", c)
+	}
+}
+
+// forReal walks the machine behind the switch off and on by an agent, tries a wrong password, and ends the device.
+func forReal(t *testing.T, m *bmc.Memory, options map[string]string, end func()) {
+	t.Helper()
 	d, err := openAgent(t, options)
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +178,7 @@ func TestIPMILanForReal(t *testing.T) {
 	} else {
 		t.Logf("a wrong password: %v", err)
 	}
-	b.Close()
+	end()
 	if _, err := d.Status(within(t, 15*time.Second), ""); err == nil {
 		t.Error("a BMC that is gone has a state")
 	} else {

@@ -7,18 +7,23 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bmc-toolbox/bmclib/v2"
 	"github.com/jacobweinstock/registrar"
 
 	"github.com/fenced-project/fenced/plugins/bmc/goipmi"
+	"github.com/fenced-project/fenced/plugins/bmc/redfish"
 	"github.com/fenced-project/fenced/plugins/bmc/rmcp"
 	"github.com/fenced-project/fenced/plugins/sdk"
 )
 
 // device is one BMC. It holds no connection: every operation makes a session of its own and closes it.
 type device struct {
+	system   string // which of several, with Redfish; a target says it as well
+	trust    redfish.Trust
+	late     sync.WaitGroup // goodbyes to a slow BMC that nobody waits for
 	host     string
 	port     int
 	user     string
@@ -29,10 +34,14 @@ type device struct {
 	timeout  time.Duration
 }
 
-// closing is kept of every deadline for closing the session: a slot that is not freed is missing in the next operation.
-const closing = 250 * time.Millisecond
+// closing is kept of every deadline for closing the session: a slot that is not freed is missing in the next operation. HTTPS takes longer.
+const (
+	closing      = 250 * time.Millisecond
+	closingHTTPS = time.Second
+)
 
-// Status reads power state and identity in one session (R16).
+// Status reads power state and identity in one session (R16). Beside them, for people: what a machine that is held off would do when the mains
+// come back, and whether anybody could have answered.
 func (d *device) Status(ctx context.Context, target string) (sdk.Status, error) {
 	st := sdk.Status{State: sdk.Unknown}
 	err := d.session(ctx, target, func(ctx context.Context, s session) error {
@@ -40,12 +49,20 @@ func (d *device) Status(ctx context.Context, target string) (sdk.Status, error) 
 		if err != nil {
 			return err
 		}
-		if st.UUIDs, err = s.uuids(ctx); err != nil {
+		if st.UUIDs, st.Serial, err = s.identity(ctx); err != nil {
 			return err
 		}
+		var notes []string
 		if st.State = sdk.ParseState(text); st.State == sdk.Unknown {
-			st.Detail = fmt.Sprintf("the BMC says %.40q", strings.TrimSpace(text))
+			notes = append(notes, fmt.Sprintf("the BMC says %.40q", strings.TrimSpace(text)))
 		}
+		if restore := s.restore(); restore != "" {
+			notes = append(notes, "after a mains failure: "+restore)
+		}
+		if d.driver == driverRedfish && d.trust.Insecure() {
+			notes = append(notes, "its certificate is not looked at (tls: insecure)")
+		}
+		st.Detail = strings.Join(notes, "; ")
 		return nil
 	})
 	if err != nil {
@@ -77,35 +94,64 @@ func (d *device) Probe(ctx context.Context, target string) (sdk.Probe, error) {
 	if err != nil {
 		return sdk.Probe{}, err
 	}
-	return sdk.Probe{Reachable: true, UUIDs: st.UUIDs, Detail: "power is " + string(st.State)}, nil
+	detail := "power is " + string(st.State)
+	if st.Detail != "" {
+		detail += "; " + st.Detail
+	}
+	return sdk.Probe{Reachable: true, UUIDs: st.UUIDs, Serial: st.Serial, Detail: detail}, nil
 }
 
 // session is one open session, as bmclib sees it and, for what bmclib has no word for, as the driver does.
 type session struct {
-	client *bmclib.Client
-	goipmi *goipmi.Driver // nil with another driver
+	client  *bmclib.Client
+	goipmi  *goipmi.Driver  // nil with another driver
+	redfish *redfish.Driver // the same
 }
 
-// uuids are the spellings of the system's identity, none where the driver or the BMC gives none.
-func (s session) uuids(ctx context.Context) ([]string, error) {
-	if s.goipmi == nil {
-		return nil, nil
+// identity are the spellings of the system's UUID and its serial number, none where the driver or the BMC gives none. Redfish's stand in the
+// document that the power state was read from.
+func (s session) identity(ctx context.Context) (uuids []string, serial string, err error) {
+	switch {
+	case s.goipmi != nil:
+		guid, ok, err := s.goipmi.GUID(ctx)
+		if err != nil || !ok {
+			return nil, "", err
+		}
+		return spellings(guid), "", nil
+	case s.redfish != nil:
+		system := s.redfish.System()
+		return spellingsOf(system.UUID), system.Serial, nil
 	}
-	guid, ok, err := s.goipmi.GUID(ctx)
-	if err != nil || !ok {
-		return nil, err
+	return nil, "", nil
+}
+
+// restore is the BMC's power restore policy in words, as IPMI's or the vendor's, "" where it says none.
+func (s session) restore() string {
+	switch {
+	case s.goipmi != nil:
+		return s.goipmi.Restore()
+	case s.redfish != nil:
+		switch policy := s.redfish.System().Restore; policy {
+		case "AlwaysOff":
+			return goipmi.StaysOff
+		case "AlwaysOn":
+			return goipmi.GoesOn
+		case "LastState":
+			return goipmi.LastState
+		}
 	}
-	return spellings(guid), nil
+	return ""
 }
 
 // session runs f in a session of its own, which is closed whatever happens.
 func (d *device) session(ctx context.Context, target string, f func(context.Context, session) error) error {
-	if target != "" {
-		return sdk.Refused(fmt.Errorf("a BMC has one system and no target %q", target))
+	system, err := d.systemOf(target)
+	if err != nil {
+		return err
 	}
-	ctx, cancel := d.bounded(ctx)
+	ctx, cancel, end := d.bounded(ctx)
 	defer cancel()
-	s, err := d.open(ctx)
+	s, err := d.open(ctx, system, end)
 	if err != nil {
 		return classify(ctx, err)
 	}
@@ -113,26 +159,50 @@ func (d *device) session(ctx context.Context, target string, f func(context.Cont
 	return classify(ctx, f(ctx, s))
 }
 
-// bounded leaves, of the caller's deadline and our timeout, what remains without closing.
-func (d *device) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	end := time.Now().Add(d.timeout)
+// systemOf is the system that a target means.
+func (d *device) systemOf(target string) (string, error) {
+	switch {
+	case target != "" && d.driver != driverRedfish:
+		return "", sdk.Refused(fmt.Errorf("a BMC has one system and no target %q", target))
+	case target != "" && d.system != "" && target != d.system:
+		return "", sdk.Refused(fmt.Errorf("the device is system %q, and the target says %.80q", d.system, target))
+	case target != "":
+		return target, nil
+	}
+	return d.system, nil
+}
+
+// bounded leaves, of the caller's deadline and our timeout, what remains without closing, which ends at end.
+func (d *device) bounded(ctx context.Context) (bounded context.Context, cancel context.CancelFunc, end time.Time) {
+	end = time.Now().Add(d.timeout)
 	if caller, ok := ctx.Deadline(); ok && caller.Before(end) {
 		end = caller
 	}
-	return context.WithDeadline(ctx, end.Add(-min(closing, time.Until(end)/4)))
+	keep := closing
+	if d.driver == driverRedfish {
+		keep = closingHTTPS
+	}
+	bounded, cancel = context.WithDeadline(ctx, end.Add(-min(keep, time.Until(end)/4)))
+	return bounded, cancel, end
 }
 
 // open makes a bmclib client with exactly one driver in its registry, and a session with it.
-func (d *device) open(ctx context.Context) (session, error) {
+func (d *device) open(ctx context.Context, system string, end time.Time) (session, error) {
 	reg := registrar.NewRegistry()
 	var s session
-	if d.driver == driverIPMITool {
+	switch d.driver {
+	case driverIPMITool:
 		tool, err := d.ipmitool()
 		if err != nil {
 			return s, err
 		}
 		reg.Register(driverIPMITool, goipmi.Protocol, goipmi.Features, nil, tool)
-	} else {
+	case driverRedfish:
+		s.redfish = redfish.New(ctx, redfish.Config{
+			Host: d.host, Port: d.port, User: d.user, Password: d.password.Reveal(), System: system, Trust: d.trust, Until: end, Late: &d.late,
+		})
+		reg.Register(redfish.Name, redfish.Protocol, redfish.Features, nil, s.redfish)
+	default:
 		s.goipmi = goipmi.New(goipmi.Config{
 			Address:  net.JoinHostPort(d.host, strconv.Itoa(d.port)),
 			User:     d.user,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,6 +73,17 @@ func TestIdentity(t *testing.T) {
 		p, err := d.(sdk.Prober).Probe(within(t, 5), "")
 		if err != nil || !p.Reachable || len(p.UUIDs) != 3 {
 			t.Errorf("probe: %+v, %v", p, err)
+		}
+	}
+}
+
+// TestRestorePolicy: a probe says what a machine that is held off does when the mains come back.
+func TestRestorePolicy(t *testing.T) {
+	for policy, want := range []string{"stays off", "as before", "goes on", ""} {
+		b := startBMC(t, func(c *bmc.Config) { c.Restore = uint8(policy) })
+		p, err := open(t, b.Addr(), nil).(sdk.Prober).Probe(within(t, 5), "")
+		if err != nil || !p.Reachable || strings.Contains(p.Detail, "mains") != (want != "") || !strings.Contains(p.Detail, want) {
+			t.Errorf("policy %d: %+v %v", policy, p, err)
 		}
 	}
 }

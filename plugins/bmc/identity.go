@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/hex"
 	"strings"
+
+	"github.com/fenced-project/fenced/plugins/bmc/goipmi"
 )
 
 // orders are the byte orders in which vendors send a GUID: where on the wire each byte of the UUID is.
@@ -29,4 +31,17 @@ func spellings(wire [16]byte) []string {
 		}
 	}
 	return out
+}
+
+// spellingsOf are the UUIDs that a UUID in writing may mean: a vendor that sends its bytes in another order also writes them so. What is no
+// UUID, or one of all zeros or ones, identifies nothing.
+func spellingsOf(text string) []string {
+	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+		return nil
+	}
+	b, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
+	if err != nil || len(b) != 16 || !goipmi.Meaningful([16]byte(b)) {
+		return nil
+	}
+	return spellings([16]byte(b))
 }

@@ -22,6 +22,8 @@ type Config struct {
 	User, Password string
 	// GUID are the 16 bytes it answers to Get System GUID and Get Device GUID, as they go over the wire (see Wire).
 	GUID [16]byte
+	// Restore is its power restore policy: 0 the machine stays off, 1 as before, 2 it goes on, 3 unknown.
+	Restore uint8
 	// Power is the switch of the machine behind it.
 	Power Switch
 	Knobs Knobs
@@ -74,7 +76,7 @@ func Start(cfg Config) (*BMC, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &BMC{chassis: c, conn: &wire{UDPConn: pc, chassis: c, closing: ctx}, cancel: cancel, done: make(chan struct{})}
-	s := server.NewServer(b, d.conn, server.WithHandlerRegistry(registry(c, cfg.GUID)))
+	s := server.NewServer(b, d.conn, server.WithHandlerRegistry(registry(c, cfg)))
 	go func() {
 		defer close(d.done)
 		_ = s.Serve(ctx) // ends by Close only
@@ -103,11 +105,11 @@ func (d *BMC) Close() {
 }
 
 // registry is go-ipmi's own handlers but for power and identity.
-func registry(c *Chassis, guid [16]byte) *handlers.Registry {
+func registry(c *Chassis, cfg Config) *handlers.Registry {
 	r := handlers.NewRegistry()
 	handlers.RegisterAllHandlers(r)
 	identity := func(context.Context, *handlers.HandlerContext, []byte) ([]byte, types.CompletionCode, error) {
-		g := guid
+		g := cfg.GUID
 		if c.Knobs().WrongIdentity {
 			for i := range g {
 				g[i] ^= 0x5a
@@ -126,7 +128,7 @@ func registry(c *Chassis, guid [16]byte) *handlers.Registry {
 		if on {
 			state = 1
 		}
-		return []byte{state, 0, 0, 0}, types.CodeOK, nil
+		return []byte{state | cfg.Restore&3<<5, 0, 0, 0}, types.CodeOK, nil
 	})
 	r.RegisterFunc(types.CommandChassisControl, func(ctx context.Context, _ *handlers.HandlerContext, data []byte) ([]byte, types.CompletionCode, error) {
 		if len(data) < 1 {

@@ -43,6 +43,8 @@ type Driver struct {
 	mu    sync.Mutex // one session is one command at a time
 	guard *rmcp.Guard
 	c     *client.Client
+
+	restore string
 }
 
 // New returns a driver that is not open yet.
@@ -64,6 +66,24 @@ func (d *Driver) Open(ctx context.Context) error {
 // Compatible is asked by bmclib's FilterForCompatible, which fenced does not use.
 func (d *Driver) Compatible(context.Context) bool { return true }
 
+// What a machine does by itself when the mains come back.
+const (
+	StaysOff  = "stays off"
+	GoesOn    = "goes on"
+	LastState = "as before"
+)
+
+// Restore is the power restore policy that the last PowerStateGet saw, one of the words above, "" where the BMC does not know.
+func (d *Driver) Restore() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.restore
+}
+
+var restores = map[chassis.PowerRestorePolicy]string{
+	chassis.PowerRestorePolicyAlwaysOff: StaysOff, chassis.PowerRestorePolicyPrevious: LastState, chassis.PowerRestorePolicyAlwaysOn: GoesOn,
+}
+
 // PowerStateGet returns "on" or "off", bit 0 of Get Chassis Status.
 func (d *Driver) PowerStateGet(ctx context.Context) (string, error) {
 	state := ""
@@ -72,7 +92,7 @@ func (d *Driver) PowerStateGet(ctx context.Context) (string, error) {
 		if err != nil {
 			return err
 		}
-		state = "off"
+		state, d.restore = "off", restores[r.PowerRestorePolicy&3] // go-ipmi takes the reserved bit for one of it
 		if r.PowerIsOn {
 			state = "on"
 		}
@@ -143,7 +163,7 @@ func (d *Driver) GUID(ctx context.Context) (guid [16]byte, ok bool, err error) {
 	}
 	for _, f := range ask {
 		err := d.do(ctx, repeated, f)
-		if err == nil && meaningful(guid) {
+		if err == nil && Meaningful(guid) {
 			return guid, true, nil
 		}
 		if _, answered := completion(err); err != nil && !answered {
@@ -153,7 +173,8 @@ func (d *Driver) GUID(ctx context.Context) (guid [16]byte, ok bool, err error) {
 	return [16]byte{}, false, nil
 }
 
-func meaningful(g [16]byte) bool {
+// Meaningful reports whether a GUID says anything; all 00 and all FF do not.
+func Meaningful(g [16]byte) bool {
 	for _, b := range g[1:] {
 		if b != g[0] {
 			return true
