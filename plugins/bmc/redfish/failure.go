@@ -21,15 +21,14 @@ import (
 func transportFailure(err error) error {
 	var f *sdk.Failure
 	var dns *net.DNSError
-	var cert *tls.CertificateVerificationError
-	var other mismatch
+	var stranger untrusted
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.As(err, &f):
 		return err
-	case errors.As(err, &cert), errors.As(err, &other):
+	case errors.As(err, &stranger):
 		return sdk.Refused(fmt.Errorf("it is not proven to be the BMC: %w", err))
 	case errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
 		return sdk.Refused(fmt.Errorf("no HTTPS is spoken there: %w", err))

@@ -57,7 +57,7 @@ func TestTransportFailures(t *testing.T) {
 	for want, errs := range map[sdk.Class][]error{
 		sdk.ClassTimeout:     {context.DeadlineExceeded, context.Canceled, &url.Error{Err: context.DeadlineExceeded}},
 		sdk.ClassUnreachable: {syscall.ECONNREFUSED, syscall.EHOSTUNREACH, io.EOF, &net.DNSError{}, &url.Error{Err: syscall.ECONNRESET}},
-		sdk.ClassRefused:     {mismatch{}, sdk.Refused(io.EOF)},
+		sdk.ClassRefused:     {untrusted{io.EOF}, sdk.Refused(io.EOF)},
 		sdk.ClassUnknown:     {errors.New("x")},
 	} {
 		for _, err := range errs {

@@ -53,30 +53,52 @@ func ParseTrust(text string, ca []byte) (Trust, error) {
 // Insecure reports whether anybody on the network may answer in the BMC's place.
 func (t Trust) Insecure() bool { return t.insecure }
 
-// mismatch is a certificate that is not the one that was named.
-type mismatch struct{ shown [sha256.Size]byte }
+// untrusted is a certificate that is not believed, and why.
+type untrusted struct{ why error }
 
-func (m mismatch) Error() string {
-	return fmt.Sprintf("the certificate's fingerprint is not the one that was named but %x", m.shown)
+func (u untrusted) Error() string { return u.why.Error() }
+func (u untrusted) Unwrap() error { return u.why }
+
+// config is the TLS that a connection to host uses. crypto/tls would verify by this machine's clock, which may stand in 1970 when it is needed
+// most (R28), so the certificates are looked at here: in VerifyConnection, which unlike VerifyPeerCertificate is also called where a connection
+// is resumed.
+func (t Trust) config(host string) *tls.Config {
+	name, _, _ := strings.Cut(host, "%") // the zone of an address
+	return &tls.Config{
+		ServerName: name, MinVersion: tls.VersionTLS12,
+		InsecureSkipVerify: true, // #nosec G402 -- see above
+		VerifyConnection: func(s tls.ConnectionState) error {
+			switch {
+			case t.insecure:
+				return nil
+			case len(s.PeerCertificates) == 0:
+				return untrusted{errors.New("the BMC shows no certificate")}
+			case t.fingerprint != nil:
+				return t.compare(s.PeerCertificates[0])
+			}
+			return t.verify(s.PeerCertificates, name)
+		},
+	}
 }
 
-// config is the TLS that a connection to host uses.
-func (t Trust) config(host string) *tls.Config {
-	c := &tls.Config{ServerName: host, RootCAs: t.roots, MinVersion: tls.VersionTLS12}
-	if t.insecure || t.fingerprint != nil {
-		c.InsecureSkipVerify = true // #nosec G402 -- the administrator asked for it by name, or VerifyConnection compares the certificate itself
+// compare wants exactly the certificate that was named.
+func (t Trust) compare(leaf *x509.Certificate) error {
+	sum := sha256.Sum256(leaf.Raw)
+	if subtle.ConstantTimeCompare(sum[:], t.fingerprint) != 1 {
+		return untrusted{fmt.Errorf("the certificate's fingerprint is not the one that was named but %x", sum)}
 	}
-	if t.fingerprint != nil {
-		c.VerifyConnection = func(s tls.ConnectionState) error { // unlike VerifyPeerCertificate also called where a connection is resumed
-			if len(s.PeerCertificates) == 0 {
-				return mismatch{}
-			}
-			sum := sha256.Sum256(s.PeerCertificates[0].Raw)
-			if subtle.ConstantTimeCompare(sum[:], t.fingerprint) != 1 {
-				return mismatch{sum}
-			}
-			return nil
-		}
+	return nil
+}
+
+// verify checks chain and name as of the time at which the certificate was made.
+func (t Trust) verify(shown []*x509.Certificate, name string) error {
+	between := x509.NewCertPool()
+	for _, c := range shown[1:] {
+		between.AddCert(c)
 	}
-	return c
+	_, err := shown[0].Verify(x509.VerifyOptions{DNSName: name, Roots: t.roots, Intermediates: between, CurrentTime: shown[0].NotBefore})
+	if err != nil {
+		return untrusted{err}
+	}
+	return nil
 }
