@@ -109,6 +109,7 @@ func TestASessionTellsInOrder(t *testing.T) {
 }
 
 // However a stream ends, the program is told that it has failed, and gets nothing more of what waits for it (S4.7, S5.16).
+// part of: S4.7
 func TestEveryEndOfAStreamMeansFailed(t *testing.T) {
 	for name, lines := range map[string][]string{
 		"end of file":        {""},

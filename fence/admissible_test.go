@@ -217,6 +217,7 @@ func TestAdmissibleAllOff(t *testing.T) {
 }
 
 // R14, R15, V10: when an elapsed watchdog counts.
+// proves: S5.1
 func TestAdmissibleWatchdog(t *testing.T) {
 	check(t, watchdogProof, []row{
 		{"whole", nil, ""},

@@ -51,6 +51,7 @@ func lines(r Report, root string) string {
 }
 
 // The fixtures under testdata are trees as kernels show them; testdata/NAME.golden says what is found in each.
+// part of: S2.14
 func TestFixtures(t *testing.T) {
 	dirs, err := filepath.Glob("testdata/*/sys")
 	if err != nil || len(dirs) < 5 {
@@ -182,6 +183,7 @@ func write(t *testing.T, path, text string) {
 }
 
 // Root is never refused, so the refusal is made of the error itself.
+// part of: S2.13
 func TestRefusedIsDirty(t *testing.T) {
 	l := &look{o: Options{SystemRoot: "/x"}}
 	for err, reset := range map[error]bool{syscall.EACCES: false, syscall.EPERM: false, syscall.EIO: true, syscall.ESTALE: true, syscall.ENOTDIR: false, errBound: false} {
@@ -195,6 +197,7 @@ func TestRefusedIsDirty(t *testing.T) {
 	}
 }
 
+// part of: S2.13
 func TestUnreadableForOthers(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Log("runs as root: the kernel refuses nothing; TestRefusedIsDirty covers the judgement")
@@ -236,6 +239,7 @@ func pipe(t *testing.T, path string) (release func()) {
 }
 
 // S2.13: a read that hangs is dirty within the deadline, the other probes answer all the same, and later scans neither hang nor pile up.
+// proves: S2.13
 func TestHungRead(t *testing.T) {
 	root := tree(t, "sys/kernel/dlm/ls")
 	release := pipe(t, root+"/sys/fs/gfs2/c:f/lock_module/proto_name")

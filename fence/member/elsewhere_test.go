@@ -9,6 +9,7 @@ import (
 )
 
 // S0.10: a node that lives in another domain is fenced by nobody here, until an operator names it.
+// part of: S0.10
 func TestNobodyIsFencedAcrossDomains(t *testing.T) {
 	c := newCluster(t, 3, true)
 	c.kill(3)

@@ -67,6 +67,7 @@ func TestAStoppedProcessProposesNothingForOneLease(t *testing.T) { // R20, S1.9
 	}
 }
 
+// part of: S2.16
 func TestWhoReturnsFromAnAbsenceScansAnew(t *testing.T) { // S2.16, R10: a member of a generation ago is not clean by its first scan
 	c := newCluster(t, 3, true)
 	c.n(3).cut = true

@@ -172,6 +172,7 @@ func TestAScanThatIsNotSureIsDirty(t *testing.T) { // V12: unknown is never good
 	t.Fatalf("it does not say dirty: %v", out)
 }
 
+// proves: S2.16
 func TestAScanBelongsToOneArrival(t *testing.T) { // S2.16: also where it is only milliseconds old
 	m, self := joining(t)
 	m.Step(120, ResidualScanned{Session: Session{State: SessionNone}})

@@ -51,6 +51,7 @@ func TestR16bUnacceptedCommandProvesNothing(t *testing.T) {
 }
 
 // R16 a, S5.7: what is not certainly the victim's machine is not switched, and neither is its twin.
+// part of: S5.7
 func TestR16aNothingIsSwitchedThatIsNotTheVictims(t *testing.T) {
 	says := func(id fence.Identity) func(*fake, int) answer {
 		return func(f *fake, n int) answer { return answer{ms: 30, state: f.state(), id: id} }
@@ -184,6 +185,7 @@ func TestV1TooEarlyTouchesNothing(t *testing.T) {
 }
 
 // R17, S5.15: the first outlet comes back while the second goes off: no proof from that pass; the retry proves.
+// proves: S5.15
 func TestR17OutletComesBack(t *testing.T) {
 	spec := newSpec(level(dev("a"), dev("b")))
 	fakes := abcd()

@@ -105,6 +105,7 @@ func TestARegisteredProgramIsToldInOrderUntilItsStreamEnds(t *testing.T) {
 }
 
 // The end of the connection is the program's last word (S4.7): the node hears it at once.
+// part of: S4.7
 func TestTheNodeHearsThatAProgramIsGone(t *testing.T) {
 	r := registering(t, nil)
 	p, _ := r.program(t, `{"name":"db"}`)
@@ -218,6 +219,7 @@ func TestClientsHaveRoomOfTheirOwn(t *testing.T) {
 }
 
 // What was decided before this node stood still is not brought after it, nor anything that follows (S5.16): the program sees its stream end.
+// part of: S5.16
 func TestWhatIsNotTrueAnyMoreIsNotBrought(t *testing.T) {
 	r := registering(t, nil)
 	p, _ := r.program(t, `{"name":"db"}`)

@@ -82,6 +82,7 @@ func TestPluginsAreShownAndReloaded(t *testing.T) {
 }
 
 // TestAHungPluginDirectoryDelaysNoStatus: status, and with it systemd's word of the loop, never wait for a disk (S4.10, R20).
+// part of: S4.10
 func TestAHungPluginDirectoryDelaysNoStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answers := make(chan client.Plugins)

@@ -210,6 +210,7 @@ func TestFakeAsksBeforeItWrites(t *testing.T) {
 }
 
 // S2.15: a step that fails, hangs, panics, or returns success while nothing happens is followed by the next within its deadline, and it is told.
+// proves: S2.15
 func TestEveryStepFailsOver(t *testing.T) {
 	gate := make(chan struct{})
 	defer close(gate)

@@ -62,6 +62,7 @@ func TestStoreOfAnotherNodeIsRefused(t *testing.T) {
 }
 
 // S0.10: two domains of one cluster refuse each other, and each tells its reader who lives in the other one.
+// part of: S0.10
 func TestTwoDomainsHearEachOther(t *testing.T) {
 	p := newParty(t, 3)
 	p.start(1, 1)
@@ -109,6 +110,7 @@ func TestNoSecondDomainBesideOneThatAnswers(t *testing.T) {
 }
 
 // R4, S5.13: who hears that its domain was given up acts no more, in this run and in every later one.
+// part of: S5.13
 func TestGivenUpDomainActsNoMore(t *testing.T) {
 	p := newParty(t, 3)
 	p.startAll()

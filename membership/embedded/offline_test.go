@@ -46,6 +46,7 @@ func (p *party) given(lost ...fence.NodeID) []NodeConfig {
 }
 
 // R4, S5.13: another domain made of one store is quorate alone, remembers everything, and lets none of the old stores in.
+// part of: S5.13
 func TestRecoverMakesAnotherDomain(t *testing.T) {
 	p := newParty(t, 3)
 	p.startAll()

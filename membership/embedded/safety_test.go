@@ -17,6 +17,7 @@ import (
 )
 
 // S5.2: A and C commit a victim while B lags; C's store is wiped, A dies, C returns. C is no voter, and nothing is committed that forgets.
+// proves: S5.2
 func TestWipedStoreMakesNoQuorum(t *testing.T) {
 	p := newParty(t, 3)
 	p.startAll()
@@ -49,6 +50,7 @@ func TestWipedStoreMakesNoQuorum(t *testing.T) {
 }
 
 // S5.3: a store that is restored from an earlier copy is refused before any vote or append (R3).
+// proves: S5.3
 func TestRestoredStoreIsRefused(t *testing.T) {
 	p := newParty(t, 3)
 	p.startAll()
@@ -101,6 +103,7 @@ func (p *party) heardPosition(id, of fence.NodeID) {
 }
 
 // S5.5: the leader's link to two of five is bad. It leaves; nobody else does.
+// proves: S5.5
 func TestLeaderWithABadLinkLeaves(t *testing.T) {
 	p := newParty(t, 5)
 	p.startAll()
@@ -140,6 +143,7 @@ func TestLeaderWithABadLinkLeaves(t *testing.T) {
 }
 
 // S5.4: the leader's disk hangs while its network lives. It is replaced, and leaves the view.
+// part of: S5.4
 func TestLeaderWithAHungDiskLeaves(t *testing.T) {
 	p := newParty(t, 3)
 	p.tweak = func(c *Config) { c.WriteDeadline = membershiptest.Slow(2 * time.Second) }

@@ -17,6 +17,7 @@ import (
 
 // A program that holds a grant keeps its node from leaving, and is named (S2.11); once it says that it is done, the node leaves and comes back
 // without a reboot. What it had not handled is told again, also by another run of the daemon: the index is the log's.
+// part of: S2.11
 func TestLeaveWaitsForTheProgram(t *testing.T) {
 	p := atPeace(t)
 	a := accidentOf(t, p.c)
@@ -67,6 +68,7 @@ func TestTermWhileAProgramHoldsAGrant(t *testing.T) {
 
 // With idle_stateless the daemon of an idle node may die: nobody fences the node, and it comes back in the same life (S4.4). Of one on which a
 // program is granted it may not.
+// proves: S4.4
 func TestAnIdleNodesDaemonMayDie(t *testing.T) {
 	c, ctx := start(t, playground.Options{IdleStateless: true})
 	a := accidentOf(t, c)

@@ -158,6 +158,7 @@ func clientOn(ctx context.Context, n *playground.Node, name string) (client.Loca
 
 // Two nodes die, one after the other, while programs run on the rest. Each hears both released, once, in the order of the log; the program of a
 // dead node hears its end within a second (S4.7); one that comes while a node is not fenced is granted when it is (R12).
+// part of: S4.7
 func TestProgramsHearReleasesOnceAndInOrder(t *testing.T) {
 	c, ctx := start(t, playground.Options{Nodes: 5, BMCs: short})
 	a := accidentOf(t, c)
@@ -205,6 +206,7 @@ func TestProgramsHearReleasesOnceAndInOrder(t *testing.T) {
 
 // The cluster network of a node is cut. Its program hears frozen before anything else, is never granted or told of a release again, and hears
 // its end: at the latest when the machine's power is cut.
+// part of: S1.14
 func TestTheProgramOfACutOffNodeIsFrozenAndFailed(t *testing.T) {
 	c, ctx := start(t, playground.Options{})
 	a := accidentOf(t, c)
@@ -250,6 +252,7 @@ func TestAShortStopFreezesAndThaws(t *testing.T) {
 
 // A node is stopped until it is a victim, and another one dies and is fenced meanwhile. It wakes with that verdict in its queue, and before its
 // own power is cut: its program hears of no release (S5.16).
+// proves: S5.16
 func TestTheProgramOfAWokenNodeHearsOfNoRelease(t *testing.T) {
 	c, ctx := start(t, playground.Options{Nodes: 5, BMCs: short})
 	const frozen, dead, watcher = 5, 4, 1

@@ -103,6 +103,7 @@ func lagging(lag time.Duration) func(int) []playground.BMCSpec {
 
 // The leader's disk hangs, its network lives (S5.4): it says so itself, the others replace it and fence it. It is told to end meanwhile, and
 // its loop does end, whatever its disk holds on to.
+// proves: S5.4
 func TestFrozenDiskOfTheLeader(t *testing.T) {
 	c, ctx := onDisks(t, playground.DiskSpec{}, 4*time.Second)
 	n := c.Node(leaderOf(ctx, t, c))
@@ -152,6 +153,7 @@ func TestFrozenDiskOfAFollowerThatThaws(t *testing.T) {
 }
 
 // A full disk that takes only the history is no failure: the fence is done, everybody is told, nobody else is harmed (R20).
+// part of: S4.10
 func TestFullDiskThatHitsOnlyHistory(t *testing.T) {
 	c, ctx := onDisks(t, playground.DiskSpec{Apart: []string{"raft", "session"}}, 0)
 	for _, n := range c.Nodes() {

@@ -31,6 +31,7 @@ func TestActorDiesInTheMiddleOfThePowerOff(t *testing.T) {
 }
 
 // The actor dies between the verdict and the power-on (S5.10): the node is off, and stays so until another one powers it on.
+// proves: S5.10
 func TestActorDiesBetweenOffAndOn(t *testing.T) {
 	c, ctx := start(t, playground.Options{Nodes: 5, BMCs: short})
 	const victim = 5

@@ -13,6 +13,7 @@ import (
 
 // The first actor's off is stuck in the BMC, and the actor loses its management link; another actor succeeds by the second level (S5.9).
 // The stuck off must hit a machine that is off: power comes back, and the next life is admitted, only when it can hit nothing any more.
+// proves: S5.9
 func TestDelayedOffOfTheFirstActorHitsNoNewLife(t *testing.T) {
 	const victim = 3
 	late, attempt := patience(5*time.Second), patience(1200*time.Millisecond)
@@ -53,6 +54,7 @@ func TestDelayedOffOfTheFirstActorHitsNoNewLife(t *testing.T) {
 
 // The BMCs of two nodes are swapped in the configuration (S5.7): nothing is switched, nothing is released, and an operator is asked for. A
 // person who resets the machine ends it: its next life proves that the old one is over (R2).
+// proves: S5.7
 func TestSwappedBMCsSwitchNothing(t *testing.T) {
 	c, ctx := start(t, playground.Options{Levels: func(node int) [][]string {
 		return [][]string{{"bmc-" + itoa([]int{1, 3, 2}[node-1])}}
@@ -82,6 +84,7 @@ func TestSwappedBMCsSwitchNothing(t *testing.T) {
 }
 
 // Two nodes share one BMC in the configuration (S5.7): the daemons refuse it, and nothing runs.
+// part of: S5.7
 func TestTwoNodesOnOneBMCIsAConfigurationError(t *testing.T) {
 	needsNamespaces(t)
 	build, err := product.Dir()

@@ -10,6 +10,7 @@ import (
 
 // A node is stopped, and wakes up when it is a victim and before its power is cut, with another's verdict in its queue (S1.9, S5.16). It
 // must release nothing, claim nothing and not be a member again in its old life; and it is fenced once.
+// proves: S1.9, S5.16
 func TestFrozenNodeWakesBeforeItsPowerOff(t *testing.T) {
 	c, ctx := start(t, playground.Options{Nodes: 5, BMCs: short})
 	const frozen, dead, watcher = 5, 4, 1
@@ -51,6 +52,7 @@ func TestFrozenNodeWakesBeforeItsPowerOff(t *testing.T) {
 
 // The mains fail and return; two of three boot first, and their memory calls the third a member (S5.12). When it comes within
 // post_join_delay nobody is fenced.
+// proves: S5.12
 func TestAllPoweredOffAndTheLastComesInTime(t *testing.T) {
 	c, ctx := start(t, playground.Options{})
 	blackout(t, c)
@@ -69,6 +71,7 @@ func TestAllPoweredOffAndTheLastComesInTime(t *testing.T) {
 }
 
 // The third does not come: it is fenced, and not before post_join_delay is over.
+// part of: S5.12
 func TestAllPoweredOffAndTheLastStaysAway(t *testing.T) {
 	delay := patience(5 * time.Second)
 	c, ctx := start(t, playground.Options{PostJoinDelay: delay})

@@ -12,6 +12,7 @@ import (
 
 // The leader's link is bad to two of five, in one direction (S5.5): the four who hear each other go on without it, and no healthy node is
 // fenced. When the link is good again the leader's next life is a member.
+// proves: S5.5
 func TestLeaderWithABadLinkToTwoOfFive(t *testing.T) {
 	c, ctx := start(t, playground.Options{Nodes: 5})
 	leader := leaderOf(ctx, t, c)
@@ -35,6 +36,7 @@ func TestLeaderWithABadLinkToTwoOfFive(t *testing.T) {
 }
 
 // Two members ask for each other at once (R29): the first in the log wins, and the loser's request is refused because it is a victim.
+// proves: R29
 func TestTwoRequestsAgainstEachOther(t *testing.T) {
 	c, ctx := start(t, playground.Options{})
 	a := accidentOf(t, c)
@@ -74,6 +76,7 @@ func TestTwoRequestsAgainstEachOther(t *testing.T) {
 }
 
 // A node flaps while another one's power-off takes its time (S5.11): views come and go, and the verdict is that of the first claim (R7).
+// proves: S5.11
 func TestFlappingNodeBesideASlowPowerOff(t *testing.T) {
 	const victim, flapping, watcher = 5, 4, 1
 	c, ctx := start(t, playground.Options{Nodes: 5, BMCs: func(node int) []playground.BMCSpec {

@@ -135,6 +135,7 @@ func (p *peace) again(n *playground.Node) {
 }
 
 // A planned leave: nobody fences the node that left, and it comes back in the same life (S2.12).
+// proves: S2.12
 func TestLeaveMakesNoVictimAndComesBackWithoutAReboot(t *testing.T) {
 	p := atPeace(t)
 	n := p.c.Node(3)
@@ -173,6 +174,7 @@ func TestLeaveBySIGTERMOfEveryDaemonOneByOne(t *testing.T) {
 }
 
 // State is present: the leave is refused and names it, and the node is a member as before (S2.11). Ended by SIGTERM all the same, it is fenced.
+// proves: S2.11
 func TestLeaveWithStateIsRefused(t *testing.T) {
 	p := atPeace(t)
 	n := p.c.Node(3)

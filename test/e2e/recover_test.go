@@ -78,6 +78,7 @@ func (r *ruin) verdict(name string) client.HistoryLine {
 
 // S5.13: two of three are gone for ever. The third makes another domain, cuts their power and holds it, and is at work alone. The old majority
 // comes back with its old stores and stays outside: nobody fences anybody. With new stores they are members again.
+// proves: S5.13, R4
 func TestRecoverAndTheOldMajorityReturns(t *testing.T) {
 	r := inRuins(t, playground.Options{})
 	done := r.recover()

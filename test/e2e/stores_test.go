@@ -14,6 +14,7 @@ import (
 
 // S5.2: 1 and 3 commit a victim while 2, which it is, hears nothing. The store of 3 is wiped, 1 dies, 3 returns. 2 and 3 are a majority of the
 // nodes and elect nobody: the victim is not lost. When 1 is back, 2 is fenced, and 3 joins by itself with a new store.
+// proves: S5.2
 func TestWipedStoreElectsNobodyWhoForgets(t *testing.T) {
 	c, ctx := start(t, playground.Options{BMCs: short})
 	must(t, c.AwaitClean(ctx))
@@ -58,6 +59,7 @@ func TestWipedStoreElectsNobodyWhoForgets(t *testing.T) {
 
 // S5.3: a store is put back as it was before its last start. Both sides say why it stays outside and what to do; given up, it joins again.
 // Nobody comes to harm.
+// proves: S5.3
 func TestRestoredStoreStaysOutside(t *testing.T) {
 	p := atPeace(t)
 	o := offline{t, p.c}
@@ -112,6 +114,7 @@ func TestStoreOfAnotherNodeDoesNotStart(t *testing.T) {
 
 // S5.6: a spare boots with the configuration of a victim that nobody could switch off yet. It is refused with an alarm, the victim stays, and
 // nothing is released until the victim itself is proven off.
+// proves: S5.6
 func TestSpareWithTheVictimsConfiguration(t *testing.T) {
 	c, ctx := start(t, playground.Options{BMCs: short})
 	must(t, c.AwaitClean(ctx))

@@ -16,6 +16,7 @@ const unit = "fenced.service"
 const startTime = 20 * time.Second
 
 // TestUnit is one life of the unit, told in order: each part begins where the one before it ended.
+// part of: S2.10
 func TestUnit(t *testing.T) {
 	needs(t)
 	m := boot(t, cluster(t))
