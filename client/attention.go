@@ -15,6 +15,7 @@ const (
 	AttentionVersion        = "E111"
 	AttentionForeign        = "E112"
 	AttentionElsewhere      = "E113"
+	AttentionDiverged       = "E115"
 	AttentionNotArmed       = "W201"
 	AttentionOtherRoster    = "W202"
 	AttentionUnguarded      = "W203"

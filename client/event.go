@@ -34,6 +34,7 @@ const (
 	EventReplace      = "replace"
 	EventClientGone   = "client-gone"
 	EventStateful     = "stateful"
+	EventDiverged     = "diverged" // a member has another state than the majority, and is frozen
 	EventColdStart    = "cold-start"
 	EventRecover      = "recover"
 	EventLocalPower   = "local-power" // forced power without claim and quorum: no verdict follows (R31)

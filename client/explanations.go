@@ -68,6 +68,11 @@ var explanations = []Explanation{
 		"This domain does not fence it by itself, because it may be the better half; what it held here is not released.",
 		"`fenced off NODE` if it has to go, or `fenced recover --new-store` there so that it comes back here.",
 	}, {
+		AttentionDiverged, "a member has another state than the others",
+		"Its copy of what was committed has come to differ: a mistake in fenced, a damaged store or faulty memory. Members compare hashes of it.",
+		"Its decisions could not be trusted, so it is frozen: it releases, grants, claims and proposes nothing. The others go on without it. Where no state is that of more than half, all who differ wait.",
+		"Keep `fenced support-bundle` or the state directory of that node and of another; test its memory. Then `fenced reboot NODE` from another member, and there, with fenced stopped, `fenced recover --new-store`.",
+	}, {
 		AttentionNotArmed, "fenced only observes",
 		"The cluster is not armed, or was disarmed.",
 		"No device is touched: a failed node is not fenced and nothing that it held is released.",

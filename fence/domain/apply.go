@@ -42,6 +42,9 @@ const (
 	EventStateful EventKind = "stateful"
 	EventRecover  EventKind = "recover"
 	EventDrill    EventKind = "drill" // one step of a drill; Step says which
+	EventDiverged EventKind = "diverged" // a member has another state than the majority, and is frozen (I3)
+	EventFrozen   EventKind = "frozen"   // in a Notice: this node found that out
+	EventThawed   EventKind = "thawed"
 )
 
 // Event is one transition that every member saw at the same index, in the same order.
@@ -174,6 +177,8 @@ func (t *turn) apply(e Entry) error {
 		return t.replace(*e.Replace)
 	case e.Local != nil:
 		return t.local(*e.Local)
+	case e.Compare != nil:
+		return t.compare(*e.Compare)
 	}
 	return errors.New("entry of a kind that this build does not know (R11)")
 }

@@ -46,6 +46,7 @@ type Entry struct {
 	DrillReady *DrillReady `json:"drill_ready,omitempty"`
 	DrillOff   *DrillOff   `json:"drill_off,omitempty"`
 	DrillEnd   *DrillEnd   `json:"drill_end,omitempty"`
+	Compare    *Compare    `json:"compare,omitempty"`
 }
 
 // Origin is the daemon that proposed an entry, as the membership provider authenticated it.
@@ -268,7 +269,7 @@ func (e Entry) kinds() int {
 	for _, set := range []bool{
 		e.Feature != nil, e.Roster != nil, e.Arm != nil, e.Announce != nil, e.Stateful != nil, e.Leave != nil, e.Request != nil,
 		e.Overdue != nil, e.Claim != nil, e.ClaimEnd != nil, e.Returned != nil, e.Verdict != nil, e.PowerOn != nil, e.Ack != nil, e.Mapping != nil,
-		e.Replace != nil, e.Local != nil, e.Window != nil, e.Drill != nil, e.DrillReady != nil, e.DrillOff != nil, e.DrillEnd != nil,
+		e.Replace != nil, e.Local != nil, e.Window != nil, e.Drill != nil, e.DrillReady != nil, e.DrillOff != nil, e.DrillEnd != nil, e.Compare != nil,
 	} {
 		if set {
 			n++

@@ -17,6 +17,7 @@ func TestAnyOrderOfEntriesKeepsTheInvariants(t *testing.T) {
 		w := newWorld(t, 5)
 		w.s.Node(5).Machine.Virtual = rapid.Bool().Draw(rt, "virtual")
 		w.s.Node(4).Stateful = rapid.Bool().Draw(rt, "stateful")
+		w.s.Feature = rapid.IntRange(1, FeatureLevel).Draw(rt, "level")
 		w.s.Roster.Policy.IdleStateless = rapid.Bool().Draw(rt, "idle")
 		held := lives{}
 		held.follow(w.s, nil)
@@ -24,7 +25,7 @@ func TestAnyOrderOfEntriesKeepsTheInvariants(t *testing.T) {
 		for range rapid.IntRange(5, 60).Draw(rt, "steps") {
 			node := fence.NodeID(rapid.IntRange(1, 5).Draw(rt, "node"))
 			by := fence.NodeID(rapid.IntRange(1, 5).Draw(rt, "by"))
-			kind := rapid.IntRange(0, 13).Draw(rt, "kind")
+			kind := rapid.IntRange(0, 14).Draw(rt, "kind")
 			before := w.snap()
 			open := openVictims(w.s)
 			var events []Event
@@ -171,6 +172,15 @@ func (w *world) draw(rt *rapid.T, kind int, node, by fence.NodeID) Entry {
 			return Entry{Verdict: p}
 		}
 		return Entry{Verdict: &Proof{Node: node, Boot: boot}}
+	case 13:
+		at := uint64(0)
+		if c := w.s.Comparison; c != nil {
+			at = c.Index
+		}
+		if flag {
+			return Entry{Compare: &Compare{At: at}}
+		}
+		return Entry{Compare: &Compare{At: at, Hash: rapid.SampledFrom([]string{hashA, hashA, hashA, hashB}).Draw(rt, "hash")}}
 	case 12:
 		return Entry{PowerOn: &PowerDone{Node: node, Number: number, OK: flag, Quiet: rapid.Bool().Draw(rt, "quiet")}}
 	}
@@ -210,6 +220,9 @@ func (w *world) invariants(rt *rapid.T, events []Event, open []fence.Incarnation
 			rt.Fatalf("node %d: pending, and absent or overdue: %+v", n.ID, n)
 		}
 		for _, c := range []*Claim{claimOf(n), onClaimOf(n)} {
+			if c != nil && w.s.Node(c.Actor.Node).Outvoted() {
+				rt.Fatalf("claim %d on node %d is active and its actor is frozen (I3)", c.Number, n.ID)
+			}
 			if c != nil && !w.s.Clean(c.Actor.Node) {
 				rt.Fatalf("claim %d on node %d is active and its actor is no clean member (R7)", c.Number, n.ID)
 			}
@@ -242,6 +255,9 @@ func (w *world) invariants(rt *rapid.T, events []Event, open []fence.Incarnation
 				rt.Fatal("a verdict without evidence (V1)")
 			}
 		}
+	}
+	if c := w.s.Comparison; c != nil && (len(c.Words) > len(w.s.Nodes) || c.Last < c.Index || c.Last > w.s.Index) {
+		rt.Fatalf("a comparison %+v of %d nodes at index %d", c, len(w.s.Nodes), w.s.Index)
 	}
 	// A victim never vanishes without a verdict of some kind.
 	for _, v := range open {

@@ -47,7 +47,7 @@ func (s *State) ApplyRecover(index uint64, data []byte) ([]Event, int64, error) 
 		return nil, 0, fmt.Errorf("the recovery at index %d does not decode: %w", index, err)
 	}
 	t := &turn{s: s, index: index}
-	s.View = View{Index: index}
+	s.View, s.Comparison = View{Index: index}, nil
 	t.emit(Event{Kind: EventRecover, By: r.By, Reason: r.Reason, Text: r.By + ": " + r.Reason})
 	t.coldStart()
 	for _, l := range r.Lost {

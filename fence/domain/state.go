@@ -26,6 +26,8 @@ type State struct {
 	Operations uint64 `json:"operations"`
 	// Answering are the victims that still answered when they were claimed, until somebody says that the brake's window is over (R21).
 	Answering []fence.Incarnation `json:"answering,omitempty"`
+	// Comparison is the newest one of the members' states, nil before the first (I3).
+	Comparison *Comparison `json:"comparison,omitempty"`
 	// Rejected counts entries that were not applied.
 	Rejected uint64 `json:"rejected"`
 }
@@ -105,6 +107,8 @@ type Node struct {
 	LastDrill *LastDrill `json:"last_drill,omitempty"`
 	// Lost: an operator gave this node up for ever with `fenced recover`; its vote does not count until it is admitted again (R4).
 	Lost bool `json:"lost,omitempty"`
+	// Frozen is the daemon whose state was not the majority's: it does nothing until another one takes its place (I3).
+	Frozen string `json:"frozen,omitempty"`
 }
 
 // maxEnded bounds Node.Ended; boot ids are random, so one that is older than eight lives of the same machine comes back only from a restored image.
@@ -216,9 +220,9 @@ func (s *State) Clean(id fence.NodeID) bool {
 	return n != nil && n.Phase == PhaseMember && n.Victim == nil && n.Instance != ""
 }
 
-// Eligible reports whether the node may claim (R8): clean, admitted, no victim, equal roster, no witness.
+// Eligible reports whether the node may claim (R8): clean, admitted, no victim, equal roster, no witness, not frozen.
 func (s *State) Eligible(id fence.NodeID) bool {
-	if !s.Clean(id) {
+	if !s.Clean(id) || s.Node(id).Outvoted() {
 		return false
 	}
 	r, ok := s.Roster.Node(id)

@@ -205,6 +205,8 @@ func (t *turn) lost(c *Claim, force bool) (EventKind, string) {
 		return EventHandover, "actor is no clean member any more"
 	case !t.s.Armed && !force:
 		return EventCanceled, "disarmed"
+	case t.s.Node(c.Actor.Node).Outvoted():
+		return EventHandover, "actor has another state than the majority (I3)"
 	}
 	return "", ""
 }

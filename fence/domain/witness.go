@@ -16,8 +16,11 @@ func (s *State) Witness(id fence.NodeID) bool {
 	return ok && s.Roster.Nodes[i].Witness
 }
 
-// mayPropose lets a witness say nothing but that it is there, and which features it has (R11).
+// mayPropose lets a witness say nothing but that it is there, which features it has (R11), and what its copy of the log came to.
 func (t *turn) mayPropose(e Entry) error {
+	if e.Compare != nil && e.Compare.Hash != "" {
+		return nil
+	}
 	if e.Announce == nil && e.Feature == nil && t.s.Witness(t.by.Node) {
 		return fmt.Errorf("%s is a witness: it votes, and decides nothing", t.name(t.by.Node))
 	}

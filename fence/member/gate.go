@@ -34,6 +34,8 @@ func (m *Member) shut() string {
 		return "the cluster is not armed: nobody is protected"
 	case !m.leased():
 		return "the lease of this node is not renewed"
+	case m.cmp.why != "":
+		return m.cmp.why
 	}
 	return ""
 }

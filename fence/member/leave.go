@@ -63,6 +63,10 @@ func (m *Member) leaveRequested(in LeaveRequested) {
 		m.do(Answer{Reply: in.Reply, Err: errWitness})
 		return
 	}
+	if m.cmp.why != "" {
+		m.do(Answer{Reply: in.Reply, Err: m.errFrozen()})
+		return
+	}
 	l := m.leaving
 	if l == nil {
 		l = &leaving{why: bound(in.Reason), until: in.UntilMS}

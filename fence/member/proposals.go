@@ -28,6 +28,9 @@ func (m *Member) propose(key string, e domain.Entry) {
 	if m.now < m.gapUntil {
 		return // R20; what is wished for is compared again at the next input
 	}
+	if m.cmp.why != "" && e.Compare == nil && e.Local == nil {
+		return // frozen: it says only what it is and what an administrator did here
+	}
 	for _, p := range m.proposals {
 		if p.key == key {
 			return
@@ -60,6 +63,8 @@ func (m *Member) requested(r Requested) {
 	switch {
 	case m.fell:
 		m.do(Answer{Reply: r.Reply, Err: fmt.Errorf("%w: this node ends its own life", fence.ErrRefused)})
+	case m.cmp.why != "":
+		m.do(Answer{Reply: r.Reply, Err: m.errFrozen()})
 	case open >= maxRequests:
 		m.do(Answer{Reply: r.Reply, Err: fmt.Errorf("%w: %d requests are open", fence.ErrRefused, open)})
 	case r.Entry.Roster == nil && !m.Quorate():

@@ -41,6 +41,7 @@ type Member struct {
 	ask       asking // before a grant
 	soonSince int64  // since when a grant waits for what is over in a moment, 0 for not
 	idling    idling
+	cmp       comparing
 	tainted   string // why this life cannot say again that it holds nothing: a client may have left something
 	leaseSent int64  // send time of the newest acknowledged ping
 	leaseFrom int64  // only a ping sent at or after this time renews anything
@@ -160,6 +161,14 @@ func (m *Member) think() {
 	if m.witness() {
 		m.releases = nil // nobody here waits for one
 		m.attend()
+		m.compare()
+		m.serve()
+		return
+	}
+	if m.compare(); m.cmp.why != "" && !m.fell { // what its state tells it to do, to others or to itself, is not to be believed
+		m.held = nil
+		m.leave()
+		m.forced()
 		m.serve()
 		return
 	}
@@ -224,6 +233,9 @@ func (m *Member) committed(in EntryCommitted) {
 		m.applied(in.Index, e.AtMS, events)
 		if e.Announce != nil {
 			m.heardBack(in.By, *e.Announce)
+		}
+		if e.Compare != nil {
+			m.hashed(in.Index, *e.Compare)
 		}
 	} else {
 		m.do(Notice{Kind: domain.EventRefused, Node: in.By.Node, Text: fmt.Sprintf("entry %d: %v", in.Index, err)})

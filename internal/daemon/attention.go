@@ -109,6 +109,8 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 			add(client.AttentionBraked, name, name+" still answers and the brake holds its fencing back", "fenced reboot "+name)
 		case n.Victim != nil:
 			// its operation is shown; there is nothing to see to yet
+		case n.Outvoted():
+			add(client.AttentionDiverged, name, "the state of "+name+" is not that of the majority, so it is frozen and nobody counts on it", "fenced reboot "+name+", and before it starts again "+newStore+" there")
 		case n.Phase == domain.PhaseUnguarded:
 			add(client.AttentionUnguarded, name, n.Why, "reboot "+name)
 		case n.Phase == domain.PhaseDirty, n.Why != "" && n.Phase == domain.PhaseJoining:

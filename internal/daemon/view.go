@@ -26,6 +26,8 @@ func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
 			Votes:  d.votes(info),
 			Roster: client.RosterState{Version: dom.Roster.Version, Hash: dom.RosterHash, Equal: d.rosterEqual()},
 		}
+		s.FrozenWhy = d.member.Frozen()
+		s.Frozen = s.FrozenWhy != ""
 		if info.Leader != 0 {
 			s.Ring = "leader " + d.name(info.Leader)
 		}
@@ -96,6 +98,9 @@ func (d *Daemon) nodes(s *client.Status) {
 		}
 		if n.OffHeld {
 			out.Flags = append(out.Flags, client.FlagOffHeld)
+		}
+		if n.Outvoted() {
+			out.Flags = append(out.Flags, client.FlagFrozen)
 		}
 		if n.Phase == domain.PhaseUnguarded {
 			out.Flags = append(out.Flags, client.FlagUnguarded)
