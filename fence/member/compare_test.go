@@ -69,8 +69,10 @@ func TestAMemberWithAnotherStateIsFrozen(t *testing.T) { // I3
 	if len(c.n(3).released) != 0 || len(c.n(2).released) != 1 {
 		t.Errorf("it released %v, another %v", c.n(3).released, c.n(2).released)
 	}
+	c.dom(3).Node(3).Victim = &domain.Victim{Victim: fence.Victim{Incarnation: c.n(3).self().Incarnation}}
+	c.run(1000)
 	if c.n(3).fell {
-		t.Error("it ended its machine by what its own state told it")
+		t.Error("it ended its machine because its own wrong state said so")
 	}
 	c.run(2 * compareEveryMS)
 	if c.n(3).m.Frozen() == "" || c.n(2).m.Frozen() != "" {

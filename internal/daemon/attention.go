@@ -43,6 +43,17 @@ func (d *Daemon) alarm(n member.Notice) {
 	}
 }
 
+// alarmed are the alarms that are still shown.
+func (d *Daemon) alarmed() []client.Attention {
+	var out []client.Attention
+	for _, a := range d.alarms {
+		if time.Since(a.at) < alarmFor {
+			out = append(out, client.Attention{Code: client.AttentionAlarm, Node: d.name(a.node), Text: a.text, Next: "fenced history " + d.name(a.node)})
+		}
+	}
+	return out
+}
+
 // missing reports that a node is away for longer than post_join_delay though nobody holds it off and it did not leave: what ought to have come
 // back after a power-on, for example, and died on the way. It was never admitted, so it is nobody's victim.
 func (d *Daemon) missing(n *domain.Node) bool {
@@ -131,11 +142,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 		add(client.AttentionHistoryDamaged, d.cfg.Config.SelfName, "history is not whole on this node's disk: "+d.historyWhy, "move "+d.cfg.Config.StateDir+"/history.db aside and start fenced again; no duty depends on it")
 	}
 	out = append(out, d.untold()...)
-	for _, a := range d.alarms {
-		if time.Since(a.at) < alarmFor {
-			add(client.AttentionAlarm, d.name(a.node), a.text, "fenced history "+d.name(a.node))
-		}
-	}
+	out = append(out, d.alarmed()...)
 	for _, text := range unused(plugins) {
 		add(client.AttentionPlugin, d.me(), text, "fenced plugin list")
 	}
