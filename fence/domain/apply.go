@@ -41,7 +41,7 @@ const (
 	EventLocal    EventKind = "local-power" // forced power without claim and quorum (R31)
 	EventStateful EventKind = "stateful"
 	EventRecover  EventKind = "recover"
-	EventDrill    EventKind = "drill" // one step of a drill; Step says which
+	EventDrill    EventKind = "drill"    // one step of a drill; Step says which
 	EventDiverged EventKind = "diverged" // a member has another state than the majority, and is frozen (I3)
 	EventFrozen   EventKind = "frozen"   // in a Notice: this node found that out
 	EventThawed   EventKind = "thawed"
