@@ -18,7 +18,7 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 	s.View = View{Index: index, Members: members, Quorate: quorate}
 	t := &turn{s: s, index: index}
 	t.emit(Event{Kind: EventView})
-	joined := quorate && (!old.Quorate || s.staying(old.Members, members) < s.Quorum())
+	joined := quorate && s.returners() && (!old.Quorate || s.staying(old.Members, members) < s.Quorum())
 	if s.continues(old.Members, members) {
 		t.departures(old.Members)
 	} else {

@@ -8,6 +8,10 @@ import (
 	"github.com/fenced-project/fenced/fence"
 )
 
+// FeatureReturners is the feature level from which whoever may lose its power gives no quorum, and victims remember that a join gave it: before
+// that some member would judge the same claim otherwise (R11).
+const FeatureReturners = 3
+
 // voter protects quorum (R21): a member that was asked to go and still answers is fenced only if the others are quorate without it; any other
 // victim that gives quorum is fenced too, but last and one at a time.
 func (t *turn) voter(n *Node, e ClaimEntry) error {
@@ -30,10 +34,14 @@ func (t *turn) voter(n *Node, e ClaimEntry) error {
 // forced for nothing.
 func (s *State) Before(n *Node) *Node {
 	v := n.Victim
-	if v == nil || v.Force || n.Instance == "" {
+	if v == nil || v.Force {
 		return nil
 	}
-	if rest := s.Votes(n.ID); rest >= s.Quorum() && (v.Named || s.secure(n.ID) >= s.Quorum()) {
+	rest := s.Votes(n.ID)
+	if s.returners() && !v.Named {
+		rest = s.secure(n.ID)
+	}
+	if rest >= s.Quorum() || (s.returners() && n.Instance == "") {
 		return nil
 	}
 	for i := range s.Nodes {
@@ -48,15 +56,17 @@ func (s *State) Before(n *Node) *Node {
 // other victim's first full round. A device that never returns holds nobody up after that round.
 func (s *State) precedes(o *Node) bool {
 	v, here := o.Victim, o.Instance != ""
-	if v == nil || o.Reborn() {
-		return here && o.offInFlight() // nobody claims it again, so this ends (R9)
-	}
-	if here && v.Claim != nil {
-		return true
+	if v == nil || (o.Reborn() && s.returners()) {
+		return here && o.offInFlight() && s.returners() // nobody claims it again, so this ends (R9)
 	}
 	needed := here && s.Votes(o.ID) < s.Quorum()
+	if here && v.Claim != nil && (needed || s.returners()) {
+		return true
+	}
 	return !needed && v.Round == 0
 }
+
+func (s *State) returners() bool { return s.Feature >= FeatureReturners }
 
 // secure sums the votes of the members of the view whose power nobody may cut at this moment, but for one node.
 func (s *State) secure(without fence.NodeID) int {

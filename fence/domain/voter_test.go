@@ -9,9 +9,34 @@ import (
 // joinedWorld: nodes 2 and 3 of three went at once, and a new life of 2 gives quorum again.
 func joinedWorld(t *testing.T) *world {
 	w := newWorld(t, 3)
+	w.s.Feature = FeatureReturners
 	w.boots[2]++
 	w.view(1, 2)
 	return w
+}
+
+// An older build knows nothing of this: until all members have the level, all of them judge as it does.
+func TestClaimsAreJudgedAsBeforeUntilAllKnowReturners(t *testing.T) { // R11, V18
+	w := newWorld(t, 3)
+	w.s.Feature = FeatureReturners - 1
+	w.boots[2]++
+	w.view(1, 2)
+	w.refused(1, w.claimEntry(2), "last")
+	w.claim(1, 3)
+	w.boots[3]++
+	w.view(1, 2, 3)
+	w.claim(1, 2)
+	for _, id := range []fence.NodeID{2, 3} {
+		if w.s.Node(id).Victim.Joined != 0 {
+			t.Errorf("node %d has a field that an older build does not read", id)
+		}
+	}
+	for i := range w.s.Nodes { // the level is raised while both are claimed
+		w.s.Nodes[i].Feature = FeatureReturners
+	}
+	w.must(1, Entry{Feature: &Feature{Level: FeatureReturners}})
+	w.must(1, Entry{ClaimEnd: &ClaimEnd{Node: 2, Number: 1, Quiet: true}})
+	w.refused(1, w.claimEntry(2), "last")
 }
 
 func TestTwoThatCameBackTogetherAreNotCutTogether(t *testing.T) { // R21, pitfall 11: nobody could switch them on again
@@ -64,6 +89,7 @@ func TestAnOperatorDoesNotWaitForOtherClaims(t *testing.T) { // R21
 
 func TestWhoMayBeJustComing(t *testing.T) { // pitfall 11
 	w := newWorld(t, 5)
+	w.s.Feature = FeatureReturners
 	w.view(1, 2, 3, 4)
 	if v := w.s.Node(5).Victim; v == nil || v.Joined != 0 {
 		t.Fatalf("those who stayed are quorate: %+v", v)

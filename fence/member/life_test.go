@@ -132,7 +132,7 @@ func TestAnActorThatDiesIsReplaced(t *testing.T) { // L3
 	if n.Last == nil || n.Last.Actor == 1 || n.Last.Claim == first.Number {
 		t.Fatalf("verdict %+v", n.Last)
 	}
-	if len(n.Unquiet) != 1 || n.Unquiet[0].Number != first.Number {
+	if len(n.Unquiet) != 2 || n.Unquiet[0].Number != first.Number { // and the verdict's own: nobody knows whose off it was
 		t.Fatalf("the dead actor's claim is not waited for: %+v (R9)", n.Unquiet)
 	}
 	if c.n(5).up {

@@ -202,7 +202,7 @@ func (m *Member) localSpec(n *domain.Node, claim uint64) operation.Spec {
 	index := max(m.dom.Index, 1)
 	return operation.Spec{
 		Victim: fence.Victim{Incarnation: life, Machine: n.Machine, Cause: fence.CauseOperator, Index: index, Action: fence.ActionOff},
-		Claim:  claim, ReadIndex: index, Action: fence.ActionOff, Judge: j,
+		Claim:  claim, ReadIndex: index, Action: fence.ActionOff, Judge: j, InFlight: len(n.Unquiet) > 0 || len(active(n)) > 0,
 	}
 }
 

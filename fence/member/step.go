@@ -336,7 +336,7 @@ func (m *Member) spec(n *domain.Node, c *domain.Claim) operation.Spec {
 	}
 	j := m.dom.Judge(n)
 	j.Claim = c.Number
-	s := operation.Spec{Claim: c.Number, ReadIndex: m.dom.Index, Judge: j}
+	s := operation.Spec{Claim: c.Number, ReadIndex: m.dom.Index, Judge: j, InFlight: len(n.Unquiet) > 0}
 	if c.On {
 		s.Action, s.StartLevel = fence.ActionOn, n.PowerOn.Level
 		if p := n.PowerOn; !hasDevice(j.Levels, s.StartLevel) || p.Round > 0 || len(p.Tried) > 0 {

@@ -53,7 +53,7 @@ func TestAWitnessSaysOnlyThatItIsThere(t *testing.T) {
 		return lost // the witness has time to say it first
 	}
 	c.n(2).mute = true // its next life never says that it is clean: it becomes overdue, by node 1's word alone
-	c.powerOff(2)
+	c.kill(2)
 	c.install()
 	c.run(3000)
 	if c.offs[2] != 1 || c.dom(1).Node(2).Last == nil {

@@ -38,9 +38,11 @@ type device struct {
 	hadIdentity bool
 	// Of this attempt: when the command was accepted, until when it may take effect, and what was read and went wrong last.
 	commandedMS, effectMS int64
-	lastState             fence.PowerState
-	lastClass             Class
-	lastText              string
+	// settles: reading what was commanded shows that the command is over.
+	settles   bool
+	lastState fence.PowerState
+	lastClass Class
+	lastText  string
 
 	first, final fence.Read
 }
@@ -48,7 +50,7 @@ type device struct {
 func (o *Operation) beginAttempt(d *device) {
 	d.attempt++
 	d.stand = reading
-	d.attemptMS, d.commandedMS, d.effectMS = o.nowMS, 0, 0
+	d.attemptMS, d.commandedMS, d.effectMS, d.settles = o.nowMS, 0, 0, false
 	d.lastState, d.lastClass, d.lastText = "", "", ""
 	d.first, d.final = fence.Read{}, fence.Read{}
 	o.bound(d)
@@ -78,12 +80,26 @@ func (o *Operation) command(d *device) {
 	o.commanded = true
 	o.bound(d)
 	o.issue(d)
-	d.effectMS = d.dueMS + d.EffectMS
+	d.effectMS, d.settles = d.dueMS+d.EffectMS, o.changes(d)
 	o.out = append(o.out, Do{ID: d.callID, Device: d.Name, Target: d.Target, Action: o.spec.do(), DeadlineMS: d.dueMS})
 	if o.spec.on() {
 		o.reportDevice(d, PhasePoweringOn)
 	} else {
 		o.reportDevice(d, PhaseRequesting)
+	}
+}
+
+// changes reports whether nothing but the command that is given now can bring the target to the state that is wanted: it was read in the other
+// one just before, and no earlier command is under way. Where not, the wanted state says nothing about this command, which may take effect
+// until its longest effect time is over (R9, I5).
+func (o *Operation) changes(d *device) bool {
+	return d.lastState != fence.PowerUnknown && d.lastState != o.spec.want() && !o.spec.InFlight && o.late[d.Step] <= o.nowMS
+}
+
+// over forgets that the command of this attempt may still take effect, if what was read back shows that it did.
+func (d *device) over() {
+	if d.settles {
+		d.effectMS = 0
 	}
 }
 
@@ -141,6 +157,10 @@ func (o *Operation) readBefore(d *device, r CallResult) {
 			d.before = fence.PowerUnknown
 		}
 	}
+	if o.spec.on() && d.lastState == fence.PowerOn {
+		o.confirm(d, r) // it runs: an on that nobody needs could come late, into the next off (V5)
+		return
+	}
 	if o.open || o.spec.on() {
 		o.command(d)
 		return
@@ -189,6 +209,11 @@ func (o *Operation) polled(d *device, r CallResult) {
 		o.poll(d)
 		return
 	}
+	o.confirm(d, r)
+}
+
+// confirm takes a read that says what is wanted.
+func (o *Operation) confirm(d *device, r CallResult) {
 	d.first = readOf(r)
 	d.stand, d.endID = confirmed, 0
 	o.result.OffMS = max(o.result.OffMS, r.FinishedMS)
@@ -238,6 +263,7 @@ func (o *Operation) endAttempt(d *device, class Class, text string) {
 // close writes the attempt down and forgets its calls and timers, so that nothing that arrives late can count.
 func (o *Operation) close(d *device, class Class, text string) {
 	o.result.EffectUntilMS = max(o.result.EffectUntilMS, d.effectMS)
+	o.late[d.Step] = max(o.late[d.Step], d.effectMS)
 	o.note(Attempt{Level: d.level, Device: d.Name, Target: d.Target, Action: o.spec.do(), Result: d.lastState, Class: class, MS: o.nowMS - d.attemptMS, Text: text})
 	d.callID, d.endID, d.pollID, d.effectMS = 0, 0, 0, 0
 	d.stand = closed
@@ -248,7 +274,7 @@ func (o *Operation) abandon(d *device, text string) {
 	switch d.stand {
 	case closed, pausing:
 	case confirmed, rereading, reread:
-		d.effectMS = 0
+		d.over()
 		o.close(d, ClassOK, text)
 	default:
 		o.close(d, ClassUnknown, text)

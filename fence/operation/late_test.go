@@ -179,3 +179,71 @@ func findStatus(t *testing.T, calls []operation.Call) operation.Status {
 	t.Fatalf("no read in %v", calls)
 	return operation.Status{}
 }
+
+// R9, I5: where the device showed the wanted state before the command, its read-back does not show that the command is over.
+func TestR9ReadBackOfWhatWasSoAlready(t *testing.T) {
+	fakes := abcd()
+	fakes["a"].on = false
+	fakes["a"].do = func(*fake, int) answer { return answer{ms: 10, effectMS: 60_000} }
+	w, r := walk(t, newSpec(level(dev("a"))), fakes)
+	if !r.Proven {
+		t.Fatalf("%+v", r)
+	}
+	w.result = nil
+	w.goOn(nil)
+	if fakes["a"].effect <= r.FinishedMS || fakes["a"].effect > r.EffectUntilMS {
+		t.Errorf("the effect came at %d, the walk ended at %d and said %d", fakes["a"].effect, r.FinishedMS, r.EffectUntilMS)
+	}
+}
+
+// R9: a level that failed beside it settles such a command no more than the proof does.
+func TestR9AbandonedReadBackOfWhatWasSoAlready(t *testing.T) {
+	fakes := abcd()
+	fakes["a"].on = false
+	w := newWorld(newSpec(level(dev("a"))), fakes)
+	w.run(func() bool { return fakes["a"].reads == 3 })
+	w.step(operation.Cancelled{Why: "in the pass"})
+	if w.result.EffectUntilMS == 0 {
+		t.Errorf("%+v", *w.result)
+	}
+}
+
+// R9: two commands, one effect: whichever it was, the other may still come.
+func TestR9ReadBackOfTheSecondCommand(t *testing.T) {
+	fakes := abcd()
+	fakes["a"].do = func(f *fake, n int) answer {
+		if n == 1 {
+			return answer{ms: 10, class: operation.ClassTimeout, effectMS: 2000} // no answer, and takes effect while the second is polled
+		}
+		return answer{ms: 10, effectMS: 60_000}
+	}
+	w, r := walk(t, newSpec(level(dev("a"))), fakes)
+	if !r.Proven || fakes["a"].does != 2 {
+		t.Fatalf("%d commands, %+v", fakes["a"].does, r)
+	}
+	w.result = nil
+	w.goOn(nil)
+	if fakes["a"].effect <= r.FinishedMS || fakes["a"].effect > r.EffectUntilMS {
+		t.Errorf("the second came at %d, the walk ended at %d and said %d", fakes["a"].effect, r.FinishedMS, r.EffectUntilMS)
+	}
+}
+
+// R9: what an earlier claim sent may be what is read back.
+func TestR9ReadBackBesideAnEarlierClaim(t *testing.T) {
+	for _, inFlight := range []bool{false, true} {
+		spec := newSpec(level(dev("a")))
+		spec.InFlight = inFlight
+		if _, r := walk(t, spec, abcd()); !r.Proven || (r.EffectUntilMS > 0) != inFlight {
+			t.Errorf("in flight %v: %+v", inFlight, r)
+		}
+	}
+}
+
+// V5, I5: a machine that runs is not asked to run: the on might come into the next off.
+func TestV5WhoRunsIsNotPoweredOn(t *testing.T) {
+	spec, fakes := newSpec(level(dev("a"))), abcd()
+	spec.Action = fence.ActionOn
+	if _, r := walk(t, spec, fakes); !r.Proven || fakes["a"].does != 0 || r.EffectUntilMS != 0 {
+		t.Errorf("%d commands, %+v", fakes["a"].does, r)
+	}
+}

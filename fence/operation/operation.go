@@ -32,6 +32,9 @@ type Operation struct {
 	waitID, passID, askID uint64
 	passAtMS              int64
 
+	// late is until when a command that this walk gave to a target may still take effect.
+	late map[fence.Step]int64
+
 	parked []int // levels that wait for a human
 	result Result
 	failed []string
@@ -39,7 +42,7 @@ type Operation struct {
 
 // New makes a walk; nothing happens before Started. nowMS is any clock that never goes back and counts suspend, as CLOCK_BOOTTIME does.
 func New(spec Spec, nowMS int64) *Operation {
-	return &Operation{spec: spec, stages: spec.walk(), startMS: nowMS, nowMS: nowMS}
+	return &Operation{spec: spec, stages: spec.walk(), startMS: nowMS, nowMS: nowMS, late: map[fence.Step]int64{}}
 }
 
 // Step takes one input at nowMS and returns what to do next, in order. After Finished it returns nothing.

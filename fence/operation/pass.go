@@ -82,7 +82,7 @@ func (o *Operation) conclude() {
 
 func (o *Operation) closeAll(class Class, text string) {
 	for _, d := range o.devices {
-		d.effectMS = 0 // its command was carried out and read back: it is over
+		d.over()
 		o.close(d, class, text)
 	}
 	o.devices = nil

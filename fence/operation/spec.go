@@ -30,6 +30,8 @@ type Spec struct {
 	StartLevel int
 	// Only: to off, no level but StartLevel is walked (a drill tests one).
 	Only bool
+	// InFlight: something of an earlier claim on this machine may still take effect, so that no read-back shows whose command did what (R9).
+	InFlight bool
 	// EndMS is when the claim's time is over, by the clock that Step gets: nothing is asked of a device after it, so that an actor that was
 	// stopped and wakes does not switch under a claim that the others have long waited out (R9). Zero means no end.
 	EndMS int64

@@ -119,7 +119,8 @@ type Result struct {
 	Asked bool
 	// StartedMS, OffMS and FinishedMS: when the walk began, when the last device of the proving level first read as wanted, when it ended.
 	StartedMS, OffMS, FinishedMS int64
-	// EffectUntilMS is until when a command of this walk that was not read back may still take effect, by the clock that Step gets; zero
-	// where there is none. Power-on, admission of the next life and cancellation wait for it (R9).
+	// EffectUntilMS is until when a command of this walk may still take effect, by the clock that Step gets; zero where there is none. A
+	// command is over when the read before it showed the other state and one after it the wanted one; where the state was so already, or
+	// something else was under way, the read-back says nothing about it. Power-on, admission of the next life and cancellation wait for it (R9).
 	EffectUntilMS int64
 }

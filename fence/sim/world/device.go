@@ -78,12 +78,6 @@ func (d *device) ask(p *proc, c *call, m *node, done func(operation.CallResult))
 	if d.dead() || p.n.lostManagement() {
 		mo = modeHang
 	}
-	// OPEN: a device that is asked for the state that it shows already does so at once here, although its effect may lag like any other. The walk
-	// takes the read-back for proof that the command is over, which it is not where the state was the same before (R9, I5, V5): a late on then
-	// lands in the next claim's off. `git log` has the seed.
-	if (mo == modeLate || mo == modeAfter) && c.action != "" && (d.state(m) == fence.PowerOn) == (c.action == fence.ActionOn) {
-		mo = modeFine
-	}
 	switch {
 	case mo == modeHang || w.now+lat >= deadline:
 		fails(deadline+span(w.chance, 0, 20*ms), operation.ClassTimeout)
