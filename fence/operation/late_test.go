@@ -210,14 +210,15 @@ func TestR9AbandonedReadBackOfWhatWasSoAlready(t *testing.T) {
 
 // R9: two commands, one effect: whichever it was, the other may still come.
 func TestR9ReadBackOfTheSecondCommand(t *testing.T) {
-	fakes := abcd()
+	spec, fakes := newSpec(level(dev("a"))), abcd()
+	spec.Judge.Devices[0].EffectMS = 10_000
 	fakes["a"].do = func(f *fake, n int) answer {
 		if n == 1 {
-			return answer{ms: 10, class: operation.ClassTimeout, effectMS: 2000} // no answer, and takes effect while the second is polled
+			return answer{never: true, effectMS: 6000} // while the second one is polled
 		}
-		return answer{ms: 10, effectMS: 60_000}
+		return answer{ms: 10, effectMS: 9_990} // after all that the first one may do
 	}
-	w, r := walk(t, newSpec(level(dev("a"))), fakes)
+	w, r := walk(t, spec, fakes)
 	if !r.Proven || fakes["a"].does != 2 {
 		t.Fatalf("%d commands, %+v", fakes["a"].does, r)
 	}
