@@ -85,8 +85,9 @@ func (n *Node) mayFall() bool {
 	return (n.Victim != nil && n.Victim.Claim != nil) || n.offInFlight()
 }
 
+// offInFlight: what was claimed before, or what a drill does.
 func (n *Node) offInFlight() bool {
-	return slices.ContainsFunc(n.Unquiet, func(c Claim) bool { return !c.On })
+	return (n.Drill != nil && n.Drill.Claim != nil) || slices.ContainsFunc(n.Unquiet, func(c Claim) bool { return !c.On })
 }
 
 // staying sums the votes of the daemons that a view takes over from the one before.

@@ -68,6 +68,18 @@ func TestAnOffInFlightCountsAfterTheVerdict(t *testing.T) { // R21, R9: the proo
 	w.claim(1, 2)
 }
 
+func TestADrilledVoterGivesNoQuorum(t *testing.T) { // R21: its power is about to be cut, by an operator's wish
+	w := joinedWorld(t)
+	w.claim(1, 3)
+	w.must(1, Entry{Verdict: w.proof(3)})
+	w.boots[3]++
+	w.view(1, 2, 3)
+	w.s.Node(3).Drill = &Drill{Claim: &Claim{Number: 2}}
+	w.refused(1, w.claimEntry(2), "last")
+	w.s.Node(3).Drill = nil
+	w.claim(1, 2)
+}
+
 func TestAVoterWhoseWalkFailsHoldsUpNobody(t *testing.T) { // R21, L2: last, not never
 	w := joinedWorld(t)
 	w.claim(1, 3)
