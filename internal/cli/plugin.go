@@ -35,10 +35,8 @@ func (a *app) pluginCommand() *cobra.Command {
 	if a.deps.ListAgents != nil {
 		cmds = append(cmds, a.pluginAgentsCommand())
 	}
-	if len(cmds) == 0 {
-		return nil
-	}
-	return group("plugin", "look at plugins, and prove them", cmds...)
+	cmds = append(cmds, a.pluginNewCommand())
+	return group("plugin", "look at plugins, prove them, and begin one", cmds...)
 }
 
 func (a *app) pluginListCommand() *cobra.Command {

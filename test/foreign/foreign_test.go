@@ -59,6 +59,7 @@ func build(t *testing.T, ctx context.Context) string {
 
 // TestPythonPluginConforms: nothing is skipped but what its devices do not have.
 func TestPythonPluginConforms(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(5*60*slow())*time.Second)
 	defer cancel()
 	file, dir := build(t, ctx), t.TempDir()
