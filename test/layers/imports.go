@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os/exec"
 	"slices"
 	"strings"
@@ -120,6 +121,34 @@ func (t Table) CheckNever(ps []Package) []error {
 					errs = append(errs, fmt.Errorf("%s depends on %s: %s", p.Rel, p.Deps[i], r.Why))
 				}
 			}
+		}
+	}
+	return errs
+}
+
+// CheckCarry compares the modules of ps, a room with everything that it depends on, with those that the table lists for it.
+func (t Table) CheckCarry(module, room string, ps []Package) []error {
+	listed, seen := map[string]bool{}, map[string]bool{}
+	for _, r := range t {
+		if r.Kind == "carry" && r.Room == room {
+			for _, n := range r.Names {
+				listed[n] = true
+			}
+		}
+	}
+	var errs []error
+	for _, p := range ps {
+		if p.Module == nil || p.Module.Path == module || seen[p.Module.Path] {
+			continue
+		}
+		seen[p.Module.Path] = true
+		if !listed[p.Module.Path] {
+			errs = append(errs, fmt.Errorf("%s depends on %s (%s), which the table does not list: everybody who uses it gets it too", room, p.Module.Path, p.ImportPath))
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(listed)) {
+		if !seen[n] {
+			errs = append(errs, fmt.Errorf("%s does not depend on %s any more: take it from the table", room, n))
 		}
 	}
 	return errs

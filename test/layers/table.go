@@ -10,7 +10,7 @@ import (
 
 // Rule is one line of the table.
 type Rule struct {
-	Kind  string // room, only, pure, std, never
+	Kind  string // room, only, pure, std, never, carry
 	Room  string
 	Names []string
 	Why   string
@@ -35,7 +35,7 @@ func ReadTable(path string) (Table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, i+1, err)
 		}
-		if _, twice := t.exact(r.Kind, r.Room); twice && r.Kind != "never" {
+		if _, twice := t.exact(r.Kind, r.Room); twice && r.Kind != "never" && r.Kind != "carry" {
 			return nil, fmt.Errorf("%s:%d: a second line for %s %s", path, i+1, r.Kind, r.Room)
 		}
 		t = append(t, r)
@@ -54,7 +54,7 @@ func parseRule(line string) (Rule, error) {
 	}
 	r := Rule{Kind: head[0], Room: head[1], Names: strings.Fields(parts[1]), Why: strings.TrimSpace(parts[2])}
 	switch r.Kind {
-	case "room", "only", "pure", "std", "never":
+	case "room", "only", "pure", "std", "never", "carry":
 	default:
 		return Rule{}, fmt.Errorf("unknown kind %q", r.Kind)
 	}
