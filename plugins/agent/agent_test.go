@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -354,13 +353,9 @@ func TestAgentsThatCannotBeUsed(t *testing.T) {
 // TestConformance runs the built plugin under the real host through every case of `fenced plugin test`.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "fenced-plugin-agent")
-	if out, err := exec.CommandContext(within(t, 120*time.Second), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("cannot build: %v\n%s", err, out)
-	}
 	f := newFake(t)
 	if err := plugintest.Run(within(t, 120*time.Second), plugintest.Options{
-		Path: path, Device: map[string]string{"agent": f.path, "dir": f.dir}, Target: "n1", AllowPower: true,
+		Path: built(t), Device: map[string]string{"agent": f.path, "dir": f.dir}, Target: "n1", AllowPower: true,
 		Secrets: map[string]host.Secret{"password": host.NewSecret("correct-horse")},
 		SetState: func(_ context.Context, s string) error {
 			return os.WriteFile(filepath.Join(f.dir, "n1"), []byte(s), 0o600)
