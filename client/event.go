@@ -38,6 +38,7 @@ const (
 	EventColdStart    = "cold-start"
 	EventRecover      = "recover"
 	EventLocalPower   = "local-power" // forced power without claim and quorum: no verdict follows (R31)
+	EventDrill        = "drill"       // a step of a drill; Result says which
 	EventSummary      = "summary"
 )
 

@@ -100,6 +100,9 @@ type HistoryLine struct {
 	Evidence   Evidence      `json:"evidence"`
 	Attempts   List[Attempt] `json:"attempts"`
 	Times      Times         `json:"times"`
+	// Phases and Text are of a drill: how long each part took, and what came of it.
+	Phases List[PhaseTime] `json:"phases,omitempty"`
+	Text   string          `json:"text,omitempty"`
 }
 
 // The kinds of evidence.

@@ -110,6 +110,7 @@ const (
 	FlagUnfencePending = "unfence-pending"
 	FlagUnguarded      = "unguarded"
 	FlagOffHeld        = "off-held"
+	FlagDrilled        = "drilled"   // a drill of it is open
 	FlagStateless      = "stateless" // its daemon may die: nothing there uses what is shared (R12)
 )
 
@@ -139,6 +140,9 @@ type Node struct {
 	Residual string       `json:"residual"`
 	Watchdog Watchdog     `json:"watchdog"`
 	Last     *LastVerdict `json:"last,omitempty"`
+	// Drill is what came of its newest drill; Mapped are the steps of its levels that a drill has proven and that did not change since (R16 a).
+	Drill  *LastDrill   `json:"drill,omitempty"`
+	Mapped List[string] `json:"mapped"`
 	// Why says in words why it is in this state, where there is more to say.
 	Why string `json:"why,omitempty"`
 }

@@ -107,6 +107,14 @@ func (f *fake) Apply(ctx context.Context, a ApplyArgs) (client.Applied, error) {
 	return client.Applied{Version: 2}, f.ask(ctx, a)
 }
 
+func (f *fake) Drill(ctx context.Context, a DrillArgs) (client.Accepted, error) {
+	return client.Accepted{Operation: 9, Victim: a.Node}, f.ask(ctx, a)
+}
+
+func (f *fake) Test(ctx context.Context, node string) (client.Test, error) {
+	return client.Test{By: "node-1", Nodes: []client.TestNode{{Node: node, OK: true}}}, f.ask(ctx, node)
+}
+
 func (f *fake) Leave(ctx context.Context, a LeaveArgs) (client.Committed, error) {
 	return client.Committed{Index: 5}, f.ask(ctx, a)
 }

@@ -20,6 +20,7 @@ type Node interface {
 	Steward
 	Registrar
 	Forcer
+	Tester
 }
 
 // Reader answers what is.

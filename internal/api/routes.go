@@ -31,6 +31,8 @@ func (s *Server) routes() *http.ServeMux {
 	m.Handle("POST /v1/bootstrap", s.act(s.bootstrap))
 	m.Handle("POST /v1/leave", s.act(s.leave))
 	m.Handle("POST /v1/local", s.act(s.local))
+	m.Handle("POST /v1/drills", s.act(s.drill))
+	m.Handle("GET /v1/test", s.read(s.times.device, s.test))
 	m.Handle("GET /v1/local/{id}", s.read(s.times.read, s.localPower))
 	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, client.Errorf(client.CodeUsage, "this daemon does not answer %s %.100q: another version?", r.Method, r.URL.Path))

@@ -137,8 +137,11 @@ func (a *app) await(ctx context.Context, c *client.Client, acc client.Accepted, 
 		return err
 	}
 	failed := outcome(s)
-	if a.format == formatJSON || failed == nil {
-		a.show(s, func(w io.Writer) { fmt.Fprintln(w, resultLine(s)) })
+	if a.format == formatJSON || failed == nil || s.History.Action == client.ActionDrill {
+		a.show(s, func(w io.Writer) {
+			fmt.Fprintln(w, resultLine(s))
+			drillLines(w, s.History)
+		})
 	}
 	return failed
 }

@@ -152,6 +152,14 @@ func (f *fakeNode) LocalPower(_ context.Context, id string) (client.LocalPower, 
 	return answer[client.LocalPower](f, "localpower", fmt.Sprintf("id=%t", id != ""))
 }
 
+func (f *fakeNode) Drill(_ context.Context, a api.DrillArgs) (client.Accepted, error) {
+	return answer[client.Accepted](f, "drill", fmt.Sprintf("id=%t node=%s level=%d reason=%q", a.ID != "", a.Node, a.Level, a.Reason))
+}
+
+func (f *fakeNode) Test(_ context.Context, node string) (client.Test, error) {
+	return answer[client.Test](f, "test", "node="+node)
+}
+
 func (f *fakeNode) Leave(_ context.Context, a api.LeaveArgs) (client.Committed, error) {
 	return answer[client.Committed](f, "leave", fmt.Sprintf("reason=%q force=%t timeout=%s", a.Reason, a.Force, a.Timeout))
 }

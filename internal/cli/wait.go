@@ -27,7 +27,7 @@ const askAgain = time.Second
 // decisive are the events after which looking at once is worth it.
 var decisive = map[string]bool{
 	client.EventVerdict: true, client.EventCancelled: true, client.EventAck: true, client.EventPowerOn: true, client.EventLeft: true,
-	client.EventRefused: true, client.EventClaimEnd: true, client.EventClean: true,
+	client.EventRefused: true, client.EventClaimEnd: true, client.EventClean: true, client.EventDrill: true,
 }
 
 // waitFor shows the events of an operation until `until` holds. Errors: CodeTimeout when ctx's time is over and the operation goes on,
@@ -166,7 +166,7 @@ func outcome(s client.Show) error {
 	switch {
 	case s.Code != client.CodeOK:
 		return client.Errorf(s.Code, "%s", orElse(s.Error, fmt.Sprintf("operation %d on %s failed: %s", h.ID, h.Victim, s.Code)))
-	case h.Action == client.ActionOn:
+	case h.Action == client.ActionOn, h.Resolution == client.ResolutionPassed:
 		return nil
 	case h.Resolution == client.ResolutionLeft:
 		return client.Errorf(client.CodeError, "%s left cleanly before it was fenced: nothing was switched off", h.Victim)

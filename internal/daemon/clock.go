@@ -1,6 +1,24 @@
 package daemon
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Booted is when the machine under root booted, by Boottime: that clock begins there. The boots of a fake system are as old as their boot id.
+func Booted(root string) int64 {
+	if root == "" || filepath.Clean(root) == "/" {
+		return 0
+	}
+	info, err := os.Stat(filepath.Join(root, "proc/sys/kernel/random/boot_id"))
+	if err != nil { // the daemon does not start without it
+		return 0
+	}
+	return Boottime() - time.Since(info.ModTime()).Milliseconds()
+}
 
 // Boottime is CLOCK_BOOTTIME in milliseconds: it goes on while the machine sleeps and never goes back. It is the only clock of decisions.
 func Boottime() int64 {

@@ -67,7 +67,9 @@ type Config struct {
 	// LeaveTimeout is how long Run tries to leave cleanly when its ctx ends; 0 means 5 s, less than 0 that it ends at once, as a crash does.
 	LeaveTimeout time.Duration
 	Now          func() int64 // CLOCK_BOOTTIME in milliseconds
-	Logger       *slog.Logger
+	// BootedMS is when this machine booted by Now: 0 but for a fake system, whose boots are younger than the clock.
+	BootedMS int64
+	Logger   *slog.Logger
 }
 
 // Daemon is one running fenced.
@@ -93,6 +95,8 @@ type Daemon struct {
 	locals  locals                // loop only
 
 	refusals refusals // loop only
+	// tests are those that run now; an operation ends them. Loop only.
+	tests map[uint64]context.CancelCauseFunc
 
 	replies map[uint64]chan member.Answer
 	reply   uint64
@@ -160,7 +164,7 @@ func New(cfg Config) (*Daemon, error) {
 	d.notes = d.foundLocal()
 	d.member = member.New(member.Config{
 		Self:    domain.Origin{Incarnation: fence.Incarnation{Node: cfg.Self.Node, Boot: cfg.Self.Boot}, Instance: cfg.Self.Instance},
-		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Version: cfg.Version,
+		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Version: cfg.Version, BootedMS: cfg.BootedMS,
 	})
 	d.engine = engine.New(engine.Config{
 		Devices: cfg.Devices, Now: cfg.Now, Report: d.report,

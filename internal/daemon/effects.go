@@ -28,6 +28,7 @@ func (d *Daemon) perform(e member.Effect) {
 	case member.WriteSession:
 		d.writeSession(e.Session)
 	case member.StartOperation:
+		d.endTests()
 		if member.LocalWalk(e.Spec.Claim) {
 			d.startLocal(e.Spec)
 			return

@@ -216,6 +216,8 @@ func (d *Daemon) operation(id fence.NodeID) uint64 {
 		return 0
 	case n.Victim != nil:
 		return n.Victim.ID
+	case n.Drill != nil:
+		return n.Drill.ID
 	case n.PowerOn != nil:
 		return n.PowerOn.ID
 	}

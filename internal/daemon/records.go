@@ -113,6 +113,10 @@ func (r *records) take(e domain.Event, m moment) {
 		switch e.Kind {
 		case domain.EventRequest:
 			r.request(rec, e)
+		case domain.EventDrill:
+			if e.Step == domain.DrillAsked {
+				r.request(rec, e)
+			}
 		case domain.EventPowerOn: // the line was written at the verdict, before the power came back
 			rec.missing(e.Attempts)
 		}
@@ -146,6 +150,8 @@ func (r *records) take(e domain.Event, m moment) {
 		rec.attempts(e.Attempts)
 	case domain.EventVerdict:
 		r.resolved(rec, e, m)
+	case domain.EventDrill:
+		r.drilled(rec, e, m)
 	case domain.EventPowerOn:
 		rec.attempts(e.Attempts)
 		if e.On {

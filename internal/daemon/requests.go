@@ -276,6 +276,9 @@ func (d *Daemon) Show(ctx context.Context, id uint64) (client.Show, error) {
 			}
 		}
 		out.Done = out.Operation == nil
+		if out.Done && out.History.Resolution == client.ResolutionFailed {
+			out.Code, out.Error = client.CodeError, fmt.Sprintf("the drill of %s failed: %s", out.History.Victim, out.History.Text)
+		}
 	})
 	return out, errors.Join(failed, err)
 }

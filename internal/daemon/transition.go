@@ -61,6 +61,11 @@ func (d *Daemon) line(index uint64, e domain.Event) client.Event {
 		if e.On {
 			l.Action = client.ActionOn
 		}
+	case domain.EventDrill:
+		l.Action, l.Result = client.ActionDrill, string(e.Step)
+		if n := d.member.Domain().Node(e.Node); n != nil && n.Drill != nil {
+			l.Level = n.Drill.Level + 1
+		}
 	case domain.EventLocal:
 		l.Action, l.Local = string(e.Action), true
 	case domain.EventPowerOn:

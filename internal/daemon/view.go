@@ -126,6 +126,10 @@ func (d *Daemon) nodes(s *client.Status) {
 			}
 			out.Last = last
 		}
+		out.Drill, out.Mapped = d.lastDrill(n), d.mapped(n, r)
+		if n.Drill != nil {
+			out.Flags = append(out.Flags, client.FlagDrilled)
+		}
 		out.Since = d.since(r.ID, out.State)
 		s.Nodes = append(s.Nodes, out)
 	}
@@ -204,6 +208,12 @@ func (d *Daemon) openOperation(n *domain.Node) *client.Operation {
 		}
 		if claim == nil {
 			o.Why = d.whyNoClaim(n)
+		}
+	case n.Drill != nil:
+		o = *d.drillOperation(n)
+		claim = n.Drill.Claim
+		if n.PowerOn != nil && n.PowerOn.Claim != nil {
+			claim = n.PowerOn.Claim
 		}
 	case n.PowerOn != nil:
 		p := n.PowerOn
