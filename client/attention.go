@@ -29,6 +29,7 @@ const (
 	AttentionAdded          = "W211"
 	AttentionRefusedStore   = "W212"
 	AttentionHistoryDamaged = "W213"
+	AttentionDrillFailed    = "W214"
 )
 
 // Explanation says what a code of Attention means for the cluster: how it comes about, what may happen while it stands, and what ends it.

@@ -138,4 +138,10 @@ var explanations = []Explanation{
 		"None for data: no duty depends on history. `fenced history` on this node may lack records.",
 		"Move history.db in the state directory aside and start fenced again.",
 	},
+	{
+		AttentionDrillFailed, "a drill failed",
+		"`fenced drill` could not show that the devices of one level switch that node, and only it: the text says what was seen.",
+		"Devices that give no identity prove nothing for that node, so fenced does not use them by itself.",
+		"See to what the text names, then drill again: fenced drill NODE --level N. Who lets it stand has one level less.",
+	},
 }

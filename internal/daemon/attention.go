@@ -123,7 +123,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 		case n.Outvoted():
 			add(client.AttentionDiverged, name, "the state of "+name+" is not that of the majority, so it is frozen and nobody counts on it", "fenced reboot "+name+", and before it starts again "+newStore+" there")
 		case n.LastDrill != nil && !n.LastDrill.Passed && n.Drill == nil && n.Phase == domain.PhaseMember:
-			add("W213", name, fmt.Sprintf("the drill of level %d of %s failed: %s", n.LastDrill.Level+1, name, n.LastDrill.Text), fmt.Sprintf("fenced drill %s --level %d", name, n.LastDrill.Level+1))
+			add(client.AttentionDrillFailed, name, fmt.Sprintf("the drill of level %d of %s failed: %s", n.LastDrill.Level+1, name, n.LastDrill.Text), fmt.Sprintf("fenced drill %s --level %d", name, n.LastDrill.Level+1))
 		case n.Phase == domain.PhaseUnguarded:
 			add(client.AttentionUnguarded, name, n.Why, "reboot "+name)
 		case n.Phase == domain.PhaseDirty, n.Why != "" && n.Phase == domain.PhaseJoining:

@@ -49,12 +49,19 @@ func (b *BMC) config(w func(string, ...any)) {
 		timeout = defaultAttemptTimeout
 	}
 	w("  %s:", b.Name)
-	w("    plugin: bmc")
 	host, port, _ := net.SplitHostPort(b.cluster.net.bmcAddress(b.number))
 	w("    address: %q", host)
 	w("    port: %s", port)
-	w("    username: %s", bmcUser)
-	w("    password_file: %s", b.cluster.path("bmc-password"))
+	if b.spec.PDU {
+		w("    plugin: pdu")
+		w("    version: 2c")
+		w("    community_file: %s", b.cluster.path("bmc-password"))
+		w("    hold_up: 100ms")
+	} else {
+		w("    plugin: bmc")
+		w("    username: %s", bmcUser)
+		w("    password_file: %s", b.cluster.path("bmc-password"))
+	}
 	w("    attempt_timeout: %dms", timeout.Milliseconds())
 	w("    attempts: %d", attempts)
 	effect := b.spec.Effect
@@ -62,6 +69,14 @@ func (b *BMC) config(w func(string, ...any)) {
 		effect = defaultEffect
 	}
 	w("    effect: %dms", effect.Milliseconds())
+}
+
+// step is the device in a level.
+func (b *BMC) step() string {
+	if b.spec.PDU {
+		return "{device: " + b.Name + ", target: \"1\"}"
+	}
+	return b.Name
 }
 
 // start runs the process and returns when it listens.
@@ -73,6 +88,14 @@ func (b *BMC) start(ctx context.Context) error {
 	}
 	argv := append(c.net.onMgmt(), c.opt.fencedDev(), "bmc", "--listen", c.net.bmcAddress(b.number), "--control", c.net.controlAddress(b.number),
 		"--on-off", b.node.powerCommand(), "--guid", guid, "--user", bmcUser, "--password-file", c.path("bmc-password"))
+	if b.spec.PDU {
+		feeds := b.node.powerCommand()
+		if b.spec.Idle {
+			feeds = "true"
+		}
+		argv = append(c.net.onMgmt(), c.opt.fencedDev(), "pdu", "--listen", c.net.bmcAddress(b.number), "--control", c.net.controlAddress(b.number),
+			"--on-off", "f() { "+feeds+" \"$2\"; }; f", "--outlets", "1", "--community", bmcPassword)
+	}
 	for _, k := range b.spec.Knobs {
 		argv = append(argv, "--knob", k)
 	}

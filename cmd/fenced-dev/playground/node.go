@@ -242,7 +242,7 @@ func (n *Node) levels() [][]string {
 	}
 	var out [][]string
 	for _, b := range n.bmcs {
-		out = append(out, []string{b.Name})
+		out = append(out, []string{b.step()})
 	}
 	return out
 }

@@ -48,6 +48,8 @@ type Options struct {
 
 // BMCSpec is one BMC of a node. Its device is called bmc-NODE, and bmc-NODE-b, -c where a node has more.
 type BMCSpec struct {
+	// PDU makes it an outlet of a power strip that speaks SNMP and gives no identity. Nothing hangs on it where it is Idle.
+	PDU, Idle bool
 	// Knobs are faults from the start (fenced-dev bmc --knob).
 	Knobs []string
 	// GUID is the identity that it gives, "" for that of its node's machine.
