@@ -137,8 +137,8 @@ func (c *checker) claims() {
 				c.violate("V5", l, "power-on of %s is claimed while a victim is open", l.Node)
 			}
 			active[l.Node] = l
-		case client.EventClaimEnd, client.EventHandover, client.EventCancelled, client.EventPowerOn:
-			delete(active, l.Node)
+		case client.EventClaimEnd, client.EventHandover, client.EventCancelled, client.EventPowerOn, client.EventDrill:
+			delete(active, l.Node) // a drill's claim ends by what its actor says of it
 		case client.EventVerdict:
 			delete(active, l.Node)
 			open[l.Node] = false
