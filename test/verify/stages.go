@@ -18,7 +18,7 @@ var (
 
 // pureRooms have no goroutine (test/layers proves it), so the race detector finds nothing in them and takes minutes to say so. What runs them in
 // goroutines (engine, memory, daemon) is in that stage.
-var pureRooms = []string{"fence/domain", "fence/member", "fence/operation", "fence/sim"}
+var pureRooms = []string{"fence/domain", "fence/member", "fence/operation", "fence/sim", "membership/corosync/agreement"}
 
 // stages is everything that CI runs, cheap and telling ones first. Budgets are far above what two cores need: they end a hang, no more.
 func stages() []Stage {

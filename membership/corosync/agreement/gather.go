@@ -1,0 +1,254 @@
+package agreement
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+
+	"github.com/fenced-project/fenced/membership"
+)
+
+// restart begins the way to a new session: whatever was under way in the last one is void, and everybody says Hello anew.
+func (m *Machine) restart() {
+	m.count++
+	m.changedAt = m.now
+	m.session = session{}
+	clear(m.hellos)
+	m.without = nil
+	if len(m.group) > 0 {
+		m.hello()
+	}
+}
+
+// again asks everybody for a new session, because this node has something else to say than in the last. It changes nothing here before all
+// deliver it: what is forgotten must be forgotten at one place in the order.
+func (m *Machine) again() {
+	if len(m.group) > 0 {
+		m.count++
+		m.hello()
+	}
+}
+
+func (m *Machine) hello() {
+	s := m.cfg.Self
+	m.send(Message{Hello: &Hello{
+		Node: s.Node, Boot: s.Boot, Instance: s.Instance, Store: m.cfg.Store, Starts: m.cfg.Starts, Count: m.count, Version: m.cfg.Version,
+	}})
+}
+
+// Deliver takes a message, in the group's order. from is what corosync says of its sender.
+func (m *Machine) Deliver(from Process, msg Message, now int64) {
+	m.now = now
+	h, said := m.hellos[from]
+	switch {
+	case !slices.Contains(m.group, from):
+		m.dropped++ // of a process that is gone
+	case msg.Hello != nil:
+		m.hear(from, *msg.Hello)
+	case msg.Ping != nil:
+		m.ping(from, *msg.Ping)
+	case msg.Without != nil:
+		if said && h.Count == msg.Without.Count {
+			m.leaveOut(msg.Without.Processes)
+		} else {
+			m.dropped++
+		}
+	case m.id == "" || msg.Session != m.id:
+		m.dropped++ // of another session (I4)
+	default:
+		m.inSession(from, msg)
+	}
+	m.progress()
+}
+
+// hear takes a Hello. One that is late is followed by its sender's newer one, because the group's order keeps each sender's order.
+func (m *Machine) hear(from Process, h Hello) {
+	if h.Node != from.Node {
+		m.dropped++
+		return
+	}
+	m.known[from] = h
+	m.hellos[from] = h
+	m.without = slices.DeleteFunc(m.without, func(p Process) bool { return p == from })
+	m.gather()
+}
+
+// leaveOut goes on without processes that say nothing, at the same place in the order everywhere. Who has said by now what is waited for stays.
+func (m *Machine) leaveOut(ps []Process) {
+	for _, p := range ps {
+		_, said := m.hellos[p]
+		if !slices.Contains(m.group, p) || slices.Contains(m.without, p) || said && (m.id == "" || m.states[p]) {
+			continue
+		}
+		delete(m.hellos, p)
+		m.without = append(m.without, p)
+		if m.own(p) {
+			m.again() // this process does say something: it comes back by a new session
+		}
+	}
+	m.gather()
+}
+
+// own reports whether a process is this one, as far as it has said so.
+func (m *Machine) own(p Process) bool {
+	h, ok := m.known[p]
+	return ok && h.Instance == m.cfg.Self.Instance
+}
+
+// counted are the processes of the group that a session needs: in the ring, and not left out. A ghost never says anything.
+func (m *Machine) counted() []Process {
+	var ps []Process
+	for _, p := range m.group {
+		if m.streams.In(p.Node) && !slices.Contains(m.without, p) {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+// gather makes a session when everybody has said Hello. Its name is made of the ring and of all Hellos, so that it is the same for all who
+// delivered the same, and never comes again (S1.8, S3.7).
+func (m *Machine) gather() {
+	var parts []Participant
+	for _, p := range m.counted() {
+		h, ok := m.hellos[p]
+		if !ok {
+			m.session = session{}
+			return
+		}
+		parts = append(parts, Participant{Process: p, Hello: h})
+	}
+	if m.streams.Ring() == (Ring{}) || len(parts) == 0 {
+		return
+	}
+	slices.SortFunc(parts, order)
+	id := digest(m.streams.Ring(), parts)
+	if id == m.id {
+		return
+	}
+	m.session = session{
+		id: id, parts: newest(parts), states: map[Process]bool{}, promised: map[Process]bool{}, synced: map[Process]bool{}, acked: map[Process]uint64{},
+	}
+	if _, in := m.self(); in {
+		m.send(Message{State: m.state()})
+	}
+}
+
+func order(a, b Participant) int {
+	switch {
+	case a.Process.Node != b.Process.Node:
+		return int(int64(a.Process.Node) - int64(b.Process.Node))
+	case a.Hello.Starts != b.Hello.Starts && a.Hello.Starts < b.Hello.Starts:
+		return -1
+	case a.Hello.Starts != b.Hello.Starts:
+		return 1
+	}
+	return int(int64(a.Process.PID) - int64(b.Process.PID))
+}
+
+// newest keeps one process of each node: the run that was started last. A view has one daemon of a node.
+func newest(sorted []Participant) []Participant {
+	var out []Participant
+	for i, p := range sorted {
+		if i+1 == len(sorted) || sorted[i+1].Process.Node != p.Process.Node {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func digest(r Ring, parts []Participant) Digest {
+	said := struct {
+		Ring  Ring
+		Parts []Participant
+	}{r, parts}
+	b, err := json.Marshal(said)
+	if err != nil { // plain structs: cannot happen
+		panic("agreement: a hello does not encode: " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return Digest(hex.EncodeToString(sum[:12]))
+}
+
+// self is this daemon among the participants.
+func (m *Machine) self() (Participant, bool) {
+	for _, p := range m.parts {
+		if p.Hello.Instance == m.cfg.Self.Instance && p.Hello.Node == m.cfg.Self.Node {
+			return p, true
+		}
+	}
+	return Participant{}, false
+}
+
+func (m *Machine) state() *State {
+	s := &State{
+		Domain: m.meta.Domain, Promised: m.meta.Promised, Synced: m.meta.Synced, Last: m.last(), Commit: m.meta.Commit, SnapAt: m.snapAt,
+		Cuts: m.cuts, Votes: m.votes, Need: m.need, Stores: m.stores(),
+	}
+	if m.shadow != nil {
+		p := m.shadow.Progress
+		s.Have = &p
+	}
+	return s
+}
+
+// missing are the processes that the session waits for, and what for.
+func (m *Machine) missing() (what string, ps []Process) {
+	for _, p := range m.counted() {
+		if _, ok := m.hellos[p]; !ok {
+			ps = append(ps, p)
+		}
+	}
+	if len(ps) > 0 || m.id == "" {
+		return "their hello", ps
+	}
+	for _, p := range m.parts {
+		if !m.states[p.Process] {
+			ps = append(ps, p.Process)
+		}
+	}
+	return "how far their logs go", ps
+}
+
+// impatient asks to go on without those who have said nothing for the failure timeout (S2.8): every wait ends.
+func (m *Machine) impatient() {
+	if m.plan != nil {
+		m.tries = 0
+		return
+	}
+	if m.now-m.changedAt < m.cfg.FailMS<<min(m.tries, 4) { // machines that are only slow find together in the end
+		return
+	}
+	_, ps := m.missing()
+	if len(ps) == 0 {
+		return
+	}
+	m.changedAt = m.now
+	m.tries++
+	m.send(Message{Without: &Without{Count: m.count, Processes: ps}})
+}
+
+// Left is a process that left the group.
+type Left struct {
+	Process Process
+	How     membership.How
+}
+
+type departure struct {
+	instance string
+	how      membership.How
+}
+
+// maxGone is how many departures are remembered until a view names them.
+const maxGone = 256
+
+func (m *Machine) leave(l Left) {
+	h, ok := m.known[l.Process]
+	if !ok {
+		return
+	}
+	m.gone = append(m.gone, departure{h.Instance, l.How})
+	m.gone = m.gone[max(0, len(m.gone)-maxGone):]
+	m.silent(h)
+}

@@ -1,0 +1,153 @@
+package agreement
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// Protocol is the version of the messages; daemons with different ones do not agree on anything, and name each other's.
+const Protocol = 1
+
+// MaxMessage is the longest message; corosync's limit for messages in one piece is about 1 MiB.
+const MaxMessage = 512 << 10
+
+// PageBytes is how much of a log or a snapshot one message carries: small, so that a ring that changes again loses little.
+const PageBytes = 64 << 10
+
+// Digest names a session; "" is none.
+type Digest string
+
+// Process is one process of the group, as corosync names it.
+type Process struct {
+	Node fence.NodeID `json:"node"`
+	PID  uint32       `json:"pid"`
+}
+
+// Message is one message of the group: exactly one of the pointers is set, or Ack or Promise or Synced.
+type Message struct {
+	// Session binds it: one for another session than the receiver's is dropped (I4). Hello and Without stand outside, they make sessions.
+	Session Digest   `json:"session,omitempty"`
+	Hello   *Hello   `json:"hello,omitempty"`
+	Without *Without `json:"without,omitempty"`
+	State   *State   `json:"state,omitempty"`
+	Page    *Page    `json:"page,omitempty"`
+	Entry   *Entry   `json:"entry,omitempty"`
+	Promise bool     `json:"promise,omitempty"` // the epoch of the plan is on the sender's disk
+	Synced  bool     `json:"synced,omitempty"`  // so is the whole log of the plan
+	Ack     uint64   `json:"ack,omitempty"`     // so are all entries up to here
+	Ping    *Ping    `json:"ping,omitempty"`
+}
+
+// Hello says who a process is. Count grows with each change that this daemon sees, so that no two sessions have the same Hellos.
+type Hello struct {
+	Node     fence.NodeID `json:"node"`
+	Boot     string       `json:"boot"`
+	Instance string       `json:"instance"`
+	Store    string       `json:"store"`
+	Starts   uint64       `json:"starts"`
+	Count    uint64       `json:"count"`
+	Version  string       `json:"version,omitempty"`
+}
+
+// Without asks to go on without processes that say nothing. It counts only if its sender has seen the same changes.
+type Without struct {
+	Count     uint64    `json:"count"`
+	Processes []Process `json:"processes"`
+}
+
+// Ping is a sign of life. Acks are the newest pings heard of the others, by instance; 0 is heard and not acknowledged (R14).
+type Ping struct {
+	Seq       uint64  `json:"seq"`
+	DurableMS int64   `json:"durable_ms"` // age of the sender's last durable write
+	Healthy   bool    `json:"healthy"`
+	Acks      []Heard `json:"acks,omitempty"`
+}
+
+// Heard is the newest ping of one daemon.
+type Heard struct {
+	Instance string `json:"instance"`
+	Seq      uint64 `json:"seq"`
+}
+
+var magic = []byte("fncc")
+
+var (
+	errNoMessage = errors.New("not a message of fenced")
+	errKinds     = errors.New("a message must say exactly one thing")
+)
+
+// ProtocolError is a message of a daemon that speaks another version.
+type ProtocolError int
+
+// Error names both.
+func (e ProtocolError) Error() string {
+	return fmt.Sprintf("it speaks protocol %d, this node protocol %d; install the same version on both", int(e), Protocol)
+}
+
+// Encode writes a message. Magic and protocol stay where they are in every version.
+func (m Message) Encode() ([]byte, error) {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	b := append(append(bytes.Clone(magic), Protocol), body...)
+	if len(b) > MaxMessage {
+		return nil, fmt.Errorf("message of %d bytes, at most %d", len(b), MaxMessage)
+	}
+	return b, nil
+}
+
+// Decode reads a message; whatever is not one, is too long or says two things is an error.
+func Decode(b []byte) (Message, error) {
+	var m Message
+	if len(b) > MaxMessage || len(b) < len(magic)+1 || !bytes.HasPrefix(b, magic) {
+		return m, errNoMessage
+	}
+	if v := b[len(magic)]; v != Protocol {
+		return m, ProtocolError(v)
+	}
+	d := json.NewDecoder(bytes.NewReader(b[len(magic)+1:]))
+	if err := d.Decode(&m); err != nil {
+		return Message{}, fmt.Errorf("message does not decode: %w", err)
+	}
+	if d.More() {
+		return Message{}, errNoMessage
+	}
+	if m.kinds() != 1 {
+		return Message{}, errKinds
+	}
+	return m, m.check()
+}
+
+func (m Message) kinds() int {
+	n := 0
+	for _, is := range []bool{
+		m.Hello != nil, m.Without != nil, m.State != nil, m.Page != nil, m.Entry != nil, m.Promise, m.Synced, m.Ack != 0, m.Ping != nil,
+	} {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
+// check bounds what a message may hold.
+func (m Message) check() error {
+	switch {
+	case m.Hello != nil && (m.Hello.Node == 0 || m.Hello.Instance == "" || m.Hello.Boot == "" || m.Hello.Store == "" || m.Hello.Count == 0):
+		return errors.New("hello is incomplete")
+	case m.State != nil && (m.State.Last < m.State.Commit || m.State.Commit < m.State.SnapAt || m.State.Synced > m.State.Promised):
+		return errors.New("state contradicts itself")
+	case m.Ping != nil && m.Ping.Seq == 0:
+		return errors.New("ping is incomplete")
+	case m.Page != nil && !m.Page.ordered():
+		return errors.New("page has a hole")
+	case m.Entry != nil && !m.Entry.proper():
+		return errors.New("entry is incomplete")
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package corosync
+
+import (
+	"sync"
+
+	"github.com/fenced-project/fenced/membership/corosync/agreement"
+)
+
+// maxFrames is how many messages wait for corosync at most; more cannot be told from a corosync that takes none, and the oldest that may be lost
+// without harm are. A session's own messages are bounded by proposals and pages.
+const maxFrames = 1 << 15
+
+// frames is what waits to be sent, in order. Corosync's flow control (TRY_AGAIN) fills it; a change of session empties it of what is void.
+type frames struct {
+	mu      sync.Mutex
+	queue   []frame
+	session agreement.Digest
+	wake    func()
+}
+
+type frame struct {
+	session agreement.Digest
+	ping    bool
+	data    []byte
+}
+
+// push queues a message. A ping that was not sent is replaced by the next. It says false at the bound.
+func (f *frames) push(m agreement.Message, data []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := frame{session: m.Session, ping: m.Ping != nil, data: data}
+	if n.ping {
+		for i := range f.queue {
+			if f.queue[i].ping {
+				f.queue[i] = n
+				return true
+			}
+		}
+	}
+	if len(f.queue) >= maxFrames {
+		return false
+	}
+	f.queue = append(f.queue, n)
+	f.wake()
+	return true
+}
+
+// now says which session messages are good for; what is bound to another is dropped when its turn comes.
+func (f *frames) now(session agreement.Digest) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.session = session
+}
+
+// head is the next message to be sent, nil for none; sent takes it away.
+func (f *frames) head() []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.queue) > 0 && f.queue[0].session != "" && f.queue[0].session != f.session {
+		f.queue = f.queue[1:]
+	}
+	if len(f.queue) == 0 {
+		f.queue = nil
+		return nil
+	}
+	return f.queue[0].data
+}
+
+// sent takes the head away, if it is still the one.
+func (f *frames) sent(data []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.queue) > 0 && &f.queue[0].data[0] == &data[0] {
+		f.queue = f.queue[1:]
+	}
+}
+
+// clear drops everything: the connection is another.
+func (f *frames) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.queue = nil
+}

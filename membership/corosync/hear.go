@@ -1,0 +1,123 @@
+package corosync
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
+	"github.com/fenced-project/fenced/membership/corosync/agreement"
+)
+
+// What the link tells. It comes on the link's goroutine, in order.
+
+func (p *Provider) connected(process agreement.Process) {
+	p.mu.Lock()
+	p.away = ""
+	p.mu.Unlock()
+	p.log.Info("connected to corosync", "node", process.Node, "pid", process.PID)
+}
+
+func (p *Provider) disconnected(why error) {
+	text := why.Error()
+	p.mu.Lock()
+	news := p.away == ""
+	p.away = text
+	p.mu.Unlock()
+	if news {
+		p.log.Warn("the connection to corosync is lost", "error", text)
+	}
+	p.do(func(m *agreement.Machine, now int64) { m.Disconnected(now) })
+	p.refuse("corosync", text, "")
+}
+
+func (p *Provider) group(members []agreement.Process, left []agreement.Left) {
+	p.do(func(m *agreement.Machine, now int64) { m.Group(members, left, now) })
+}
+
+func (p *Provider) ring(r agreement.Ring, nodes []fence.NodeID) {
+	p.do(func(m *agreement.Machine, now int64) { m.Ring(r, nodes, now) })
+}
+
+func (p *Provider) quorum(r agreement.Ring, quorate bool) {
+	p.do(func(m *agreement.Machine, now int64) { m.Quorum(r, quorate, now) })
+}
+
+// votes takes votequorum's numbers. Settings under which two quorums need not share a node count as no votes: nothing is ever committed.
+func (p *Provider) votes(own, need int, refused string) {
+	p.mu.Lock()
+	p.refusal = refused
+	p.mu.Unlock()
+	if refused != "" {
+		own, need = 0, 0
+		p.refuse("corosync", refused, "")
+	}
+	p.do(func(m *agreement.Machine, now int64) { m.Votes(own, need, now) })
+}
+
+func (p *Provider) deliver(from agreement.Process, data []byte) {
+	msg, err := agreement.Decode(data)
+	if err != nil {
+		kind := membership.RefusedKind("")
+		if _, other := err.(agreement.ProtocolError); other { //nolint:errorlint // Decode returns it bare
+			kind = membership.RefusedVersion
+		}
+		p.refuse(fmt.Sprintf("node %d", from.Node), err.Error(), kind)
+		return
+	}
+	p.do(func(m *agreement.Machine, now int64) { m.Deliver(from, msg, now) })
+}
+
+func (p *Provider) settled() {}
+
+// refuseEvery is how often the same refusal is told; maxReported bounds what is remembered of them.
+const (
+	refuseEvery = 10 * time.Second
+	maxReported = 256
+)
+
+// refuse tells of something that is refused, once in ten seconds for each peer and reason.
+func (p *Provider) refuse(peer, reason string, kind membership.RefusedKind) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	key := peer + "\x00" + reason
+	if at, ok := p.reported[key]; ok && now.Sub(at) < refuseEvery {
+		return
+	}
+	if len(p.reported) >= maxReported {
+		clear(p.reported)
+	}
+	p.reported[key] = now
+	p.tell(membership.Refused{Peer: peer, Reason: reason, Kind: kind})
+}
+
+// Info is a snapshot for status.
+func (p *Provider) Info() membership.Info {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := membership.Info{Provider: "corosync"}
+	if p.m == nil {
+		return i
+	}
+	s := p.m.Status()
+	i.Domain, i.Votes, i.Need = s.Domain, s.Votes, s.Need
+	now := membership.BootMS()
+	since := time.Now().Add(-time.Duration(now-s.Since) * time.Millisecond)
+	for _, what := range []string{p.failed, p.away, p.refusal} {
+		if what != "" {
+			i.Waiting = append(i.Waiting, membership.Wait{What: what, Since: since})
+		}
+	}
+	if s.Waiting != "" {
+		w := membership.Wait{What: s.Waiting, Since: since}
+		for _, n := range s.For {
+			w.For = append(w.For, fmt.Sprintf("node %d", n))
+		}
+		i.Waiting = append(i.Waiting, w)
+	}
+	for _, h := range s.Heard {
+		i.Paths = append(i.Paths, membership.Path{Node: h.Node, LastSeen: time.Duration(now-h.At) * time.Millisecond})
+	}
+	return i
+}

@@ -1,0 +1,328 @@
+//go:build linux && (amd64 || arm64)
+
+package corosync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
+	"github.com/fenced-project/fenced/membership/corosync/agreement"
+	"github.com/fenced-project/fenced/membership/corosync/libcorosync"
+)
+
+// The pauses: between two tries to connect, and after corosync took nothing more.
+const (
+	againConnect = 100 * time.Millisecond
+	againSend    = 5 * time.Millisecond
+	idle         = time.Second
+)
+
+// supported says whether corosync can be spoken to on this machine.
+func supported() error { return libcorosync.Load() }
+
+// link is the one goroutine that speaks to corosync. Each of its calls may block for as long as corosync is stopped.
+type link struct {
+	cfg    *Config
+	frames *frames
+	to     receiver
+	wakeR  int // a pipe that ends a poll
+	wakeW  int
+}
+
+// receiver is who gets what corosync tells, in order. None of its methods blocks.
+type receiver interface {
+	connected(process agreement.Process)
+	disconnected(why error)
+	group(members []agreement.Process, left []agreement.Left)
+	ring(r agreement.Ring, nodes []fence.NodeID)
+	quorum(r agreement.Ring, quorate bool)
+	votes(own, need int, refused string)
+	deliver(from agreement.Process, data []byte)
+	settled() // a batch is over
+}
+
+func newLink(cfg *Config, f *frames, to receiver) (*link, error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return nil, fmt.Errorf("cannot make a pipe: %w", err)
+	}
+	l := &link{cfg: cfg, frames: f, to: to, wakeR: fds[0], wakeW: fds[1]}
+	f.wake = l.wake
+	return l, nil
+}
+
+// wake ends the poll. A full pipe is awake already.
+func (l *link) wake() { _, _ = unix.Write(l.wakeW, []byte{0}) }
+
+func (l *link) close() {
+	_ = unix.Close(l.wakeR)
+	_ = unix.Close(l.wakeW)
+}
+
+// run connects, serves, and connects again, until ctx ends.
+func (l *link) run(ctx context.Context) {
+	runtime.LockOSThread() // for the rest of its life: Enter may have moved the thread
+	if l.cfg.Enter != nil {
+		if err := l.cfg.Enter(); err != nil {
+			l.to.disconnected(err)
+			return
+		}
+	}
+	for ctx.Err() == nil {
+		l.frames.clear()
+		err := l.serve(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		l.to.disconnected(explain(err))
+		pause(ctx, againConnect)
+	}
+}
+
+// explain says what corosync's words mean to a person.
+func explain(err error) error {
+	var s libcorosync.Status
+	if !errors.As(err, &s) {
+		return err
+	}
+	switch s {
+	case libcorosync.Library:
+		return fmt.Errorf("corosync does not run on this node: %w", err)
+	case libcorosync.TryAgain:
+		return fmt.Errorf("corosync is starting: %w", err)
+	case libcorosync.Access:
+		return fmt.Errorf("corosync refuses this user; run fenced as root, or name the user in a uidgid section: %w", err)
+	}
+	return err
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// connection is all handles of one connection to corosync.
+type connection struct {
+	group    *libcorosync.Group
+	quorum   *libcorosync.Quorum
+	votes    *libcorosync.VoteQuorum
+	node     uint32
+	gfd, qfd int
+}
+
+func (c *connection) close() {
+	if c.votes != nil {
+		_ = c.votes.Close()
+	}
+	if c.quorum != nil {
+		_ = c.quorum.Close()
+	}
+	if c.group != nil {
+		_ = c.group.Close()
+	}
+}
+
+func (l *link) connect() (c *connection, err error) {
+	c = &connection{}
+	defer func() {
+		if err != nil {
+			c.close()
+			c = nil
+		}
+	}()
+	if c.quorum, err = libcorosync.OpenQuorum(); err != nil {
+		return c, err
+	}
+	if c.votes, err = libcorosync.OpenVoteQuorum(); err != nil {
+		return c, err
+	}
+	if c.group, err = libcorosync.OpenGroup(); err != nil {
+		return c, err
+	}
+	if c.node, err = c.group.LocalNode(); err != nil {
+		return c, err
+	}
+	if fence.NodeID(c.node) != l.cfg.Self.Node {
+		return c, fmt.Errorf("corosync says that this is node %d, fenced's configuration says node %d: give both the same id", c.node, l.cfg.Self.Node)
+	}
+	if c.gfd, err = c.group.FD(); err != nil {
+		return c, err
+	}
+	c.qfd, err = c.quorum.FD()
+	return c, err
+}
+
+// serve joins the group and serves until the connection breaks or ctx ends.
+func (l *link) serve(ctx context.Context) error {
+	c, err := l.connect()
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	for {
+		err := c.group.Join(l.cfg.group())
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, libcorosync.TryAgain) || ctx.Err() != nil { // an earlier connection of this process is still leaving
+			return err
+		}
+		pause(ctx, againSend)
+	}
+	l.to.connected(agreement.Process{Node: fence.NodeID(c.node), PID: uint32(unix.Getpid())})
+	for ctx.Err() == nil {
+		wait, err := l.send(c)
+		if err != nil {
+			return err
+		}
+		more, err := l.take(c)
+		if err != nil {
+			return err
+		}
+		if more {
+			continue
+		}
+		if err := l.poll(c, wait); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send sends what waits. It says how long to wait before the next try: corosync is not asked in a circle (TRY_AGAIN).
+func (l *link) send(c *connection) (time.Duration, error) {
+	for range 64 {
+		data := l.frames.head()
+		if data == nil {
+			return idle, nil
+		}
+		err := c.group.Send(data)
+		if errors.Is(err, libcorosync.TryAgain) {
+			return againSend, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		l.frames.sent(data)
+	}
+	return 0, nil
+}
+
+// take hands over what corosync has told.
+func (l *link) take(c *connection) (bool, error) {
+	qe, more, err := c.quorum.Dispatch()
+	for _, e := range qe {
+		if q, ok := e.(libcorosync.QuorumChanged); ok {
+			if err := l.count(c); err != nil {
+				return false, err
+			}
+			l.to.quorum(ringOf(q.Ring), q.Quorate)
+		}
+	}
+	if err != nil {
+		return false, err
+	}
+	ge, more2, err := c.group.Dispatch()
+	for _, e := range ge {
+		l.group(e)
+	}
+	if len(ge)+len(qe) > 0 {
+		l.to.settled()
+	}
+	return more || more2, err
+}
+
+func (l *link) group(e libcorosync.GroupEvent) {
+	switch e := e.(type) {
+	case libcorosync.GroupChanged:
+		var members []agreement.Process
+		for _, p := range e.Members {
+			members = append(members, process(p))
+		}
+		var left []agreement.Left
+		for _, c := range e.Left {
+			how := membership.HowNodeGone
+			if c.Reason == libcorosync.ReasonProcDown || c.Reason == libcorosync.ReasonLeave {
+				how = membership.HowProcessGone
+			}
+			left = append(left, agreement.Left{Process: process(c.Process), How: how})
+		}
+		l.to.group(members, left)
+	case libcorosync.RingChanged:
+		var nodes []fence.NodeID
+		for _, n := range e.Nodes {
+			nodes = append(nodes, fence.NodeID(n))
+		}
+		l.to.ring(ringOf(e.Ring), nodes)
+	case libcorosync.Delivered:
+		l.to.deliver(process(e.From), e.Data)
+	}
+}
+
+func process(p libcorosync.Process) agreement.Process {
+	return agreement.Process{Node: fence.NodeID(p.Node), PID: p.PID}
+}
+
+func ringOf(r libcorosync.RingID) agreement.Ring {
+	return agreement.Ring{Node: fence.NodeID(r.Node), Seq: r.Seq}
+}
+
+// unsafe are settings of votequorum with which two quorums need not share a node; the rules that they need (R15, R23) are not built yet.
+var unsafe = []struct {
+	flag libcorosync.VoteFlags
+	name string
+}{
+	{libcorosync.FlagTwoNode, "two_node"},
+	{libcorosync.FlagLastManStanding, "last_man_standing"},
+	{libcorosync.FlagAutoTieBreaker, "auto_tie_breaker"},
+	{libcorosync.FlagAllowDownscale, "allow_downscale"},
+	{libcorosync.FlagDeviceThere, "a quorum device"},
+}
+
+// count asks votequorum who counts.
+func (l *link) count(c *connection) error {
+	v, err := c.votes.Votes(c.node)
+	if errors.Is(err, libcorosync.NotExist) || errors.Is(err, libcorosync.TryAgain) {
+		return nil // it does not know itself yet; it tells again
+	}
+	if err != nil {
+		return err
+	}
+	refused := ""
+	for _, u := range unsafe {
+		if v.Flags&u.flag != 0 {
+			refused = "corosync's quorum section has " + u.name + ", with which two sides can be quorate at once: not supported yet"
+		}
+	}
+	l.to.votes(int(v.Votes), int(v.Quorum), refused)
+	return nil
+}
+
+// poll waits for corosync, for something to send, or for wait. A connection that hangs up is dispatched, which says what it is.
+func (l *link) poll(c *connection, wait time.Duration) error {
+	fds := []unix.PollFd{{Fd: int32(c.gfd), Events: unix.POLLIN}, {Fd: int32(c.qfd), Events: unix.POLLIN}, {Fd: int32(l.wakeR), Events: unix.POLLIN}}
+	if _, err := unix.Poll(fds, int(wait.Milliseconds())); err != nil && !errors.Is(err, unix.EINTR) {
+		return fmt.Errorf("cannot wait for corosync: %w", err)
+	}
+	if fds[2].Revents != 0 {
+		var b [256]byte
+		_, _ = unix.Read(l.wakeR, b[:])
+	}
+	for _, fd := range fds[:2] {
+		if fd.Revents&(unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) != 0 {
+			return fmt.Errorf("the connection hung up: %w", libcorosync.Library)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+//go:build !linux || (!amd64 && !arm64)
+
+package corosync
+
+import (
+	"context"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership/corosync/agreement"
+	"github.com/fenced-project/fenced/membership/corosync/libcorosync"
+)
+
+func supported() error { return libcorosync.Load() }
+
+type receiver interface {
+	connected(process agreement.Process)
+	disconnected(why error)
+	group(members []agreement.Process, left []agreement.Left)
+	ring(r agreement.Ring, nodes []fence.NodeID)
+	quorum(r agreement.Ring, quorate bool)
+	votes(own, need int, refused string)
+	deliver(from agreement.Process, data []byte)
+	settled()
+}
+
+type link struct{}
+
+func newLink(*Config, *frames, receiver) (*link, error) { return nil, supported() }
+func (*link) run(context.Context)                       {}
+func (*link) wake()                                     {}
+func (*link) close()                                    {}
