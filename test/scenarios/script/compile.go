@@ -164,3 +164,9 @@ func form(args []string, pattern string) error {
 	}
 	return nil
 }
+
+// States are what can be said of a node.
+func States() string { return stateNames() }
+
+// Quiet are the events, and the field, that a log shows only where it is asked to.
+func Quiet() []string { return quiet }

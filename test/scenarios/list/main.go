@@ -1,0 +1,71 @@
+// Command list shows which scenarios and rules are proven, and writes the page that says by what.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fenced-project/fenced/test/scenarios/proof"
+)
+
+func main() {
+	open := flag.Bool("open", false, "print the ids without proof, one in a line, with the reason")
+	require := flag.String("require", "", "families and ids (S0,S1,R13) of which nothing may be open")
+	write := flag.Bool("write", false, "write "+proof.Page)
+	root := flag.String("root", ".", "the root of the project")
+	flag.Parse()
+	if err := run(*root, *open, *require, *write); err != nil {
+		fmt.Fprintln(os.Stderr, "list:", err)
+		os.Exit(1)
+	}
+}
+
+func run(root string, open bool, require string, write bool) error {
+	if flag.NArg() > 0 {
+		return fmt.Errorf("no arguments, but the flags --open, --require, --write, --root")
+	}
+	t, err := proof.Collect(root)
+	if err != nil {
+		return err
+	}
+	if write {
+		if err := os.WriteFile(filepath.Join(root, proof.Page), []byte(t.Markdown()), 0o644); err != nil {
+			return err
+		}
+	}
+	if require != "" {
+		return demand(t, strings.Split(require, ","))
+	}
+	for _, id := range t.IDs() {
+		switch is := t.Open(id); {
+		case is:
+			fmt.Println(strings.TrimSpace(id + "\t" + t.Why[id]))
+		case !open && !write:
+			fmt.Printf("%s\t%d\n", id, len(t.Proofs[id]))
+		}
+	}
+	return nil
+}
+
+// demand fails if something of these families or ids is open, and names all of it.
+func demand(t *proof.Table, names []string) error {
+	var missing []string
+	for _, name := range names {
+		ids, err := t.Of(strings.TrimSpace(name))
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if t.Open(id) {
+				missing = append(missing, id)
+			}
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("open: %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
