@@ -148,10 +148,19 @@ func (s *Script) Until(bound, every int64, holds func() bool) bool {
 // NowMS is the virtual time.
 func (s *Script) NowMS() int64 { return s.w.now / ms }
 
-// Violation is the first invariant that broke, after a full audit; nil for none.
+// Violation is the first invariant that broke, nil for none.
 func (s *Script) Violation() *Violation {
-	s.w.check.audit(true)
+	s.w.check.audit(false)
 	return s.w.check.violation
+}
+
+// Audit is Violation after whole states were compared, rosters too.
+func (s *Script) Audit() *Violation {
+	c := s.w.check
+	c.audit(true)
+	clear(c.hashes) // of whole states: what is compared from here on is not
+	c.auditedAt = 0
+	return c.violation
 }
 
 // Unresolved says what is not as it must be when all is well (L1 to L4, L9), "" for nothing. Nodes that are lost are left out.

@@ -138,6 +138,9 @@ func (p *play) end() error {
 			return fmt.Errorf("the file says that %q stays open; it is %q", p.open, why)
 		}
 	}
+	if v := p.s.Audit(); v != nil {
+		return fmt.Errorf("invariant %s: %s", v.Invariant, v.Text)
+	}
 	return p.broken()
 }
 
