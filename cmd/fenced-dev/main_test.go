@@ -4,7 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -106,22 +110,25 @@ func TestPower(t *testing.T) {
 	}
 }
 
-// device is a running `fenced-dev bmc`.
+// device is a running `fenced-dev bmc` or the like.
 type device struct {
-	cmd             *exec.Cmd
-	listen, control string
+	cmd                          *exec.Cmd
+	listen, control, fingerprint string
 }
 
+// startDevice starts a BMC that speaks IPMI.
 func startDevice(t *testing.T, args ...string) device {
+	t.Helper()
+	return startAny(t, append([]string{"bmc", "--guid", "4c4c4544-0042-3510-8054-b7c04f595931"}, args...)...)
+}
+
+func startAny(t *testing.T, args ...string) device {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := device{cmd: exec.Command(os.Args[0], append([]string{
-		"bmc", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
-		"--guid", "4c4c4544-0042-3510-8054-b7c04f595931", "--password-file", secret,
-	}, args...)...)}
+	d := device{cmd: exec.Command(os.Args[0], append(args, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--password-file", secret)...)}
 	d.cmd.Env = append(os.Environ(), "BE_FENCED_DEV=1")
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	d.cmd.Stderr = os.Stderr
@@ -136,7 +143,7 @@ func startDevice(t *testing.T, args ...string) device {
 	t.Cleanup(func() {
 		_ = d.cmd.Process.Signal(syscall.SIGTERM)
 		if err := d.cmd.Wait(); err != nil {
-			t.Errorf("bmc did not end well: %v", err)
+			t.Errorf("%s did not end well: %v", args[0], err)
 		}
 		dead.Stop()
 	})
@@ -144,11 +151,11 @@ func startDevice(t *testing.T, args ...string) device {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ready struct{ Event, Listen, Control string }
+	var ready struct{ Event, Listen, Control, Fingerprint string }
 	if err := json.Unmarshal([]byte(line), &ready); err != nil || ready.Event != "listening" {
 		t.Fatalf("%q: %v", line, err)
 	}
-	d.listen, d.control = ready.Listen, ready.Control
+	d.listen, d.control, d.fingerprint = ready.Listen, ready.Control, ready.Fingerprint
 	return d
 }
 
@@ -247,6 +254,53 @@ func TestBMCFlags(t *testing.T) {
 	} {
 		if _, errs, code := fencedDev(t, args...); code == 0 || errs == "" {
 			t.Errorf("%s: exit %d, %s", name, code, errs)
+		}
+	}
+}
+
+// TestRedfish: the command serves HTTPS with the certificate whose fingerprint it printed, and switches the machine that was asked for.
+func TestRedfish(t *testing.T) {
+	dir := t.TempDir()
+	script := filepath.Join(dir, "switch")
+	text := "#!/bin/sh\nf=" + dir + "/$FENCED_DEV_SYSTEM\ncase $1 in status) cat $f;; *) echo $1 >$f;; esac\n"
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d := startAny(t, "redfish", "--system", "a,4c4c4544-0042-3510-8054-b7c04f595931,SN1", "--system", "b", "--on-off", script, "--initial", "on", "--user", "u")
+	client := &http.Client{Timeout: limit(), Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{
+		InsecureSkipVerify: true, // the certificate is compared
+		VerifyConnection: func(s tls.ConnectionState) error {
+			if sum := sha256.Sum256(s.PeerCertificates[0].Raw); hex.EncodeToString(sum[:]) != d.fingerprint {
+				return errors.New("another certificate than printed")
+			}
+			return nil
+		},
+	}}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+d.listen+"/redfish/v1/Systems/b/Actions/ComputerSystem.Reset",
+		strings.NewReader(`{"ResetType":"ForceOff"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth("u", "secret")
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	for system, want := range map[string]string{"a": "on\n", "b": "off\n"} {
+		if got, err := os.ReadFile(filepath.Join(dir, system)); err != nil || string(got) != want {
+			t.Errorf("system %s is %q, %v, want %q", system, got, err, want)
+		}
+	}
+	if got := d.ask(t, "GET", "/power", ""); got != "on\n" || res.StatusCode != http.StatusNoContent {
+		t.Errorf("the first is %q, the answer was %d", got, res.StatusCode)
+	}
+	if got := d.ask(t, "POST", "/knob", "conflict"); got != "conflict\n" {
+		t.Errorf("knob: %q", got)
+	}
+	for _, bad := range [][]string{{"redfish"}, {"redfish", "--system", "a", "--knob", "explode", "--password", "p"}, {"redfish", "--system", "a", "--initial", "up", "--password", "p"}} {
+		if _, errs, code := fencedDev(t, bad...); code == 0 || errs == "" {
+			t.Errorf("%v: exit %d, %s", bad, code, errs)
 		}
 	}
 }

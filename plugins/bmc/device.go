@@ -23,6 +23,8 @@ import (
 type device struct {
 	system   string // which of several, with Redfish; a target says it as well
 	trust    redfish.Trust
+	pace     *pace
+	rate     int            // sessions a second, 0 without limit
 	late     sync.WaitGroup // goodbyes to a slow BMC that nobody waits for
 	host     string
 	port     int
@@ -151,6 +153,9 @@ func (d *device) session(ctx context.Context, target string, f func(context.Cont
 	}
 	ctx, cancel, end := d.bounded(ctx)
 	defer cancel()
+	if err := d.pace.wait(ctx, d.rate); err != nil {
+		return err
+	}
 	s, err := d.open(ctx, system, end)
 	if err != nil {
 		return classify(ctx, err)

@@ -5,10 +5,13 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/fenced-project/fenced/cmd/fenced-dev/bmc"
+	"github.com/fenced-project/fenced/plugins/bmc/goipmi"
+	"github.com/fenced-project/fenced/plugins/bmc/rmcp"
 	"github.com/fenced-project/fenced/plugins/sdk"
 )
 
@@ -55,6 +58,39 @@ func TestSlotsAreFreed(t *testing.T) {
 		}
 	}
 	mustState(t, d, sdk.On)
+}
+
+// TestNoSessionFree: a BMC whose sessions are all taken is limbo, which is tried again, and not a refusal, which is not; the first session that
+// comes free is used.
+func TestNoSessionFree(t *testing.T) {
+	b := startBMC(t, nil)
+	ctx := within(t, 20)
+	var held []*goipmi.Driver
+	for i := 0; ; i++ {
+		h := goipmi.New(goipmi.Config{Address: b.Addr().String(), User: testUser, Password: testPassword, Suite: rmcp.Suite3})
+		short, cancel := context.WithTimeout(ctx, 2*slow())
+		err := h.Open(short)
+		cancel()
+		if err != nil {
+			break
+		}
+		held = append(held, h)
+		if i > 16 {
+			t.Fatal("the test BMC gives any number of sessions")
+		}
+	}
+	free := sync.OnceFunc(func() {
+		for _, h := range held {
+			_ = h.Close(ctx)
+		}
+	})
+	defer free()
+	d := open(t, b.Addr(), map[string]string{"timeout": "20s"})
+	mustFail(t, d, 1, sdk.ClassLimbo)
+	time.AfterFunc(100*time.Millisecond, free)
+	if st, err := d.Status(within(t, 20), ""); err != nil || st.State != sdk.On {
+		t.Fatalf("%+v %v", st, err)
+	}
 }
 
 // TestIdentity: whatever byte order the vendor chose, the system's UUID is among the spellings.

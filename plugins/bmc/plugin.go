@@ -89,6 +89,7 @@ func (plugin) Describe() sdk.Description {
 			{Name: "tls", Help: "with redfish, and then required: verify, fingerprint SHA256, or insecure"},
 			{Name: "ca_file", Help: "with tls verify: PEM file of the certificates to verify with, instead of the system's"},
 			{Name: "system", Mapping: true, Help: "with redfish, which system of several: the last part of its path; a target says it as well"},
+			{Name: "rate", Type: sdk.Int, Default: "20", Help: "sessions that this BMC is asked for in a second, by all devices with its address and port; 0: any number"},
 			{Name: "timeout", Type: sdk.Duration, Help: "longest time of one operation, 5s unless given, 15s with redfish; the caller's deadline holds as well"},
 		},
 	}
@@ -105,6 +106,7 @@ func (plugin) Open(_ context.Context, _ string, o sdk.Options) (sdk.Device, erro
 		driver:   o.String("driver"),
 		system:   o.String("system"),
 		timeout:  o.Duration("timeout"),
+		rate:     o.Int("rate"),
 	}
 	special := d.ipmi
 	if d.driver == driverRedfish {
@@ -116,6 +118,7 @@ func (plugin) Open(_ context.Context, _ string, o sdk.Options) (sdk.Device, erro
 	if err := d.check(); err != nil {
 		return nil, sdk.Refused(err)
 	}
+	d.pace = paceOf(net.JoinHostPort(d.host, strconv.Itoa(d.port)))
 	if d.driver == driverRedfish {
 		return systems{d}, nil
 	}
@@ -183,6 +186,8 @@ func (d *device) check() error {
 		return fmt.Errorf("%q is no address of a BMC; the port is an option of its own", d.host)
 	case d.port < 1 || d.port > 65535:
 		return fmt.Errorf("%d is no port", d.port)
+	case d.rate < 0 || d.rate > 10000:
+		return fmt.Errorf("the rate %d is not between 0 and 10000 sessions a second", d.rate)
 	case d.password.Reveal() == "":
 		return errors.New("an account without a password is open to everybody")
 	case d.timeout < 500*time.Millisecond || d.timeout > time.Minute:

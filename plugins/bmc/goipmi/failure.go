@@ -44,6 +44,9 @@ func ClassifyGuarded(g *rmcp.Guard) error {
 		if r.Credentials() {
 			return sdk.Auth(r)
 		}
+		if r.Full() {
+			return sdk.Limbo(r)
+		}
 		return sdk.Refused(r)
 	}
 	io := g.IOError()

@@ -47,18 +47,39 @@ func (d *Driver) pace(ctx context.Context, r repeat) {
 	d.c.WithTimeout(tryTime).WithRetry(int(left / tryTime))
 }
 
-// connect tries handshakes until one is proven, the BMC is known to refuse, or ctx's deadline.
+// connect tries handshakes until one is proven, the BMC is known to refuse, or ctx's deadline. A BMC without a free session is asked again:
+// others hold theirs for as short a time as we do.
 func (d *Driver) connect(ctx context.Context) error {
 	for i := 0; ; i++ {
-		err := d.handshake(ctx, handshakes[min(i, len(handshakes)-1)])
+		wait := handshakes[min(i, len(handshakes)-1)]
+		err := d.handshake(ctx, wait)
 		if err == nil {
 			return nil
 		}
 		classified := classify(err, d.guard)
 		d.end(silentTime)
-		if sdk.ClassOf(classified) != sdk.ClassTimeout || ctx.Err() != nil {
+		c := sdk.ClassOf(classified)
+		if c != sdk.ClassTimeout && c != sdk.ClassLimbo || ctx.Err() != nil {
 			return classified
 		}
+		if c == sdk.ClassLimbo && !sleep(ctx, wait) {
+			return classified
+		}
+	}
+}
+
+// sleep reports whether that time went by before ctx's end; where it would not, it returns at once.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < d {
+		return false
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

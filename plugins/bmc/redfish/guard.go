@@ -66,21 +66,30 @@ func (g *guard) client() *http.Client {
 
 // RoundTrip implements http.RoundTripper.
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := g.pass(req)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if err != nil {
-		g.failure = transportFailure(err)
-		return nil, g.failure
+	if err := g.permit(req); err != nil {
+		return nil, g.fail(sdk.Refused(err))
 	}
-	return resp, nil
+	resp, err := g.pass(req)
+	if err == nil {
+		return resp, nil
+	}
+	err = transportFailure(err)
+	if c := sdk.ClassOf(err); req.Method == http.MethodPost && g.token() != "" && c == sdk.ClassRefused && !errors.As(err, new(untrusted)) {
+		// The command was sent, and what came back was no answer. "refused" would say that it was certainly not carried out.
+		err = errors.New(err.Error())
+	}
+	return nil, g.fail(err)
 }
 
-// pass lets one request through, if it may, and its answer, if it is one.
+func (g *guard) fail(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.failure = err
+	return err
+}
+
+// pass lets one request through, and its answer, if it is one.
 func (g *guard) pass(req *http.Request) (*http.Response, error) {
-	if err := g.permit(req); err != nil {
-		return nil, sdk.Refused(err)
-	}
 	var resp *http.Response
 	var body []byte
 	var err error

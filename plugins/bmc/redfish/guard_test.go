@@ -327,6 +327,45 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestCommandWithoutAnswer: a command that was sent and has no answer, or none that can be understood, may have been carried out. It is never
+// "refused", which would say that it certainly was not.
+func TestCommandWithoutAnswer(t *testing.T) {
+	for name, answer := range map[string]func(w http.ResponseWriter){
+		"endless": func(w http.ResponseWriter) {
+			for range 3 << 10 {
+				if _, err := io.WriteString(w, strings.Repeat(" ", 1<<10)); err != nil {
+					return
+				}
+			}
+		},
+		"cut off":  func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+		"error":    func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },
+		"gateway":  func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) },
+		"conflict": func(w http.ResponseWriter) { w.WriteHeader(http.StatusConflict) },
+	} {
+		for _, was := range []bool{true, false} { // bmclib's provider sends the one, we the other
+			s, m := odd(t, 1, func(w http.ResponseWriter, r *http.Request, honest http.Handler) bool {
+				if !strings.HasSuffix(r.URL.Path, "ComputerSystem.Reset") {
+					return false
+				}
+				if name != "conflict" {
+					honest.ServeHTTP(httptest.NewRecorder(), r) // it is carried out
+				}
+				answer(w)
+				return true
+			})
+			_ = m.Set(t.Context(), was)
+			err := with(t, s, "", off)
+			if c := sdk.ClassOf(err); c == sdk.ClassRefused || c == sdk.ClassUnsupported || c == sdk.ClassAuth {
+				t.Errorf("%s, on %t: %v", name, was, err)
+			}
+			if err == nil && (was || name != "conflict") { // 409 by what is off already is obedience
+				t.Errorf("%s, on %t: accepted", name, was)
+			}
+		}
+	}
+}
+
 // TestPages: a system on the second page of the list is found, and one page with one system is not the whole list.
 func TestPages(t *testing.T) {
 	s, _ := odd(t, 3, func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {

@@ -22,6 +22,8 @@ func (r *Refusal) Error() string {
 		return "the BMC answered with another cipher suite than asked for"
 	case r.Status == 0:
 		return "the BMC does not know this password"
+	case r.Full():
+		return "the BMC has no session free"
 	}
 	return fmt.Sprintf("the BMC refused the session with status %#02x", r.Status)
 }
@@ -37,6 +39,9 @@ func (r *Refusal) Credentials() bool {
 	}
 	return false
 }
+
+// Full reports whether the BMC had no session free: others hold all of its few.
+func (r *Refusal) Full() bool { return r.Status == 0x01 && !r.Downgrade }
 
 // Cipher reports whether the cipher suite is what was refused.
 func (r *Refusal) Cipher() bool {
