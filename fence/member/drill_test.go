@@ -205,3 +205,41 @@ func TestVictimEndsADrill(t *testing.T) { // a real operation comes first
 		t.Fatal("the drill was claimed beside a victim")
 	}
 }
+
+func TestNothingOfDrillsIsWrittenBeforeEveryBuildKnowsThem(t *testing.T) { // R11: an older build refuses a field that it does not know
+	c := drillCluster(t, 3)
+	raised := false
+	for _, r := range c.log {
+		if r.data == nil {
+			continue
+		}
+		e, err := domain.Decode(r.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Feature != nil && e.Feature.Level >= domain.FeatureDrill {
+			raised = true
+		}
+		if text := string(r.data); !raised && (strings.Contains(text, `"up_ms"`) || strings.Contains(text, `"drill`)) {
+			t.Errorf("written at an older level: %s", text)
+		}
+	}
+	if !raised {
+		t.Fatal("the level never rose: this test saw nothing")
+	}
+	b, err := c.dom(1).Snapshot()
+	if err != nil || strings.Contains(string(b), `drill"`) {
+		t.Errorf("a state without drills speaks of them: %v", err)
+	}
+	c.powerOff(3)
+	c.install()
+	c.boot(3)
+	c.run(20_000)
+	c.install()
+	c.run(5000)
+	for _, r := range c.log[len(c.log)-10:] {
+		if strings.Contains(string(r.data), `"announce"`) && !strings.Contains(string(r.data), `"up_ms"`) {
+			t.Errorf("it does not say since when it is up: %s", r.data)
+		}
+	}
+}
