@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -422,5 +423,43 @@ func TestRedfishOptions(t *testing.T) {
 		if _, err := try(bad); sdk.ClassOf(err) != sdk.ClassRefused || strings.Contains(err.Error(), good["password"]) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestRedfishBesideFenceRedfish: the plugin and Debian's fence_redfish switch one machine, each sees what the other did.
+func TestRedfishBesideFenceRedfish(t *testing.T) {
+	const agent = "/usr/sbin/fence_redfish"
+	if _, err := os.Stat(agent); err != nil {
+		skip(t, "fence_redfish (package fence-agents) is not installed")
+	}
+	b := startRedfish(t, nil)
+	d := b.device(t, nil)
+	run := func(action string) int {
+		t.Helper()
+		cmd := exec.CommandContext(within(t, 60), agent)
+		cmd.Stdin = strings.NewReader("action=" + action + "\nip=127.0.0.1\nipport=" + strconv.Itoa(b.Addr().Port) + "\nusername=" + testUser + "\npassword=" +
+			testPassword + "\nssl_insecure=1\npower_wait=0\n")
+		out, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code == 0 || code == 2 {
+			return code
+		}
+		t.Fatalf("%s: %s", action, out)
+		return -1
+	}
+	if err := d.Do(within(t, 5), "", sdk.ActionOff); err != nil {
+		t.Fatal(err)
+	}
+	if code := run("status"); code != 2 {
+		t.Errorf("fence_redfish says %d of a machine that is off", code)
+	}
+	run("on")
+	mustState(t, d, sdk.On)
+	run("off")
+	mustState(t, d, sdk.Off)
+	if err := d.Do(within(t, 5), "", sdk.ActionOn); err != nil {
+		t.Fatal(err)
+	}
+	if code := run("status"); code != 0 {
+		t.Errorf("fence_redfish says %d of a machine that is on", code)
 	}
 }
