@@ -17,26 +17,12 @@ import (
 	"github.com/fenced-project/fenced/plugins/host"
 	"github.com/fenced-project/fenced/plugins/plugintest"
 	"github.com/fenced-project/fenced/plugins/sdk"
+	"github.com/fenced-project/fenced/test/harness"
 )
 
 func TestMain(m *testing.M) {
 	forks() // the one thread that stays
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("github.com/fenced-project/fenced/plugins/agent.forks.func1.1"), goleak.IgnoreAnyFunction("main.init.func1.1"))
-}
-
-// slow multiplies deadlines on slow machines.
-func slow() float64 {
-	if f, err := strconv.ParseFloat(os.Getenv("FENCED_TEST_SLOW"), 64); err == nil && f > 1 {
-		return f
-	}
-	return 1
-}
-
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(float64(d)*slow()))
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // install puts an agent of testdata where only its owner can write, under another name if one is given.
@@ -106,7 +92,7 @@ func openAgent(t *testing.T, values map[string]string) (sdk.Device, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plugin{}.Open(within(t, 20*time.Second), "d", o)
+	return plugin{}.Open(harness.Within(t, 20*time.Second), "d", o)
 }
 
 func (f fake) mustOpen(t *testing.T, more map[string]string) sdk.Device {
@@ -134,16 +120,16 @@ func TestOffOnStatusList(t *testing.T) {
 		want sdk.State
 	}{{"", sdk.On}, {sdk.ActionOff, sdk.Off}, {sdk.ActionOff, sdk.Off}, {sdk.ActionOn, sdk.On}} {
 		if step.act != "" {
-			if err := d.Do(within(t, 10*time.Second), "n1", step.act); err != nil {
+			if err := d.Do(harness.Within(t, 10*time.Second), "n1", step.act); err != nil {
 				t.Fatal(err)
 			}
 		}
-		st, err := d.Status(within(t, 10*time.Second), "n1")
+		st, err := d.Status(harness.Within(t, 10*time.Second), "n1")
 		if err != nil || st.State != step.want {
 			t.Fatalf("after %q: %v %v, want %v", step.act, st, err, step.want)
 		}
 	}
-	ts, err := d.(sdk.Lister).List(within(t, 10*time.Second))
+	ts, err := d.(sdk.Lister).List(harness.Within(t, 10*time.Second))
 	if err != nil || fmt.Sprint(ts) != "[{n1 first} {n2 second}]" {
 		t.Errorf("list gives %v, %v", ts, err)
 	}
@@ -157,7 +143,7 @@ func TestWhatTheAgentSees(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	d := f.mustOpen(t, map[string]string{"login": "u", "passwd": `"quoted" `, "ssl": "false", "notls": "no", "port": "n1", "login-timeout": "7", "snmp_version": "2c"})
-	if _, err := d.Status(within(t, 10*time.Second), ""); err != nil {
+	if _, err := d.Status(harness.Within(t, 10*time.Second), ""); err != nil {
 		t.Fatal(err)
 	}
 	want := `action=status
@@ -186,7 +172,7 @@ username=u
 			t.Errorf("the agent has file %s open", fd)
 		}
 	}
-	if err := d.Do(within(t, 10*time.Second), "n2", sdk.ActionOff); !errors.Is(err, sdk.ClassRefused) {
+	if err := d.Do(harness.Within(t, 10*time.Second), "n2", sdk.ActionOff); !errors.Is(err, sdk.ClassRefused) {
 		t.Errorf("off of another plug than the configured one: %v", err)
 	}
 }
@@ -224,7 +210,7 @@ func TestOptionsAreJudgedBeforeUse(t *testing.T) {
 		}
 		o, err := plugin{}.Describe().NewOptions(values)
 		if err == nil {
-			_, err = plugin{}.Open(within(t, 20*time.Second), "d", o)
+			_, err = plugin{}.Open(harness.Within(t, 20*time.Second), "d", o)
 		}
 		if !errors.Is(err, sdk.ClassRefused) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want refused with %q", name, err, c.says)
@@ -258,7 +244,7 @@ func TestMisbehaviour(t *testing.T) {
 			if want.class == sdk.ClassTimeout {
 				limit = 3 * time.Second
 			}
-			ctx := within(t, limit)
+			ctx := harness.Within(t, limit)
 			end, _ := ctx.Deadline()
 			st, err := d.Status(ctx, "n1")
 			if late := time.Since(end); late > 0 {
@@ -299,7 +285,7 @@ func TestWhatItSays(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(f.dir, "says"), []byte(says), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := d.Do(within(t, 10*time.Second), "n1", sdk.ActionOff)
+		err := d.Do(harness.Within(t, 10*time.Second), "n1", sdk.ActionOff)
 		if sdk.ClassOf(err) != want {
 			t.Errorf("%q is %v, want %v", says, err, want)
 		}
@@ -331,7 +317,7 @@ func TestAgentsThatCannotBeUsed(t *testing.T) {
 			if d.(sdk.Kinder).Kind() != sdk.Delay {
 				t.Errorf("%s: kind %s", name, d.(sdk.Kinder).Kind())
 			}
-			if _, err := d.Status(within(t, 5*time.Second), ""); !errors.Is(err, sdk.ClassUnsupported) {
+			if _, err := d.Status(harness.Within(t, 5*time.Second), ""); !errors.Is(err, sdk.ClassUnsupported) {
 				t.Errorf("%s: status gives %v", name, err)
 			}
 		}
@@ -354,8 +340,8 @@ func TestAgentsThatCannotBeUsed(t *testing.T) {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	if err := plugintest.Run(within(t, 120*time.Second), plugintest.Options{
-		Path: built(t), Device: map[string]string{"agent": f.path, "dir": f.dir}, Target: "n1", AllowPower: true,
+	if err := plugintest.Run(harness.Within(t, 120*time.Second), plugintest.Options{
+		Path: harness.Plugin(t, "agent"), Device: map[string]string{"agent": f.path, "dir": f.dir}, Target: "n1", AllowPower: true,
 		Secrets: map[string]host.Secret{"password": host.NewSecret("correct-horse")},
 		SetState: func(_ context.Context, s string) error {
 			return os.WriteFile(filepath.Join(f.dir, "n1"), []byte(s), 0o600)

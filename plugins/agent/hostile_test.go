@@ -3,7 +3,6 @@ package main
 import (
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,17 +11,8 @@ import (
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/plugins/host"
+	"github.com/fenced-project/fenced/test/harness"
 )
-
-// built is the plugin's executable.
-func built(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "fenced-plugin-agent")
-	if out, err := exec.CommandContext(within(t, 120*time.Second), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("cannot build: %v\n%s", err, out)
-	}
-	return path
-}
 
 // served is a real host with the built plugin and a device at a well-behaved agent, "good".
 func served(t *testing.T, devices ...host.DeviceConfig) *host.Host {
@@ -32,7 +22,7 @@ func served(t *testing.T, devices ...host.DeviceConfig) *host.Host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(run) })
-	h, err := host.New(host.Config{Dir: filepath.Dir(built(t)), RunDir: run, Logger: slog.New(slog.DiscardHandler)})
+	h, err := host.New(host.Config{Dir: filepath.Dir(harness.Plugin(t, "agent")), RunDir: run, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +87,7 @@ func TestBadAgents(t *testing.T) {
 		devices = append(devices, d)
 	}
 	h := served(t, devices...)
-	if _, err := h.Status(within(t, 20*time.Second), "good", "n1"); err != nil {
+	if _, err := h.Status(harness.Within(t, 20*time.Second), "good", "n1"); err != nil {
 		t.Fatal(err)
 	}
 	before := running(t, h)
@@ -106,7 +96,7 @@ func TestBadAgents(t *testing.T) {
 			if a.limit == 0 {
 				a.limit = 20 * time.Second
 			}
-			r, err := h.Status(within(t, a.limit), name, "n1")
+			r, err := h.Status(harness.Within(t, a.limit), name, "n1")
 			if host.ClassOf(err) != a.class || r.State != a.state && (err == nil || r.State != fence.PowerUnknown) {
 				t.Errorf("it is %s, %v; want %s and %q", r.State, err, a.class, a.state)
 			}
@@ -119,7 +109,7 @@ func TestBadAgents(t *testing.T) {
 					t.Errorf("its %s %d still runs", left, pid)
 				}
 			}
-			if r, err := h.Status(within(t, 20*time.Second), "good", "n1"); err != nil || r.State != fence.PowerOn {
+			if r, err := h.Status(harness.Within(t, 20*time.Second), "good", "n1"); err != nil || r.State != fence.PowerOn {
 				t.Errorf("after it another agent says %s, %v", r.State, err)
 			}
 		})

@@ -18,27 +18,15 @@ import (
 	"github.com/fenced-project/fenced/cmd/fenced-dev/bmc"
 	"github.com/fenced-project/fenced/cmd/fenced-dev/redfish"
 	"github.com/fenced-project/fenced/plugins/sdk"
+	"github.com/fenced-project/fenced/test/harness"
 )
-
-// need says by name that an agent is missing; where nothing may be skipped the test fails.
-func need(t *testing.T, agent string) string {
-	t.Helper()
-	path := filepath.Join(directory, agent)
-	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("FENCED_TEST_REQUIRE") == "all" {
-			t.Fatalf("may not be skipped: %v", err)
-		}
-		t.Skipf("SKIP %s: %s (package fence-agents) is not installed", t.Name(), agent)
-	}
-	return path
-}
 
 // notAgents are programs in /usr/sbin named like agents that are none.
 var notAgents = []string{"fence_ack_manual", "fence_node", "fence_tool", "fence_xvm"}
 
 // TestEveryInstalledAgent lists, parses and classifies what Debian's fence-agents installs, and opens each with its own sample.
 func TestEveryInstalledAgent(t *testing.T) {
-	need(t, "fence_ipmilan")
+	harness.Program(t, "fence_ipmilan", "fence-agents")
 	var out bytes.Buffer
 	survey(&out, os.Stderr, nil)
 	var doc struct{ Agents []found }
@@ -110,7 +98,7 @@ func sampleValues(t *testing.T, f found) map[string]string {
 
 // TestIPMILanForReal switches a BMC of ours by Debian's fence_ipmilan and the real ipmitool.
 func TestIPMILanForReal(t *testing.T) {
-	need(t, "fence_ipmilan")
+	harness.Program(t, "fence_ipmilan", "fence-agents")
 	m := bmc.NewMemory(true)
 	b, err := bmc.Start(bmc.Config{Listen: "127.0.0.1:0", User: "fenced", Password: "correct horse", Power: m, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -125,7 +113,7 @@ func TestIPMILanForReal(t *testing.T) {
 
 // TestRedfishForReal switches a Redfish BMC of ours by Debian's fence_redfish.
 func TestRedfishForReal(t *testing.T) {
-	need(t, "fence_redfish")
+	harness.Program(t, "fence_redfish", "fence-agents")
 	m := bmc.NewMemory(true)
 	s, err := redfish.Start(redfish.Config{
 		Listen: "127.0.0.1:0", User: "fenced", Password: "correct horse", Systems: []redfish.System{{ID: "1", Power: m}}, Log: slog.New(slog.DiscardHandler),
@@ -153,14 +141,14 @@ func forReal(t *testing.T, m *bmc.Memory, options map[string]string, end func())
 	}
 	state := func(want sdk.State) {
 		t.Helper()
-		st, err := d.Status(within(t, 30*time.Second), "")
+		st, err := d.Status(harness.Within(t, 30*time.Second), "")
 		if err != nil || st.State != want {
 			t.Fatalf("%v %v, want %v", st.State, err, want)
 		}
 	}
 	state(sdk.On)
 	for _, a := range []sdk.Action{sdk.ActionOff, sdk.ActionOn} {
-		if err := d.Do(within(t, 30*time.Second), "", a); err != nil {
+		if err := d.Do(harness.Within(t, 30*time.Second), "", a); err != nil {
 			t.Fatal(err)
 		}
 		on, err := m.On(t.Context())
@@ -173,13 +161,13 @@ func forReal(t *testing.T, m *bmc.Memory, options map[string]string, end func())
 	if d, err = openAgent(t, options); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Status(within(t, 30*time.Second), ""); err == nil || errors.Is(err, sdk.ClassTimeout) {
+	if _, err := d.Status(harness.Within(t, 30*time.Second), ""); err == nil || errors.Is(err, sdk.ClassTimeout) {
 		t.Errorf("a wrong password gives %v", err)
 	} else {
 		t.Logf("a wrong password: %v", err)
 	}
 	end()
-	if _, err := d.Status(within(t, 15*time.Second), ""); err == nil {
+	if _, err := d.Status(harness.Within(t, 15*time.Second), ""); err == nil {
 		t.Error("a BMC that is gone has a state")
 	} else {
 		t.Logf("a BMC that is gone: %v", err)
@@ -188,7 +176,7 @@ func forReal(t *testing.T, m *bmc.Memory, options map[string]string, end func())
 
 // TestTheTableBeatsMetadata: fence_dummy says that it can do everything, and proves nothing unless the administrator vouches for it.
 func TestTheTableBeatsMetadata(t *testing.T) {
-	need(t, "fence_dummy")
+	harness.Program(t, "fence_dummy", "fence-agents")
 	file := filepath.Join(t.TempDir(), "status")
 	if err := os.WriteFile(file, []byte("on"), 0o600); err != nil {
 		t.Fatal(err)
@@ -198,20 +186,20 @@ func TestTheTableBeatsMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Status(within(t, 20*time.Second), ""); !errors.Is(err, sdk.ClassUnsupported) || d.(sdk.Kinder).Kind() != sdk.Delay {
+	if _, err := d.Status(harness.Within(t, 20*time.Second), ""); !errors.Is(err, sdk.ClassUnsupported) || d.(sdk.Kinder).Kind() != sdk.Delay {
 		t.Errorf("a delay-only agent gives a state: %v", err)
 	}
 	options["class"] = "power"
 	if d, err = openAgent(t, options); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Do(within(t, 30*time.Second), "", sdk.ActionOff); err != nil {
+	if err := d.Do(harness.Within(t, 30*time.Second), "", sdk.ActionOff); err != nil {
 		t.Fatal(err)
 	}
-	if st, err := d.Status(within(t, 20*time.Second), ""); err != nil || st.State != sdk.Off || d.(sdk.Kinder).Kind() != sdk.Power {
+	if st, err := d.Status(harness.Within(t, 20*time.Second), ""); err != nil || st.State != sdk.Off || d.(sdk.Kinder).Kind() != sdk.Power {
 		t.Errorf("%v %v", st, err)
 	}
-	if _, err := d.Status(within(t, 20*time.Second), "n1"); !errors.Is(err, sdk.ClassRefused) {
+	if _, err := d.Status(harness.Within(t, 20*time.Second), "n1"); !errors.Is(err, sdk.ClassRefused) {
 		t.Errorf("it has one machine and no target: %v", err)
 	}
 }

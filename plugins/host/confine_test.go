@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/test/harness"
 )
 
 // pids are the live processes of this host.
@@ -30,7 +31,7 @@ func (b *bench) pids() map[string]int {
 // eventually waits until done, by looking every few milliseconds: for things that give no event, such as another process's end.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(slow(10 * time.Second)); !done(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(harness.Slow(10 * time.Second)); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("it never came true that %s", what)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/test/harness"
 )
 
 func knob(name, option, value string) DeviceConfig {
@@ -33,11 +34,11 @@ func TestOverrunOfDoIsKilled(t *testing.T) {
 	begin := time.Now()
 	err := b.Do(b.within(500*time.Millisecond), "late", "n1", "off")
 	wantClass(t, err, ClassTimeout)
-	if took := time.Since(begin); took < 500*time.Millisecond || took > slow(900*time.Millisecond) {
+	if took := time.Since(begin); took < 500*time.Millisecond || took > harness.Slow(900*time.Millisecond) {
 		t.Errorf("the caller was answered after %v", took)
 	}
 	eventually(t, "the process is killed", func() bool { return !alive(pid) })
-	if took := time.Since(begin); took > slow(2*time.Second) {
+	if took := time.Since(begin); took > harness.Slow(2*time.Second) {
 		t.Errorf("the process was killed after %v: the effect of its request could have come", took)
 	}
 	wantClass(t, <-busy, ClassPluginDied)
@@ -71,7 +72,7 @@ func TestOverrunOfReadSparesOthers(t *testing.T) {
 		t.Errorf("another device's call was destroyed: %v", err)
 	}
 	eventually(t, "the old process ends when its calls have", func() bool { return !alive(first) })
-	_, err = b.Status(b.within(slow(2*time.Second)), "hung", "n1")
+	_, err = b.Status(b.within(harness.Slow(2*time.Second)), "hung", "n1")
 	wantClass(t, err, ClassTimeout)
 	b.wantState("good", "n1", fence.PowerOn)
 	if p := b.pids()["bad/main"]; p != second {
@@ -150,7 +151,7 @@ func TestSignalsInACall(t *testing.T) {
 // When a read overruns and the process does not answer at all, the other calls in it are not left to hang until their own deadlines.
 func TestOverrunOfAStoppedProcess(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Config{Grace: 100 * time.Millisecond, Drain: time.Hour, HealthTimeout: slow(500 * time.Millisecond)})
+	b := newBench(t, Config{Grace: 100 * time.Millisecond, Drain: time.Hour, HealthTimeout: harness.Slow(500 * time.Millisecond)})
 	b.put("n1", "on")
 	b.configure(knob("d", "status", "none"), knob("other", "status", "hang"))
 	b.warm()
@@ -175,7 +176,7 @@ func TestOverrunOfAStoppedProcess(t *testing.T) {
 // A stopped plugin is found and replaced before anybody needs it.
 func TestHealthFindsAStoppedPlugin(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Config{HealthInterval: 100 * time.Millisecond, HealthTimeout: slow(300 * time.Millisecond)})
+	b := newBench(t, Config{HealthInterval: 100 * time.Millisecond, HealthTimeout: harness.Slow(300 * time.Millisecond)})
 	b.configure(DeviceConfig{Name: "d", Plugin: "dummy"})
 	b.warm()
 	pid := b.pids()["dummy/main"]
@@ -210,7 +211,7 @@ func TestFlood(t *testing.T) {
 			b.put("n1", "on")
 			b.configure(knob("d", "status", stream), DeviceConfig{Name: "good", Plugin: "dummy"})
 			b.warm()
-			ctx, cancel := context.WithTimeout(context.Background(), slow(2*time.Second))
+			ctx, cancel := context.WithTimeout(context.Background(), harness.Slow(2*time.Second))
 			defer cancel()
 			ended := make(chan error, 1)
 			go func() {
@@ -279,7 +280,7 @@ func TestSecretsAreHidden(t *testing.T) {
 // Open may hang too; it can switch nothing, and costs its own device only.
 func TestHangInOpen(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, Config{Grace: 100 * time.Millisecond, CallTimeout: slow(500 * time.Millisecond)})
+	b := newBench(t, Config{Grace: 100 * time.Millisecond, CallTimeout: harness.Slow(500 * time.Millisecond)})
 	b.put("n1", "on")
 	b.configure(knob("d", "open", "hang"), knob("good", "open", "none"))
 	_, err := b.Status(b.within(400*time.Millisecond), "d", "n1")
@@ -299,7 +300,7 @@ func TestCloseInACall(t *testing.T) {
 	begin := time.Now()
 	must(t, b.Host.Close())
 	wantClass(t, <-ended, ClassPluginDied)
-	if took := time.Since(begin); took > slow(2*time.Second) {
+	if took := time.Since(begin); took > harness.Slow(2*time.Second) {
 		t.Errorf("Close took %v", took)
 	}
 	wantClass(t, b.Do(b.within(time.Second), "d", "n1", "off"), ClassUnknown)

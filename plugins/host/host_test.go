@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/test/harness"
 )
 
 // bench is one host with its run directory, log and the files that dummy devices switch.
@@ -89,7 +90,7 @@ func (b *bench) warm() {
 }
 
 func (b *bench) within(d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), slow(d))
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Slow(d))
 	b.Cleanup(cancel)
 	return ctx
 }

@@ -5,9 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -56,13 +54,4 @@ func run(m *testing.M) (int, error) {
 		}
 	}
 	return code, nil
-}
-
-// slow stretches a test's deadline by FENCED_TEST_SLOW.
-func slow(d time.Duration) time.Duration {
-	f, err := strconv.ParseFloat(os.Getenv("FENCED_TEST_SLOW"), 64)
-	if err != nil || f <= 0 {
-		f = 1
-	}
-	return time.Duration(float64(d) * f)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/test/harness"
 )
 
 // A plugin that cannot start is out, says why, and costs nobody else anything.
@@ -22,7 +23,7 @@ func TestBadStart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, Config{StartTimeout: slow(2 * time.Second)})
+			b := newBench(t, Config{StartTimeout: harness.Slow(2 * time.Second)})
 			b.put("n1", "on")
 			b.configure(DeviceConfig{Name: "bad", Plugin: name}, DeviceConfig{Name: "good", Plugin: "dummy"})
 			_, err := b.Status(b.within(10*time.Second), "bad", "n1")
@@ -82,7 +83,7 @@ func TestLongBackoffFailsAtOnce(t *testing.T) {
 		_, err := b.Status(b.within(20*time.Second), "bad", "n1")
 		wantClass(t, err, ClassPluginDied)
 		if strings.Contains(err.Error(), "starts again in") {
-			if took := time.Since(begin); took > slow(time.Second) {
+			if took := time.Since(begin); took > harness.Slow(time.Second) {
 				t.Fatalf("it took %v", took)
 			}
 			return

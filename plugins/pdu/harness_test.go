@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -16,44 +14,16 @@ import (
 
 	"github.com/fenced-project/fenced/cmd/fenced-dev/pdu"
 	"github.com/fenced-project/fenced/plugins/sdk"
+	"github.com/fenced-project/fenced/test/harness"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func slow() float64 {
-	if f, err := strconv.ParseFloat(os.Getenv("FENCED_TEST_SLOW"), 64); err == nil && f > 1 {
-		return f
-	}
-	return 1
-}
-
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(float64(d)*slow()))
-	t.Cleanup(cancel)
-	return ctx
-}
 
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// need says by name that a program is missing; where nothing may be skipped the test fails.
-func need(t *testing.T, program, from string) string {
-	t.Helper()
-	for _, p := range []string{program, "/usr/sbin/" + program} {
-		if path, err := exec.LookPath(p); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("FENCED_TEST_REQUIRE") == "all" {
-		t.Fatalf("may not be skipped: %s (package %s) is not installed", program, from)
-	}
-	t.Skipf("SKIP %s: %s (package %s) is not installed", t.Name(), program, from)
-	return ""
 }
 
 func start(t *testing.T, model string, change func(*pdu.Config)) *pdu.Agent {
@@ -76,7 +46,7 @@ func try(t *testing.T, values map[string]string) (sdk.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return plugin{}.Open(within(t, 5*time.Second), "pdu-1", o)
+	return plugin{}.Open(harness.Within(t, 5*time.Second), "pdu-1", o)
 }
 
 // open is the device behind an agent, with options over the usual ones.
@@ -91,7 +61,7 @@ func open(t *testing.T, a *pdu.Agent, more map[string]string) sdk.Device {
 
 func read(t *testing.T, d sdk.Device, target string) sdk.State {
 	t.Helper()
-	st, err := d.Status(within(t, 10*time.Second), target)
+	st, err := d.Status(harness.Within(t, 10*time.Second), target)
 	if err != nil {
 		t.Fatalf("status of %s: %v", target, err)
 	}
@@ -101,7 +71,7 @@ func read(t *testing.T, d sdk.Device, target string) sdk.State {
 // debian runs a fence agent of Debian's against the same device: the oracle of a table. It returns its exit code.
 func debian(t *testing.T, agent string, a *pdu.Agent, action, plug string) int {
 	t.Helper()
-	cmd := exec.CommandContext(within(t, 60*time.Second), need(t, agent, "fence-agents"))
+	cmd := exec.CommandContext(harness.Within(t, 60*time.Second), harness.Program(t, agent, "fence-agents"))
 	cmd.Stdin = strings.NewReader(fmt.Sprintf("action=%s\nip=127.0.0.1\nipport=%d\nplug=%s\nsnmp_version=2c\ncommunity=private\npower_wait=0\nstonith_status_sleep=1\n",
 		action, a.Addr().Port, plug))
 	out, err := cmd.CombinedOutput()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/fenced-project/fenced/plugins/host"
 	"github.com/fenced-project/fenced/plugins/plugintest"
 	"github.com/fenced-project/fenced/plugins/sdk"
+	"github.com/fenced-project/fenced/test/harness"
 )
 
 // oracles are Debian's agents for each tested family, and what has to be written for the family to be used.
@@ -61,7 +61,7 @@ func TestFamiliesAgainstTheirOracles(t *testing.T) {
 			if read(t, d, ours) != sdk.On || debian(t, o.agent, a, "status", theirs) != on {
 				t.Fatal("it is not on for both")
 			}
-			must(t, d.Do(within(t, 10*time.Second), ours, sdk.ActionOff))
+			must(t, d.Do(harness.Within(t, 10*time.Second), ours, sdk.ActionOff))
 			if a.On(2) || !a.On(1) || !a.On(3) {
 				t.Fatal("we switched another outlet than the second")
 			}
@@ -74,7 +74,7 @@ func TestFamiliesAgainstTheirOracles(t *testing.T) {
 			if debian(t, o.agent, a, "off", theirs) != 0 || read(t, d, ours) != sdk.Off {
 				t.Error("after the oracle's off it is not off for us")
 			}
-			must(t, d.Do(within(t, 10*time.Second), "node-2", sdk.ActionOn)) // by its name
+			must(t, d.Do(harness.Within(t, 10*time.Second), "node-2", sdk.ActionOn)) // by its name
 			if read(t, d, "node-2") != sdk.On || !a.On(2) {
 				t.Error("by its name it is another outlet")
 			}
@@ -86,7 +86,7 @@ func TestOutlets(t *testing.T) {
 	t.Parallel()
 	a := start(t, "apc-rpdu", nil)
 	d := open(t, a, nil)
-	ctx := within(t, 30*time.Second)
+	ctx := harness.Within(t, 30*time.Second)
 	must(t, d.Do(ctx, "1, node-2", sdk.ActionOff))
 	if a.On(1) || a.On(2) || !a.On(3) {
 		t.Error("both, and only these, must be off")
@@ -123,7 +123,7 @@ func TestMisbehaviour(t *testing.T) {
 	for _, version := range []string{"1", "2c"} {
 		a := start(t, "apc-rpdu", nil)
 		d := open(t, a, map[string]string{"version": version, "timeout": "2s"})
-		ctx := within(t, 60*time.Second)
+		ctx := harness.Within(t, 60*time.Second)
 		a.SetKnobs(pdu.Knobs{Ignore: true})
 		must(t, d.Do(ctx, "1", sdk.ActionOff))
 		if read(t, d, "1") != sdk.On {
@@ -143,17 +143,17 @@ func TestMisbehaviour(t *testing.T) {
 			t.Error("lost packets make another state")
 		}
 		a.SetKnobs(pdu.Knobs{Hang: true})
-		c := within(t, 10*time.Second)
+		c := harness.Within(t, 10*time.Second)
 		if _, err := d.Status(c, "1"); !errors.Is(err, sdk.ClassTimeout) || c.Err() != nil {
 			t.Errorf("silence: %v", err)
 		}
 		a.SetKnobs(pdu.Knobs{})
 		other := open(t, a, map[string]string{"version": version, "community": "public", "timeout": "1s"})
-		if _, err := other.Status(within(t, 10*time.Second), "1"); !errors.Is(err, sdk.ClassTimeout) || !strings.Contains(err.Error(), "community") {
+		if _, err := other.Status(harness.Within(t, 10*time.Second), "1"); !errors.Is(err, sdk.ClassTimeout) || !strings.Contains(err.Error(), "community") {
 			t.Errorf("a wrong community: %v", err)
 		}
 		a.Close()
-		if _, err := d.Status(within(t, 10*time.Second), "1"); !errors.Is(err, sdk.ClassUnreachable) {
+		if _, err := d.Status(harness.Within(t, 10*time.Second), "1"); !errors.Is(err, sdk.ClassUnreachable) {
 			t.Errorf("nobody there: %v", err)
 		}
 	}
@@ -240,7 +240,7 @@ write: {oid: ".1.3.6.1.4.1.318.1.1.12.3.3.1.1.4.{1}", on: 1, off: 2}
 	put(good, 0o644)
 	a := start(t, "apc-rpdu", nil)
 	d := open(t, a, map[string]string{"families": dir, "family": "mine", "accept_untested": "true"})
-	must(t, d.Do(within(t, 10*time.Second), "1", sdk.ActionOff))
+	must(t, d.Do(harness.Within(t, 10*time.Second), "1", sdk.ActionOff))
 	if a.On(1) || read(t, d, "1") != sdk.Off {
 		t.Error("a family of one's own does not switch")
 	}
@@ -283,11 +283,11 @@ func TestVersion3(t *testing.T) {
 		return d(values)
 	}
 	dev := wrong(nil)
-	await(t, func() error { _, err := dev.Status(within(t, 3*time.Second), "1"); return err })
+	harness.Await(t, func() error { _, err := dev.Status(harness.Within(t, 3*time.Second), "1"); return err })
 	if read(t, dev, "1") != sdk.On {
 		t.Fatal("it is on")
 	}
-	must(t, dev.Do(within(t, 10*time.Second), "1", sdk.ActionOff))
+	must(t, dev.Do(harness.Within(t, 10*time.Second), "1", sdk.ActionOff))
 	b, err := os.ReadFile(file)
 	must(t, err)
 	if strings.TrimSpace(string(b)) != "2" || read(t, dev, "1") != sdk.Off {
@@ -296,7 +296,7 @@ func TestVersion3(t *testing.T) {
 	for name, more := range map[string]map[string]string{
 		"wrong key": {"auth_password": "incorrect horse"}, "wrong privacy": {"priv_password": "battery stapler"}, "nobody": {"username": "nobody"},
 	} {
-		_, err := wrong(more).Status(within(t, 10*time.Second), "1")
+		_, err := wrong(more).Status(harness.Within(t, 10*time.Second), "1")
 		if !errors.Is(err, sdk.ClassAuth) && !errors.Is(err, sdk.ClassTimeout) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -304,28 +304,10 @@ func TestVersion3(t *testing.T) {
 	}
 }
 
-func await(t *testing.T, f func() error) {
-	t.Helper()
-	end := time.Now().Add(time.Duration(30 * float64(time.Second) * slow()))
-	for {
-		err := f()
-		if err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal(err)
-		}
-		time.Sleep(50 * time.Millisecond) // snmpd tells nobody that it listens
-	}
-}
-
 // TestConformance runs the built plugin under the real host through every case of `fenced plugin test`.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "fenced-plugin-pdu")
-	if out, err := exec.CommandContext(within(t, 120*time.Second), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("cannot build: %v\n%s", err, out)
-	}
+	path := harness.Plugin(t, "pdu")
 	a := start(t, "apc-rpdu", nil)
 	port := func(knobs string) map[string]string {
 		b := start(t, "apc-rpdu", func(c *pdu.Config) {
@@ -335,7 +317,7 @@ func TestConformance(t *testing.T) {
 		})
 		return map[string]string{"port": strconv.Itoa(b.Addr().Port)}
 	}
-	must(t, plugintest.Run(within(t, 120*time.Second), plugintest.Options{
+	must(t, plugintest.Run(harness.Within(t, 120*time.Second), plugintest.Options{
 		Path: path, Device: map[string]string{"address": "127.0.0.1", "port": strconv.Itoa(a.Addr().Port), "version": "2c"}, Target: "1", AllowPower: true,
 		Secrets:  map[string]host.Secret{"community": host.NewSecret("private")},
 		SetState: func(_ context.Context, s string) error { a.Switch(1, s == "on"); return nil },

@@ -6,19 +6,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
-	"syscall"
 	"testing"
 
 	"github.com/fenced-project/fenced/plugins/sdk"
+	"github.com/fenced-project/fenced/test/harness"
 )
 
 // startSNMPD runs net-snmp's agent with one user of version 3 and one outlet of an APC rack PDU, whose state is a file. It returns how to
 // open devices on it.
 func startSNMPD(t *testing.T) (open func(map[string]string) sdk.Device, file string) {
 	t.Helper()
-	path := need(t, "snmpd", "snmpd")
+	path := harness.Program(t, "snmpd", "snmpd")
 	dir := t.TempDir()
 	file = filepath.Join(dir, "outlet")
 	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -37,19 +36,7 @@ func startSNMPD(t *testing.T) (open func(map[string]string) sdk.Device, file str
 	}
 	cmd := exec.Command(path, "-f", "-Lo", "-C", "-c", filepath.Join(dir, "snmpd.conf"), "-p", filepath.Join(dir, "pid"))
 	cmd.Env = []string{"SNMP_PERSISTENT_DIR=" + dir, "SNMPCONFPATH=" + dir, "MIBS=", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started, ended := make(chan error), make(chan struct{})
-	go func() { // one thread for the whole life: the parent-death signal follows the thread
-		runtime.LockOSThread()
-		defer close(ended)
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-		}
-	}()
-	must(t, <-started)
-	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
+	harness.Start(t, cmd)
 	return func(more map[string]string) sdk.Device {
 		values := map[string]string{"address": "127.0.0.1", "port": strconv.Itoa(port), "version": "3", "username": "fenced", "timeout": "3s"}
 		for k, v := range more {

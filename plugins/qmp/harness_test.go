@@ -2,42 +2,25 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/fenced-project/fenced/plugins/sdk"
+	"github.com/fenced-project/fenced/test/harness"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const testUUID = "11111111-2222-3333-4444-555555555555"
-
-func slow() float64 {
-	if f, err := strconv.ParseFloat(os.Getenv("FENCED_TEST_SLOW"), 64); err == nil && f > 1 {
-		return f
-	}
-	return 1
-}
-
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(float64(d)*slow()))
-	t.Cleanup(cancel)
-	return ctx
-}
 
 func open(t *testing.T, values map[string]string) sdk.Device {
 	t.Helper()
@@ -45,7 +28,7 @@ func open(t *testing.T, values map[string]string) sdk.Device {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := plugin{}.Open(within(t, 5*time.Second), "vm-1", o)
+	d, err := plugin{}.Open(harness.Within(t, 5*time.Second), "vm-1", o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,13 +40,7 @@ type machine struct{ socket, other string }
 
 func startQEMU(t *testing.T) machine {
 	t.Helper()
-	path, err := exec.LookPath("qemu-system-x86_64")
-	if err != nil {
-		if os.Getenv("FENCED_TEST_REQUIRE") == "all" {
-			t.Fatalf("may not be skipped: %v", err)
-		}
-		t.Skipf("SKIP %s: qemu-system-x86_64 (package qemu-system-x86) is not installed", t.Name())
-	}
+	path := harness.Program(t, "qemu-system-x86_64", "qemu-system-x86")
 	dir, err := os.MkdirTemp("", "q") // short: it holds sockets
 	if err != nil {
 		t.Fatal(err)
@@ -72,27 +49,10 @@ func startQEMU(t *testing.T) machine {
 	cmd := exec.Command(path, "-machine", "pc,accel=tcg", "-m", "32", "-nodefaults", "-display", "none", "-uuid", testUUID,
 		"-qmp", "unix:"+m.socket+",server=on,wait=off", "-qmp", "unix:"+m.other+",server=on,wait=off")
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started, ended := make(chan error), make(chan struct{})
-	go func() { // one thread for the whole life: the parent-death signal follows the thread
-		runtime.LockOSThread()
-		defer close(ended)
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-ended
-		os.RemoveAll(dir)
-	})
-	await(t, func() error { // both sockets exist when it answers on the second
-		mon, err := connect(within(t, time.Second), "unix", m.other)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // after its end
+	harness.Start(t, cmd)
+	harness.Await(t, func() error { // both sockets exist when it answers on the second
+		mon, err := connect(harness.Within(t, time.Second), "unix", m.other)
 		if err == nil {
 			mon.close()
 		}
@@ -101,26 +61,10 @@ func startQEMU(t *testing.T) machine {
 	return m
 }
 
-// await polls: QEMU says by nothing else that it listens.
-func await(t *testing.T, f func() error) {
-	t.Helper()
-	end := time.Now().Add(time.Duration(30 * float64(time.Second) * slow()))
-	for {
-		err := f()
-		if err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal(err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
 // do executes one command on the machine's second monitor.
 func (m machine) do(t *testing.T, name string, arguments map[string]any) {
 	t.Helper()
-	mon, err := connect(within(t, 10*time.Second), "unix", m.other)
+	mon, err := connect(harness.Within(t, 10*time.Second), "unix", m.other)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,11 +11,12 @@ import (
 
 	"github.com/fenced-project/fenced/plugins/plugintest"
 	"github.com/fenced-project/fenced/plugins/sdk"
+	"github.com/fenced-project/fenced/test/harness"
 )
 
 func mustBe(t *testing.T, d sdk.Device, want sdk.State) {
 	t.Helper()
-	st, err := d.Status(within(t, 10*time.Second), "")
+	st, err := d.Status(harness.Within(t, 10*time.Second), "")
 	if err != nil || st.State != want || len(st.UUIDs) != 1 || st.UUIDs[0] != testUUID {
 		t.Fatalf("%+v %v, want %s with its UUID", st, err, want)
 	}
@@ -32,7 +32,7 @@ func must(t *testing.T, err error) {
 // events collects what a machine tells on its second monitor until f has run and the last of `until` was seen.
 func events(t *testing.T, m machine, until string, f func()) string {
 	t.Helper()
-	mon, err := connect(within(t, 30*time.Second), "unix", m.other)
+	mon, err := connect(harness.Within(t, 30*time.Second), "unix", m.other)
 	must(t, err)
 	defer mon.close()
 	f()
@@ -53,27 +53,27 @@ func TestOffAndOn(t *testing.T) {
 	d := open(t, map[string]string{"socket": m.socket})
 	mustBe(t, d, sdk.On)
 	for range 2 { // off of what is off is no error, and stays off
-		must(t, d.Do(within(t, 10*time.Second), "", sdk.ActionOff))
-		await(t, func() error { return is(t, d, sdk.Off) })
+		must(t, d.Do(harness.Within(t, 10*time.Second), "", sdk.ActionOff))
+		harness.Await(t, func() error { return is(t, d, sdk.Off) })
 	}
-	mon, err := connect(within(t, 10*time.Second), "unix", m.other)
+	mon, err := connect(harness.Within(t, 10*time.Second), "unix", m.other)
 	must(t, err)
 	if err := mon.do("cont", nil); !errors.Is(err, sdk.ClassRefused) {
 		t.Errorf("a machine that reads off can be continued: %v", err) // then off would be no proof
 	}
 	mon.close()
-	must(t, d.Do(within(t, 10*time.Second), "", sdk.ActionOn))
+	must(t, d.Do(harness.Within(t, 10*time.Second), "", sdk.ActionOn))
 	mustBe(t, d, sdk.On)
-	must(t, d.Do(within(t, 10*time.Second), "", sdk.ActionOn))
+	must(t, d.Do(harness.Within(t, 10*time.Second), "", sdk.ActionOn))
 	mustBe(t, d, sdk.On)
-	must(t, d.Do(within(t, 10*time.Second), "", sdk.ActionDiag))
+	must(t, d.Do(harness.Within(t, 10*time.Second), "", sdk.ActionDiag))
 	m.do(t, "system_reset", nil) // a reset is a reset again
-	await(t, func() error { return is(t, d, sdk.On) })
+	harness.Await(t, func() error { return is(t, d, sdk.On) })
 }
 
 func is(t *testing.T, d sdk.Device, want sdk.State) error {
 	t.Helper()
-	st, err := d.Status(within(t, 5*time.Second), "")
+	st, err := d.Status(harness.Within(t, 5*time.Second), "")
 	if err == nil && st.State != want {
 		err = fmt.Errorf("it is %s (%s), want %s", st.State, st.Detail, want)
 	}
@@ -87,11 +87,11 @@ func TestPausedIsNotOff(t *testing.T) {
 	d := open(t, map[string]string{"socket": m.socket})
 	m.do(t, "stop", nil)
 	mustBe(t, d, sdk.Unknown)
-	if err := d.Do(within(t, 10*time.Second), "", sdk.ActionOn); !errors.Is(err, sdk.ClassLimbo) {
+	if err := d.Do(harness.Within(t, 10*time.Second), "", sdk.ActionOn); !errors.Is(err, sdk.ClassLimbo) {
 		t.Errorf("on of a paused machine: %v", err)
 	}
 	mustBe(t, d, sdk.Unknown)
-	seen := events(t, m, "SHUTDOWN STOP", func() { must(t, d.Do(within(t, 10*time.Second), "", sdk.ActionOff)) })
+	seen := events(t, m, "SHUTDOWN STOP", func() { must(t, d.Do(harness.Within(t, 10*time.Second), "", sdk.ActionOff)) })
 	if seen != "RESET RESUME SHUTDOWN STOP" {
 		t.Errorf("it went %s: the old life must be reset before it resumes", seen)
 	}
@@ -102,15 +102,15 @@ func TestPausedIsNotOff(t *testing.T) {
 func TestBusyMonitor(t *testing.T) {
 	t.Parallel()
 	m := startQEMU(t)
-	mon, err := connect(within(t, 10*time.Second), "unix", m.socket)
+	mon, err := connect(harness.Within(t, 10*time.Second), "unix", m.socket)
 	must(t, err)
 	d := open(t, map[string]string{"socket": m.socket})
-	ctx := within(t, time.Second)
+	ctx := harness.Within(t, time.Second)
 	if _, err := d.Status(ctx, ""); !errors.Is(err, sdk.ClassTimeout) || ctx.Err() != nil {
 		t.Errorf("%v, and over: %v", err, ctx.Err())
 	}
 	mon.close()
-	await(t, func() error { return is(t, d, sdk.On) })
+	harness.Await(t, func() error { return is(t, d, sdk.On) })
 }
 
 func TestBadMonitors(t *testing.T) {
@@ -155,7 +155,7 @@ func TestBadMonitors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := open(t, map[string]string{"address": pretend(t, c.greeting, c.answer), "timeout": "1s"})
-			st, err := d.Status(within(t, 10*time.Second), "")
+			st, err := d.Status(harness.Within(t, 10*time.Second), "")
 			if sdk.ClassOf(err) != c.class || st.State != c.state {
 				t.Errorf("%s %v, want %s %q", st.State, err, c.state, c.class)
 			}
@@ -165,7 +165,7 @@ func TestBadMonitors(t *testing.T) {
 		})
 	}
 	migrated := open(t, map[string]string{"address": pretend(t, hello, ok(`{"status":"postmigrate","running":false}`, testUUID))})
-	if err := migrated.Do(within(t, 10*time.Second), "", sdk.ActionOff); !errors.Is(err, sdk.ClassLimbo) {
+	if err := migrated.Do(harness.Within(t, 10*time.Second), "", sdk.ActionOff); !errors.Is(err, sdk.ClassLimbo) {
 		t.Errorf("off of a machine that was migrated away: %v", err)
 	}
 }
@@ -177,15 +177,15 @@ func TestOptions(t *testing.T) {
 	} {
 		o, err := plugin{}.Describe().NewOptions(values)
 		must(t, err)
-		if _, err := (plugin{}).Open(within(t, time.Second), "d", o); !errors.Is(err, sdk.ClassRefused) {
+		if _, err := (plugin{}).Open(harness.Within(t, time.Second), "d", o); !errors.Is(err, sdk.ClassRefused) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	d := open(t, map[string]string{"socket": filepath.Join(t.TempDir(), "none")})
-	if _, err := d.Status(within(t, time.Second), ""); !errors.Is(err, sdk.ClassUnreachable) {
+	if _, err := d.Status(harness.Within(t, time.Second), ""); !errors.Is(err, sdk.ClassUnreachable) {
 		t.Errorf("no socket: %v", err)
 	}
-	if _, err := d.Status(within(t, time.Second), "vm"); !errors.Is(err, sdk.ClassRefused) {
+	if _, err := d.Status(harness.Within(t, time.Second), "vm"); !errors.Is(err, sdk.ClassRefused) {
 		t.Errorf("a target: %v", err)
 	}
 }
@@ -193,10 +193,7 @@ func TestOptions(t *testing.T) {
 // TestConformance runs the built plugin under the real host against a real QEMU, through every case of `fenced plugin test`.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "fenced-plugin-qmp")
-	if out, err := exec.CommandContext(within(t, 120*time.Second), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("cannot build: %v\n%s", err, out)
-	}
+	path := harness.Plugin(t, "qmp")
 	m := startQEMU(t)
 	behind := open(t, map[string]string{"socket": m.other})
 	lying := pretend(t, hello, func(name string, id int) string {
@@ -209,7 +206,7 @@ func TestConformance(t *testing.T) {
 		return result(id, "{}")
 	})
 	other := func(address string) map[string]string { return map[string]string{"socket": "", "address": address} }
-	must(t, plugintest.Run(within(t, 120*time.Second), plugintest.Options{
+	must(t, plugintest.Run(harness.Within(t, 120*time.Second), plugintest.Options{
 		Path: path, Device: map[string]string{"socket": m.socket}, AllowPower: true,
 		SetState: func(ctx context.Context, s string) error { return behind.Do(ctx, "", sdk.Action(s)) },
 		Knobs: map[string]map[string]string{

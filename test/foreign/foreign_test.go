@@ -5,21 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/fenced-project/fenced/plugins/host"
 	"github.com/fenced-project/fenced/plugins/plugintest"
+	"github.com/fenced-project/fenced/test/harness"
 )
-
-// slow multiplies the deadlines of this test by FENCED_TEST_SLOW.
-func slow() float64 {
-	if f, err := strconv.ParseFloat(os.Getenv("FENCED_TEST_SLOW"), 64); err == nil && f > 1 {
-		return f
-	}
-	return 1
-}
 
 // interpreter is how much longer than a Go program's the start of Python with its gRPC may take on a machine that tests other things at the same
 // time: how fast an interpreter starts is not what is proven here.
@@ -36,11 +28,9 @@ func command(t *testing.T, ctx context.Context, name string, args ...string) {
 func build(t *testing.T, ctx context.Context) string {
 	t.Helper()
 	if err := exec.CommandContext(ctx, "/usr/bin/python3", "-c", "import grpc, google.protobuf, cryptography").Run(); err != nil {
-		t.Skip("SKIP foreign: python3-grpcio, python3-protobuf or python3-cryptography is not installed")
+		harness.Skip(t, "python3-grpcio, python3-protobuf or python3-cryptography is not installed")
 	}
-	if _, err := exec.LookPath("protoc"); err != nil {
-		t.Skip("SKIP foreign: protoc is not installed")
-	}
+	protoc := harness.Program(t, "protoc", "protobuf-compiler")
 	source, file := t.TempDir(), filepath.Join(t.TempDir(), "fenced-plugin-paper")
 	script, err := os.ReadFile("plugin.py")
 	if err != nil {
@@ -49,7 +39,7 @@ func build(t *testing.T, ctx context.Context) string {
 	if err := os.WriteFile(filepath.Join(source, "__main__.py"), script, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command(t, ctx, "protoc", "-I../../plugins/proto", "--python_out="+source, "plugin.proto")
+	command(t, ctx, protoc, "-I../../plugins/proto", "--python_out="+source, "plugin.proto")
 	command(t, ctx, "/usr/bin/python3", "-m", "zipapp", source, "-p", "/usr/bin/python3", "-o", file)
 	if err := os.Chmod(file, 0o755); err != nil { //nolint:gosec // a program
 		t.Fatal(err)
@@ -60,8 +50,7 @@ func build(t *testing.T, ctx context.Context) string {
 // TestPythonPluginConforms: nothing is skipped but what its devices do not have.
 func TestPythonPluginConforms(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(5*60*slow())*time.Second)
-	defer cancel()
+	ctx := harness.Within(t, 5*time.Minute)
 	file, dir := build(t, ctx), t.TempDir()
 	set := func(_ context.Context, state string) error {
 		return os.WriteFile(filepath.Join(dir, "n1"), []byte(state), 0o600)
@@ -71,7 +60,7 @@ func TestPythonPluginConforms(t *testing.T) {
 	}
 	n := 0
 	if err := plugintest.Run(ctx, plugintest.Options{
-		Path: file, Device: map[string]string{"dir": dir}, Target: "n1", AllowPower: true, SetState: set, Slow: interpreter * slow(),
+		Path: file, Device: map[string]string{"dir": dir}, Target: "n1", AllowPower: true, SetState: set, Slow: interpreter * harness.Slow(time.Second).Seconds(),
 		Secrets: map[string]host.Secret{"password": host.NewSecret("correct-horse")},
 		Knobs: map[string]map[string]string{
 			"limbo": {"knob": "limbo"}, "timeout": {"knob": "hang"}, "auth": {"knob": "auth"}, "refused": {"knob": "fail"}, "lie": {"knob": "lie"},

@@ -1,7 +1,6 @@
 package foreign
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fenced-project/fenced/test/harness"
 )
 
 var (
@@ -31,8 +32,7 @@ func goEnv(t *testing.T, name string) string {
 // with its Go code as main.go. Nothing is fetched from the network.
 func TestTutorialIsFollowed(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(8*60*slow())*time.Second)
-	defer cancel()
+	ctx := harness.Within(t, 8*time.Minute)
 	page, err := os.ReadFile("../../docs/tutorial/write-a-plugin.md")
 	if err != nil {
 		t.Fatal(err)
