@@ -54,6 +54,12 @@ func (a *app) cardText(w io.Writer, s client.Status, n client.Node) {
 	if n.Last != nil {
 		fact("last", "%s: %s at %s (op %d)", n.Last.Verdict, proof(n.Last.Evidence), n.Last.At.UTC().Format(time.RFC3339), n.Last.Operation)
 	}
+	for _, m := range n.Mapped {
+		fact("proven", "%s, by a drill", m)
+	}
+	if d := n.Drill; d != nil {
+		fact("drill", "%s", drillWords(*d))
+	}
 	for _, o := range operationsOf(s, n.Name) {
 		fact("operation", "%s", operationLine(o))
 	}

@@ -78,6 +78,15 @@ func (a *app) drill(ctx context.Context, d client.Drill, yes, noWait bool, timeo
 	return a.await(ctx, c, acc, noWait)
 }
 
+// drillWords are what came of a node's newest drill, on one line.
+func drillWords(d client.LastDrill) string {
+	word := "failed"
+	if d.Passed {
+		word = "passed"
+	}
+	return fmt.Sprintf("level %d %s at %s: %s (op %d)", d.Level, word, stamp(d.At), orDash(d.Text), d.Operation)
+}
+
 // drillLines say what a drill came to: each part and how long it took.
 func drillLines(w io.Writer, h client.HistoryLine) {
 	for _, p := range h.Phases {
