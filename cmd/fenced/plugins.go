@@ -66,12 +66,28 @@ func described(h *host.Host, name string, d host.Description) (client.Plugin, er
 	return p, err
 }
 
-// describePlugin describes one executable: this one, whatever other versions lie beside it.
-func describePlugin(ctx context.Context, path string) (client.Plugin, error) {
-	var out client.Plugin
-	if !strings.HasPrefix(filepath.Base(path), proto.FilePrefix) {
+// describePlugin describes a plugin by the path of its executable: where that names no version, the one that would be used of those beside it.
+func describePlugin(ctx context.Context, path string) (out client.Plugin, err error) {
+	name, isPlugin := strings.CutPrefix(filepath.Base(path), proto.FilePrefix)
+	switch {
+	case !isPlugin:
 		return out, client.Errorf(client.CodeUsage, "%s is no plugin: its name does not begin with %s", path, proto.FilePrefix)
+	case strings.Contains(name, "@"):
+		return describeFile(ctx, path)
 	}
+	return out, withHost(filepath.Dir(path), func(h *host.Host) error {
+		d, err := h.Describe(ctx, name)
+		if err != nil {
+			return err
+		}
+		out, err = described(h, name, d)
+		return err
+	})
+}
+
+// describeFile describes exactly this executable, whatever other versions lie beside it.
+func describeFile(ctx context.Context, path string) (client.Plugin, error) {
+	var out client.Plugin
 	return out, withHost(filepath.Dir(path), func(h *host.Host) error {
 		d, err := h.DescribeFile(ctx, path)
 		out = fenced.PluginOf(path, d)
@@ -93,7 +109,7 @@ func verifyPlugin(ctx context.Context, path, sum string) client.PluginCheck {
 		out.Error = err.Error()
 		return out
 	}
-	p, err := describePlugin(ctx, path)
+	p, err := describeFile(ctx, path)
 	if err != nil {
 		out.Error = err.Error()
 		return out

@@ -17,7 +17,7 @@ import (
 func testPlugin(ctx context.Context, path string, o cli.PluginTest) (client.PluginReport, error) {
 	out := client.PluginReport{API: client.API, Path: path, Passed: true}
 	t := plugintest.Options{Path: path, Device: map[string]string{}, Secrets: map[string]host.Secret{}, Target: o.Target, AllowPower: o.Power}
-	about, err := describePlugin(ctx, path)
+	about, err := describeFile(ctx, path)
 	if err != nil {
 		about = client.Plugin{} // what is wrong with it is the first case's finding
 	}

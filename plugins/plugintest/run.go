@@ -118,6 +118,7 @@ func newSubject(o Options) (*subject, error) {
 	if !ok {
 		return nil, fmt.Errorf("the file's name must be %sNAME", proto.FilePrefix)
 	}
+	name, _, _ = strings.Cut(name, "@") // which version it is of does not matter to what it must do
 	if o.Timeout <= 0 {
 		o.Timeout = 10 * time.Second
 	}

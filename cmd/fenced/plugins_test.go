@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fenced-project/fenced/client"
+	"github.com/fenced-project/fenced/internal/cli"
+	"github.com/fenced-project/fenced/test/harness"
+)
+
+// installed is a directory with two versions of a plugin that works, and one for a fenced of the future.
+func installed(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "fenced-plugin-bad")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", plain, "../../plugins/plugintest/badplugin")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, version := range []string{"1.2.0", "9.0.0"} {
+		if err := os.Link(plain, plain+"@"+version); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// What the commands say of installed plugins, without a daemon, is what the host makes of them.
+func TestPluginsOnDisk(t *testing.T) {
+	dir := installed(t)
+	ctx := harness.Within(t, time.Minute)
+	plain := filepath.Join(dir, "fenced-plugin-bad")
+	list, err := listPlugins(ctx, dir)
+	if err != nil || len(list) != 1 || list[0].Version != "1.2.0" || list[0].Path != plain+"@1.2.0" || list[0].Protocol != 1 || len(list[0].Versions) != 3 {
+		t.Fatalf("listed is %+v, %v", list, err)
+	}
+	why := map[string]string{}
+	for _, v := range list[0].Versions {
+		why[v.Version] = v.Error
+	}
+	if why["1.2.0"] != "" || why["0.1.0"] != "" || !strings.Contains(why["9.0.0"], "protocol") {
+		t.Errorf("its versions are %+v", list[0].Versions)
+	}
+	for path, want := range map[string]string{plain: "1.2.0", plain + "@1.2.0": "1.2.0"} {
+		if p, err := describePlugin(ctx, path); err != nil || p.Version != want {
+			t.Errorf("%s is %s, %v", path, p.Version, err)
+		}
+	}
+	if _, err := describePlugin(ctx, "/bin/sh"); client.CodeOf(err) != client.CodeUsage {
+		t.Errorf("a program that is no plugin: %v", err)
+	}
+}
+
+func TestVerifyPlugin(t *testing.T) {
+	dir := installed(t)
+	ctx := harness.Within(t, time.Minute)
+	plain := filepath.Join(dir, "fenced-plugin-bad")
+	good := verifyPlugin(ctx, plain, "")
+	if good.Error != "" || good.Name != "bad" || good.Version != "0.1.0" || good.Protocol != 1 || good.Checked || len(good.SHA256) != 64 {
+		t.Fatalf("%+v", good)
+	}
+	if c := verifyPlugin(ctx, plain+"@1.2.0", good.SHA256); c.Error != "" || !c.Checked || c.Name != "bad" || c.Version != "1.2.0" {
+		t.Errorf("with its checksum: %+v", c)
+	}
+	if c := verifyPlugin(ctx, plain, strings.Repeat("0", 64)); !strings.Contains(c.Error, "SHA-256") || c.Checked || c.SHA256 != good.SHA256 {
+		t.Errorf("with another checksum: %+v", c)
+	}
+	if c := verifyPlugin(ctx, plain+"@9.0.0", ""); !strings.Contains(c.Error, "protocol") {
+		t.Errorf("of another protocol: %+v", c)
+	}
+	if err := os.Chmod(plain, 0o777); err != nil { //nolint:gosec // that is the point
+		t.Fatal(err)
+	}
+	if c := verifyPlugin(ctx, plain, ""); !strings.Contains(c.Error, "others than its owner") {
+		t.Errorf("open to others: %+v", c)
+	}
+}
+
+// A file with a version in its name is tested like one without.
+func TestPluginTestOfAVersion(t *testing.T) {
+	dir := installed(t)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Slow(2*time.Minute))
+	defer cancel()
+	r, err := testPlugin(ctx, filepath.Join(dir, "fenced-plugin-bad@1.2.0"), cli.PluginTest{})
+	if err != nil || len(r.Cases) < 1 || r.Cases[0].Name != "describes itself" || !strings.Contains(r.Cases[0].Text, "has no help") {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
