@@ -13,7 +13,7 @@ import (
 
 // ownStages are not part of the unit stage: they are stages of their own.
 var (
-	ownStages = []string{"test/e2e", "test/systemd", "test/secrets", "test/nonsense", "test/corosync", "test/layers", "docs"}
+	ownStages = []string{"test/e2e", "test/systemd", "test/secrets", "test/nonsense", "test/corosync", "test/foreign", "test/layers", "docs"}
 )
 
 // pureRooms have no goroutine (test/layers proves it), so the race detector finds nothing in them and takes minutes to say so. What runs them in
@@ -35,6 +35,7 @@ func stages() []Stage {
 		{Name: "secrets", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/secrets")},
 		{Name: "nonsense", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/nonsense")},
 		{Name: "corosync", Budget: 8 * time.Minute, More: times(8 * time.Minute), Do: testRings},
+		{Name: "foreign", Budget: 3 * time.Minute, More: times(3 * time.Minute), Do: testOnly("./test/foreign")},
 		{Name: "bench", Budget: 3 * time.Minute, Needs: []string{"build"}, Do: benches},
 		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
 		{Name: "canaries", Budget: 15 * time.Minute, Do: canaries},
@@ -43,7 +44,7 @@ func stages() []Stage {
 		{Name: "race", Budget: 15 * time.Minute, More: times(15 * time.Minute), Do: race},
 		{Name: "fuzz", Budget: 10 * time.Minute, More: longerFuzz, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
 		{Name: "mutants", Budget: 15 * time.Minute, Do: mutants},
-		{Name: "cross", Budget: 10 * time.Minute, Do: cross},
+		{Name: "cross", Budget: 7 * time.Minute, Do: cross},
 	}
 }
 
