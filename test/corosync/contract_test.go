@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -35,10 +37,23 @@ func newLab(t testing.TB, n int) *lab {
 	return l
 }
 
+// providerOf is what a lab runs.
+type providerOf = provider.Provider
+
 func (l *lab) Start(self membership.Self) (membership.Provider, error) {
+	p, err := l.openAs(self, int(self.Node))
+	if err == nil && !l.booted {
+		l.booted = true
+		err = p.Bootstrap()
+	}
+	return p, err
+}
+
+// openAs runs a daemon beside a node's corosync.
+func (l *lab) openAs(self membership.Self, node int) (*providerOf, error) {
 	c := provider.Config{
 		Self: self, Cluster: "lab", StateDir: filepath.Join(l.dir, fmt.Sprint(self.Node)), FailureTimeout: l.timeout, SnapshotEvery: l.every,
-		Enter: l.Node(int(self.Node)).Enter, Version: "test",
+		Enter: l.Node(node).Enter, Version: "test",
 	}
 	if os.Getenv("FENCED_TEST_LOG") != "" {
 		c.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", self.Node)
@@ -50,11 +65,7 @@ func (l *lab) Start(self membership.Self) (membership.Provider, error) {
 	l.mu.Lock()
 	l.running[self.Node] = p
 	l.mu.Unlock()
-	if !l.booted {
-		l.booted = true
-		err = p.Bootstrap()
-	}
-	return p, err
+	return p, nil
 }
 
 func (l *lab) provider(id fence.NodeID) *provider.Provider {
@@ -95,8 +106,11 @@ func (l *lab) Compact() error {
 }
 
 func (l *lab) Close() {
-	for _, n := range l.Nodes() {
-		l.Kill(fence.NodeID(n.ID))
+	l.mu.Lock()
+	ids := slices.Collect(maps.Keys(l.running))
+	l.mu.Unlock()
+	for _, id := range ids {
+		l.Kill(id)
 	}
 }
 

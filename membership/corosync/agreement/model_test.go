@@ -16,7 +16,7 @@ import (
 // their writes when they like and forget what they had not finished. A seed decides everything.
 
 var (
-	seeds = flag.Int("seeds", 60, "how many seeds the model runs")
+	seeds = flag.Int("seeds", 40, "how many seeds the model runs")
 	seed  = flag.Int("seed", -1, "run this seed alone, and say what happens")
 )
 
@@ -470,11 +470,13 @@ func (w *world) isolate(one *node) {
 		return
 	}
 	w.say("node %d runs ahead", one.id)
-	one.propose()
+	for range 1 + w.rnd.IntN(6) {
+		one.propose()
+	}
 	for _, n := range w.nodes {
 		n.still = n != one
 	}
-	for range 20 + w.rnd.IntN(80) {
+	for range 20 + w.rnd.IntN(150) {
 		w.stepOf(one)
 	}
 	w.cruel = true

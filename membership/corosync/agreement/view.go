@@ -207,6 +207,8 @@ func (m *Machine) Status() Status {
 				s.For = append(s.For, v.Process.Node)
 			}
 		}
+	default:
+		s.Waiting = m.why()
 	}
 	return s
 }

@@ -1,0 +1,62 @@
+package corosync
+
+import (
+	"testing"
+
+	"github.com/fenced-project/fenced/membership/corosync/agreement"
+)
+
+func TestFramesWaitInOrderAndVoidOnesGo(t *testing.T) {
+	woken := 0
+	f := &frames{wake: func() { woken++ }}
+	push := func(session agreement.Digest, text string) {
+		if !f.push(agreement.Message{Session: session, Promise: true}, []byte(text)) {
+			t.Fatalf("%s is refused", text)
+		}
+	}
+	ping := func(text string) { f.push(agreement.Message{Ping: &agreement.Ping{}}, []byte(text)) }
+	f.now("one")
+	push("one", "a")
+	ping("ping 1")
+	push("one", "b")
+	push("", "hello")
+	ping("ping 2") // takes the place of the first: it was not sent
+	if woken != 4 {
+		t.Errorf("woken %d times", woken)
+	}
+	take := func(want string) {
+		t.Helper()
+		b := f.head()
+		if string(b) != want || string(f.head()) != want {
+			t.Fatalf("next is %q, want %q", b, want)
+		}
+		f.sent(b)
+		f.sent(b) // twice takes nothing else away
+	}
+	take("a")
+	take("ping 2")
+	f.now("two") // b is void now
+	push("two", "c")
+	take("hello")
+	take("c")
+	if f.head() != nil {
+		t.Error("something is left")
+	}
+	push("two", "d")
+	f.clear()
+	if f.head() != nil {
+		t.Error("something is left after clear")
+	}
+}
+
+func TestFramesAreBounded(t *testing.T) {
+	f := &frames{wake: func() {}}
+	for range maxFrames {
+		if !f.push(agreement.Message{Promise: true}, []byte("x")) {
+			t.Fatal("refused before the bound")
+		}
+	}
+	if f.push(agreement.Message{Promise: true}, []byte("x")) {
+		t.Error("accepted beyond the bound")
+	}
+}
