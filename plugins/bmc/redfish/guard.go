@@ -32,7 +32,7 @@ const (
 type guard struct {
 	cfg  Config
 	end  context.Context //nolint:containedctx // the operation's: bmclib's provider has no way to hand one down
-	base *http.Transport
+	base http.RoundTripper
 
 	mu       sync.Mutex
 	closing  context.Context //nolint:containedctx // that of the goodbye, once it began
@@ -52,6 +52,13 @@ func newGuard(ctx context.Context, cfg Config) *guard {
 		DialContext: (&net.Dialer{}).DialContext, TLSClientConfig: cfg.Trust.config(cfg.Host), // no proxy from the environment
 		MaxConnsPerHost: 1, MaxResponseHeaderBytes: 64 << 10, IdleConnTimeout: time.Minute,
 	}}
+}
+
+// hangUp ends the connection, if one is kept.
+func (g *guard) hangUp() {
+	if t, ok := g.base.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
 }
 
 // client is what bmclib's provider speaks through.

@@ -43,7 +43,7 @@ func (g *guard) login(req *http.Request) (*http.Response, []byte, error) {
 			got <- answer{resp, body, err}
 			return
 		}
-		defer g.base.CloseIdleConnections()
+		defer g.hangUp()
 		if err != nil {
 			return
 		}
@@ -114,7 +114,7 @@ func (g *guard) logout(ctx context.Context, s session) {
 func (g *guard) close(provider func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), lateTime)
 	defer cancel()
-	defer g.base.CloseIdleConnections()
+	defer g.hangUp()
 	g.mu.Lock()
 	g.closing, g.requests = ctx, 0
 	g.mu.Unlock()

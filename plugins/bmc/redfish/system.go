@@ -1,6 +1,7 @@
 package redfish
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,6 +52,9 @@ func parseSystem(at string, doc []byte) (System, error) {
 	if err := json.Unmarshal(doc, &o); err != nil || o == nil {
 		return System{}, fmt.Errorf("the document of system %s is no JSON object", at)
 	}
+	if name := twice(doc); name != "" {
+		return System{}, fmt.Errorf("the document of system %s says %.40q twice", at, name)
+	}
 	s := System{
 		Path: strings.TrimRight(at, "/"), PowerState: o.text("PowerState"), UUID: o.text("UUID"), Serial: strings.TrimSpace(o.text("SerialNumber")),
 		Presence: o.inner("Status").text("State"), Restore: o.text("PowerRestorePolicy"),
@@ -64,6 +68,31 @@ func parseSystem(at string, doc []byte) (System, error) {
 		return System{}, fmt.Errorf("the power of system %s is switched at %.80q, which is not its own", s.Path, t)
 	}
 	return s, nil
+}
+
+// twice is a key that stands in an object twice, in whatever letters: readers differ about which of them counts.
+func twice(doc []byte) string {
+	d := json.NewDecoder(bytes.NewReader(doc))
+	if _, err := d.Token(); err != nil {
+		return ""
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		key, err := d.Token()
+		name, ok := key.(string)
+		if err != nil || !ok {
+			return ""
+		}
+		folded := strings.ToLower(name)
+		var skipped json.RawMessage
+		if seen[folded] {
+			return name
+		}
+		if seen[folded] = true; d.Decode(&skipped) != nil {
+			return ""
+		}
+	}
+	return ""
 }
 
 // plain reports whether a path says what it says: nothing in it is resolved, escaped or a question.

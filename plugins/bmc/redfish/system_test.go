@@ -25,7 +25,10 @@ func TestParseSystem(t *testing.T) {
 			t.Errorf("%s: %+v %v", name, s, err)
 		}
 	}
-	for _, doc := range []string{``, `null`, `[]`, `"On"`, `{"PowerState":"Off"`, `{} {}`} {
+	for _, doc := range []string{
+		``, `null`, `[]`, `"On"`, `{"PowerState":"Off"`, `{} {}`,
+		`{"PowerState":"On","PowerState":"Off"}`, `{"PowerState":"On","Name":{},"powerState":"Off"}`, `{"UUID":"a","Uuid":"b"}`,
+	} {
 		if s, err := parseSystem(at, []byte(doc)); err == nil {
 			t.Errorf("%s is read as %+v", doc, s)
 		}
