@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"time"
 )
@@ -61,6 +62,20 @@ func (c Config) complete() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
+}
+
+// absolute makes the directories mean the same to a plugin, which runs in one of its own.
+func (c *Config) absolute() error {
+	for _, dir := range []*string{&c.Dir, &c.RunDir} {
+		if *dir == "" {
+			continue
+		}
+		var err error
+		if *dir, err = filepath.Abs(*dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // DeviceConfig is one device of the configuration.

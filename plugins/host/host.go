@@ -62,6 +62,9 @@ func (d *device) label() string {
 // New makes a host. It starts nothing yet, but clears what hosts that were killed left in the run directory.
 func New(c Config) (*Host, error) {
 	c = c.complete()
+	if err := c.absolute(); err != nil {
+		return nil, fmt.Errorf("cannot make a plugin host: %w", err)
+	}
 	dir, err := ownDir(c.RunDir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a plugin host: %w", err)

@@ -41,7 +41,7 @@ func (h *Host) start(ctx context.Context, plugin, lane, instead string) (*proces
 		case i < 0 && len(errs) == 0:
 			return nil, fmt.Errorf("cannot trust plugin %s: %w", plugin, files[0].err)
 		case i < 0:
-			return nil, errors.Join(errs...)
+			return nil, oneLine(errs)
 		case files[i].path == instead:
 			return nil, errBest
 		}
@@ -56,8 +56,20 @@ func (h *Host) start(ctx context.Context, plugin, lane, instead string) (*proces
 			return nil, err
 		}
 		tried[files[i].path] = true
+		if len(files) > 1 {
+			err = fmt.Errorf("%s: %w", filepath.Base(files[i].path), err)
+		}
 		errs = append(errs, err)
 	}
+}
+
+// oneLine is why none of several versions started.
+func oneLine(errs []error) error {
+	texts := make([]string, 0, len(errs))
+	for _, err := range errs {
+		texts = append(texts, err.Error())
+	}
+	return errors.New(strings.Join(texts, "; "))
 }
 
 // isBest reports whether no other file should be tried first, by what is known after p's start.

@@ -165,3 +165,35 @@ func TestProtocolIsNegotiated(t *testing.T) {
 		t.Errorf("it describes itself with %v, %v, %v", about.Protocol, about.Protocols, err)
 	}
 }
+
+// Where no version starts, all of them say why, in one line.
+func TestNoVersionStarts(t *testing.T) {
+	t.Parallel()
+	dir := sameDisk(t)
+	install(t, dir, "fenced-plugin-bad@7.0.0", "fenced-plugin-bad@9.0.0")
+	b := newBench(t, Config{Dir: dir})
+	b.configure(knob("d", "do", "none"))
+	_, err := b.Status(b.within(10*time.Second), "d", "n1")
+	wantClass(t, err, ClassPluginDied)
+	infos, derr := b.Discover()
+	if derr != nil || len(infos) != 1 || len(infos[0].Problems) != 1 {
+		t.Fatalf("Discover says %+v, %v", infos, derr)
+	}
+	if text := infos[0].Problems[0]; !strings.Contains(text, "fenced-plugin-bad@7.0.0: ") || !strings.Contains(text, "fenced-plugin-bad@9.0.0: ") || strings.Contains(text, "\n") {
+		t.Errorf("the reason is %q", text)
+	}
+}
+
+// Directories may be given relative to where the host runs; a plugin runs elsewhere.
+func TestRelativeDirectories(t *testing.T) {
+	dir := sameDisk(t)
+	copyPlugin(t, filepath.Join(dir, "fenced-plugin-dummy"))
+	t.Chdir(dir)
+	h, err := New(Config{Dir: ".", RunDir: "run"})
+	must(t, err)
+	defer func() { must(t, h.Close()) }()
+	b := &bench{TB: t, Host: h}
+	if d, err := h.Describe(b.within(10*time.Second), "dummy"); err != nil || d.Name != "dummy" {
+		t.Errorf("it is %q, %v", d.Name, err)
+	}
+}

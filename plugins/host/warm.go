@@ -98,6 +98,10 @@ func (h *Host) Describe(ctx context.Context, plugin string) (Description, error)
 
 // DescribeFile asks one file of the directory what it is, whatever other versions of it are installed.
 func (h *Host) DescribeFile(ctx context.Context, path string) (Description, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return Description{}, err
+	}
 	plugin, _, ok := split(filepath.Base(path))
 	if !ok || filepath.Dir(filepath.Clean(path)) != filepath.Clean(h.config.Dir) {
 		return Description{}, fmt.Errorf("%s is no file of the plugin directory", line(path))
