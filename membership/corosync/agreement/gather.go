@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership"
 )
 
@@ -105,6 +106,21 @@ func (m *Machine) counted() []Process {
 		}
 	}
 	return ps
+}
+
+// Ghosts are the members of the group whose node is not in the ring although the ring has been the same for the failure timeout: corosync lost
+// their departure (3.1.7 does, when a node's corosync ends while it joins), and no change will ever tell of it.
+func (m *Machine) Ghosts() []fence.NodeID {
+	var ids []fence.NodeID
+	if m.streams.Ring() == (Ring{}) || m.now-m.changedAt < m.cfg.FailMS {
+		return nil
+	}
+	for _, p := range m.group {
+		if !m.streams.In(p.Node) {
+			ids = append(ids, p.Node)
+		}
+	}
+	return ids
 }
 
 // gather makes a session when everybody has said Hello. Its name is made of the ring and of all Hellos, so that it is the same for all who
