@@ -67,8 +67,10 @@ type Drill struct {
 	ID    uint64            `json:"id"`
 	Index uint64            `json:"index"`
 	Life  fence.Incarnation `json:"life"`
-	Ask   Ask               `json:"ask"`
-	Level int               `json:"level"`
+	// Instance is the daemon that is drilled: another one of the same life has said nothing of what it holds.
+	Instance string `json:"instance"`
+	Ask      Ask    `json:"ask"`
+	Level    int    `json:"level"`
 	// Reach is what its level reached when it began: that is what it may prove.
 	Reach string `json:"reach"`
 	// Ready: the node holds nothing and says so. Claim is the actor's while it switches; then Evidence is what it read, and Actor who it was.
@@ -154,7 +156,7 @@ func (t *turn) drill(e DrillStart) error {
 	}
 	r, _ := t.s.Roster.Node(n.ID)
 	n.Drill = &Drill{
-		ID: t.number(), Index: t.index, Life: n.Life, Ask: Ask{ID: e.ID, By: e.By, Reason: e.Reason}, Level: e.Level, Reach: r.Levels[e.Level].Reach(t.s.Roster.Devices),
+		ID: t.number(), Index: t.index, Life: n.Life, Instance: n.Instance, Ask: Ask{ID: e.ID, By: e.By, Reason: e.Reason}, Level: e.Level, Reach: r.Levels[e.Level].Reach(t.s.Roster.Devices),
 	}
 	t.emit(Event{Kind: EventDrill, Step: DrillAsked, Node: n.ID, Life: n.Life, Request: e.ID, By: e.By, Reason: e.Reason, Text: fmt.Sprintf("%s: level %d", e.By, e.Level+1)})
 	return nil

@@ -217,7 +217,7 @@ func (t *turn) drillOrphan(n *Node) {
 		if m, ok := t.s.InView(d.Actor.Node); !ok || m != d.Actor || !t.s.Clean(d.Actor.Node) {
 			t.drillFailed(n, "who saw its power cut is gone: nothing is proven")
 		}
-	case n.Instance == "" || n.Life != d.Life:
+	case n.Instance != d.Instance || n.Life != d.Life:
 		t.drillFailed(n, "the node went before its power was cut")
 	}
 }

@@ -127,6 +127,9 @@ type Victim struct {
 	// Joined is the index of a view that had its quorum only from daemons that joined: whoever went at the same time as they did may be just
 	// coming too, so a claim waits for it once (pitfall 11). 0 for none.
 	Joined uint64 `json:"joined,omitempty"`
+	// Restore: a drill may have switched this machine off and nobody has switched it on again, so that its last read says nothing of why it is
+	// off: unless it is to stay off, the power of all its levels comes back after the verdict.
+	Restore bool `json:"restore,omitempty"`
 	// First is the number of the first claim on it: only that claim's first read saw the machine as we found it (R10).
 	First uint64         `json:"first,omitempty"`
 	Claim *Claim         `json:"claim,omitempty"`
@@ -148,9 +151,10 @@ const maxUnquiet = 64
 
 // PowerOn is the obligation to power a machine on again after its verdict (R9).
 type PowerOn struct {
-	ID    uint64            `json:"id"`
-	For   fence.Incarnation `json:"for"`
-	Level int               `json:"level"`
+	ID  uint64            `json:"id"`
+	For fence.Incarnation `json:"for"`
+	// Level is whose devices are asked, less than 0 for those of all levels: one of them may be off because of a drill.
+	Level int `json:"level"`
 	// Force: an operator's command, carried out also while disarmed.
 	Force bool `json:"force,omitempty"`
 	// Drill: what a drill switched off, perhaps another machine's outlet: it is switched on again even if the node runs.

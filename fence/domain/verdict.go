@@ -44,7 +44,7 @@ func (t *turn) verdict(p Proof) error {
 		kind = fence.VerdictOff
 	}
 	verdict := fence.Verdict{Incarnation: v.Incarnation, Kind: kind, Claim: v.Claim.Number, Actor: t.by.Node, Index: t.index, Evidence: p.Evidence}
-	claim, cause, action, first, force := *v.Claim, v.Cause, v.Action, v.First, v.Force
+	claim, cause, action, first, force, restore := *v.Claim, v.Cause, v.Action, v.First, v.Force, v.Restore
 	elsewhere := n.Foreign != nil // what is there now runs on another machine than the one that was read off
 	t.resolve(n, verdict, p.Attempts, p.Times)
 	if !p.Quiet {
@@ -54,6 +54,8 @@ func (t *turn) verdict(p Proof) error {
 		t.end(n, n.Life.Boot) // a life seen before the claim ran on the machine that was read off
 	}
 	switch {
+	case restore && action != fence.ActionOff:
+		n.PowerOn = &PowerOn{ID: n.LastOperation, For: v.Incarnation, Level: allLevels, Force: true}
 	case p.Evidence.Kind != fence.EvidencePowerOff:
 	case action == fence.ActionOff:
 		n.OffHeld = true
@@ -65,6 +67,9 @@ func (t *turn) verdict(p Proof) error {
 	t.settle(n) // a life that proves nothing by itself (a virtual machine's) waited for this
 	return nil
 }
+
+// allLevels is the level of a power-on that goes to the devices of all of them: another one than that of the proof may have switched off too.
+const allLevels = -1
 
 // resolve ends a victim with a verdict and releases it.
 func (t *turn) resolve(n *Node, v fence.Verdict, as []Attempt, times Times) {

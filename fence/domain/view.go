@@ -233,7 +233,7 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: machine, Cause: cause, Index: t.index, Action: action}}
 	n.Unknown = n.Unknown && life == n.Life && n.Foreign != nil // a life elsewhere answers nothing about this node's own machine
 	if p := n.PowerOn; p != nil {                               // off comes first (V5); what the new operation is to leave behind decides about on
-		n.PowerOn = nil
+		n.PowerOn, n.Victim.Restore = nil, p.Drill
 		if p.Claim != nil {
 			n.Unquiet = append(n.Unquiet, *p.Claim)
 			t.emit(Event{Kind: EventCanceled, Node: n.ID, Life: p.For, Operation: p.ID, Claim: p.Claim.Number, Actor: p.Claim.Actor.Node, On: true, Text: "the node is a victim again"})

@@ -243,3 +243,17 @@ func TestNothingOfDrillsIsWrittenBeforeEveryBuildKnowsThem(t *testing.T) { // R1
 		}
 	}
 }
+
+// What a drill switched off unproven is switched on unproven, also by the power-on after a verdict that came between.
+func TestPowerOfAllLevelsIsAnOperatorsWish(t *testing.T) { // R9
+	c := drillCluster(t, 3)
+	n := c.dom(1).Node(3)
+	n.PowerOn = &domain.PowerOn{ID: 1, For: n.Life, Level: -1, Force: true}
+	if s := c.n(1).m.spec(n, &domain.Claim{Number: 1, On: true}); s.StartLevel >= 0 || s.Victim.Cause != fence.CauseOperator {
+		t.Fatalf("level %d, cause %q", s.StartLevel, s.Victim.Cause)
+	}
+	n.PowerOn.Level = 0
+	if s := c.n(1).m.spec(n, &domain.Claim{Number: 1, On: true}); s.Victim.Cause == fence.CauseOperator {
+		t.Fatal("a plain power-on is nobody's wish")
+	}
+}

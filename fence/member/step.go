@@ -343,7 +343,7 @@ func (m *Member) spec(n *domain.Node, c *domain.Claim) operation.Spec {
 			s.StartLevel = -1 // the roster changed since, or that level did not do it: another one may have switched off too
 		}
 		s.Victim = fence.Victim{Incarnation: n.PowerOn.For, Machine: n.Machine, Index: m.dom.Index, Action: fence.ActionOn}
-		if n.PowerOn.Drill { // an operator's wish: what was switched off unproven is switched on unproven
+		if n.PowerOn.Drill || n.PowerOn.Level < 0 { // an operator's wish: what was switched off unproven is switched on unproven
 			s.Victim.Cause = fence.CauseOperator
 		}
 		return s
