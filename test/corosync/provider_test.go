@@ -9,6 +9,7 @@ import (
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership"
+	provider "github.com/fenced-project/fenced/membership/corosync"
 	"github.com/fenced-project/fenced/membership/corosync/agreement"
 	"github.com/fenced-project/fenced/membership/corosync/libcorosync"
 	"github.com/fenced-project/fenced/membership/membershiptest"
@@ -301,4 +302,31 @@ func TestWrongNodeIDIsRefused(t *testing.T) {
 	must(t, err)
 	p.readers[7] = membershiptest.NewReader(t, self, mp)
 	p.waits(7, "corosync says that this is node 1, fenced's configuration says node 7")
+}
+
+// What corosync says of itself is what its configuration says, and what hurts is named.
+func TestSettingsOfARunningCorosync(t *testing.T) {
+	c := New(t, Options{Nodes: 2, Quorum: "  two_node: 1\n  wait_for_all: 0\n"})
+	c.Start()
+	must(t, c.Node(1).Do(func() error {
+		var s provider.Settings
+		if err := Retry(func() (err error) { s, err = provider.ReadSettings(); return err }); err != nil {
+			return err
+		}
+		if s.Cluster != clusterName || s.Token != c.opt.Token || s.Written != c.opt.Token || !s.TwoNode || s.WaitForAll || s.Encrypted || len(s.Nodes) != 2 {
+			t.Errorf("got %+v", s)
+		}
+		for i, n := range s.Nodes {
+			if o := c.Node(i + 1); uint32(n.ID) != o.ID || n.Name != o.Name() || !slices.Equal(n.Addresses, []string{o.Address()}) {
+				t.Errorf("node %d is %+v", i, n)
+			}
+		}
+		said := strings.Join(s.Warnings(), "\n")
+		for _, want := range []string{"without wait_for_all", "not authenticated"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("no warning says %q: %s", want, said)
+			}
+		}
+		return nil
+	}))
 }

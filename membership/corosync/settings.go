@@ -1,0 +1,168 @@
+package corosync
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
+	"github.com/fenced-project/fenced/membership/corosync/libcorosync"
+)
+
+// Settings is what a running corosync says of its own configuration.
+type Settings struct {
+	Cluster string
+	Nodes   []Listed // sorted by id
+	// Token is what takes effect, Written what corosync.conf has (0 for nothing).
+	Token   time.Duration
+	Written time.Duration
+	TwoNode bool
+	// WaitForAll is what takes effect: two_node brings it, unless it is switched off.
+	WaitForAll bool
+	Encrypted  bool // messages of the ring are authenticated
+}
+
+// Listed is one node of corosync's nodelist.
+type Listed struct {
+	ID        fence.NodeID
+	Name      string   // "" where corosync.conf gives none
+	Addresses []string // of its links, in their order
+}
+
+// keys is what is read; libcorosync.Map is one.
+type keys interface {
+	Text(key string) (string, error)
+	Number(key string) (uint64, error)
+	Keys(prefix string) ([]string, error)
+}
+
+// read takes the settings from the map. A key that is not there has its default; a key that cannot be read is an error.
+func read(m keys) (Settings, error) {
+	r := reader{m: m}
+	s := Settings{
+		Cluster: r.text("totem.cluster_name"),
+		Token:   time.Duration(r.number("runtime.config.totem.token")) * time.Millisecond,
+		Written: time.Duration(r.number("totem.token")) * time.Millisecond,
+		TwoNode: r.number("quorum.two_node") != 0,
+	}
+	wait, told := r.has("quorum.wait_for_all")
+	s.WaitForAll = wait != 0 || s.TwoNode && !told
+	for _, key := range []string{"totem.crypto_hash", "totem.crypto_cipher"} {
+		if v := r.text(key); v != "" && v != "none" {
+			s.Encrypted = true
+		}
+	}
+	if r.text("totem.secauth") == "on" {
+		s.Encrypted = true
+	}
+	s.Nodes = r.nodes()
+	return s, r.err
+}
+
+// reader keeps the first error.
+type reader struct {
+	m   keys
+	err error
+}
+
+func (r *reader) fail(err error) bool {
+	if err == nil {
+		return false
+	}
+	if !errors.Is(err, libcorosync.NotExist) && r.err == nil {
+		r.err = fmt.Errorf("cannot read corosync's settings: %w", err)
+	}
+	return true
+}
+
+func (r *reader) text(key string) string {
+	v, err := r.m.Text(key)
+	if r.fail(err) {
+		return ""
+	}
+	return v
+}
+
+func (r *reader) number(key string) uint64 {
+	v, _ := r.has(key)
+	return v
+}
+
+func (r *reader) has(key string) (uint64, bool) {
+	v, err := r.m.Number(key)
+	if r.fail(err) {
+		return 0, false
+	}
+	return v, true
+}
+
+// maxLinks is how many links a node of corosync can have.
+const maxLinks = 8
+
+// nodes reads the nodelist: nodelist.node.N.nodeid and what stands beside it.
+func (r *reader) nodes() []Listed {
+	all, err := r.m.Keys("nodelist.node.")
+	if r.fail(err) {
+		return nil
+	}
+	var out []Listed
+	for _, key := range all {
+		base, ok := strings.CutSuffix(key, ".nodeid")
+		if !ok {
+			continue
+		}
+		id := r.number(key)
+		if id == 0 || id > 1<<32-1 {
+			r.fail(fmt.Errorf("%s is %d, which is no node id", key, id))
+			continue
+		}
+		n := Listed{ID: fence.NodeID(id), Name: r.text(base + ".name")}
+		for i := range maxLinks {
+			if a := r.text(base + ".ring" + strconv.Itoa(i) + "_addr"); a != "" {
+				n.Addresses = append(n.Addresses, a)
+			}
+		}
+		out = append(out, n)
+	}
+	slices.SortFunc(out, func(a, b Listed) int { return int(int64(a.ID) - int64(b.ID)) })
+	for i := 1; i < len(out); i++ {
+		if out[i].ID == out[i-1].ID {
+			r.fail(fmt.Errorf("two nodes of corosync's nodelist have the id %d", out[i].ID))
+		}
+	}
+	return out
+}
+
+// shortToken is a token that a busy machine misses without being dead.
+const shortToken = time.Second
+
+// Warnings are settings that hurt, each with what to do.
+func (s Settings) Warnings() []string {
+	var w []string
+	warn := func(format string, args ...any) { w = append(w, fmt.Sprintf(format, args...)) }
+	if s.Token > 0 && s.Token < shortToken {
+		warn("corosync's token is %v: a machine that is only busy for so long leaves the ring and is fenced; set totem.token to 1000 or more", s.Token)
+	}
+	if s.Written > 0 && s.Token > s.Written {
+		warn("corosync's token is %v and not %v as corosync.conf says: token_coefficient adds to it for each node beyond two; set totem.token_coefficient to 0, or count with it", s.Token, s.Written)
+	}
+	if s.TwoNode && !s.WaitForAll {
+		warn("corosync has two_node without wait_for_all: after a start each node alone is quorate and fences the other; remove `wait_for_all: 0`")
+	}
+	if !s.Encrypted {
+		warn("corosync's messages are not authenticated: whoever reaches its port can end the cluster; set crypto_cipher and crypto_hash, and make a key by corosync-keygen")
+	}
+	if len(s.Nodes) > membership.MaxNodes {
+		warn("corosync lists %d nodes, fenced can have %d", len(s.Nodes), membership.MaxNodes)
+	}
+	for _, n := range s.Nodes {
+		if n.Name == "" {
+			warn("node %d has no name in corosync's nodelist; give it one", n.ID)
+		}
+	}
+	return w
+}
