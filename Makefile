@@ -17,7 +17,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.10
 PROTOC_GEN_GO_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1
 
-.PHONY: help deps build demo test verify race lint e2e systemd corosync secrets fuzz agents mutants bench tools generate clean
+.PHONY: help deps build demo test verify race lint e2e systemd corosync secrets fuzz agents model mutants bench tools generate clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ sim: build ## simulated clusters with faults, every invariant checked (SEEDS=a..
 
 canaries: ## known bugs, one at a time; the simulator must find each within its seeds (RUN=regex)
 	@$(GO) run ./test/mutants -dir test/canaries -out build/canaries.json -run '$(RUN)'
+
+model: ## the formal model in docs/model, searched to its end, and the mistakes that it must find (RUN=regex)
+	@RUN='$(RUN)' bash docs/model/check.sh
 
 mutants: ## break one rule at a time; its test must fail (RUN=regex)
 	@$(GO) run ./test/mutants -run '$(RUN)'

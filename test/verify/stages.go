@@ -24,9 +24,9 @@ var pureRooms = []string{"fence/domain", "fence/member", "fence/operation", "fen
 func stages() []Stage {
 	return []Stage{
 		{Name: "build", Budget: 10 * time.Minute, Do: build},
-		{Name: "vet", Budget: 5 * time.Minute, Do: vet},
-		{Name: "tidy", Budget: 5 * time.Minute, Do: tidy},
-		{Name: "generate", Budget: 5 * time.Minute, Do: generated},
+		{Name: "vet", Budget: 4 * time.Minute, Do: vet},
+		{Name: "tidy", Budget: 3 * time.Minute, Do: tidy},
+		{Name: "generate", Budget: 3 * time.Minute, Do: generated},
 		{Name: "layers", Budget: 3 * time.Minute, Do: testOnly("./test/layers/...")},
 		{Name: "docs", Budget: 3 * time.Minute, Do: testOnly("./docs/...")},
 		{Name: "unit", Budget: 8 * time.Minute, More: times(8 * time.Minute), Do: unit},
@@ -40,6 +40,7 @@ func stages() []Stage {
 		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
 		{Name: "canaries", Budget: 15 * time.Minute, Do: canaries},
 		{Name: "sim", Budget: 15 * time.Minute, Needs: []string{"build"}, Do: sim},
+		{Name: "model", Budget: 5 * time.Minute, Do: model},
 		{Name: "lint", Budget: 10 * time.Minute, Do: lint},
 		{Name: "race", Budget: 15 * time.Minute, More: times(15 * time.Minute), Do: race},
 		{Name: "fuzz", Budget: 10 * time.Minute, More: longerFuzz, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
@@ -154,6 +155,17 @@ func testRings(ctx context.Context, b *Bench) error {
 
 // mutants breaks one rule at a time; each must be caught by the test that its patch names.
 func mutants(ctx context.Context, b *Bench) error { return b.sh(ctx, "go", "run", "./test/mutants") }
+
+// model searches the formal model to its end and looks for its deliberate mistakes.
+func model(ctx context.Context, b *Bench) error {
+	for _, tool := range []string{"spin", "gcc"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			b.Skip("model", tool+" is not installed")
+			return nil
+		}
+	}
+	return b.sh(ctx, "bash", "docs/model/check.sh")
+}
 
 // benches proves that everything can be measured: each benchmark runs and gives a line. How long anything took decides nothing here.
 func benches(ctx context.Context, b *Bench) error {
