@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -168,15 +169,28 @@ func (d *device) redfish(o sdk.Options) error {
 		d.timeout = timeoutRedfish
 	}
 	var ca []byte
-	if file := o.String("ca_file"); file != "" {
-		var err error
-		if ca, err = os.ReadFile(file); err != nil {
+	var err error
+	if o.Given("ca_file") {
+		if ca, err = readBundle(o.String("ca_file")); err != nil {
 			return fmt.Errorf("cannot read ca_file: %w", err)
 		}
 	}
-	var err error
 	d.trust, err = redfish.ParseTrust(o.String("tls"), ca)
 	return err
+}
+
+// readBundle reads a plain file of a sensible size: opening a pipe would block.
+func readBundle(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	switch {
+	case !filepath.IsAbs(file):
+		return nil, fmt.Errorf("%q is not an absolute path", file)
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || info.Size() > 1<<20:
+		return nil, fmt.Errorf("%s is not a plain file of at most a megabyte", file)
+	}
+	return os.ReadFile(file)
 }
 
 func (d *device) check() error {

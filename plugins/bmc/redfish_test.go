@@ -412,9 +412,14 @@ func TestRedfishOptions(t *testing.T) {
 	if _, err := try(map[string]string{"system": "1", "address": "fe80::1", "port": "8443", "timeout": "1m"}); err != nil {
 		t.Error(err)
 	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, bad := range map[string]map[string]string{
 		"no tls": {"tls": "-"}, "empty tls": {"tls": ""}, "odd tls": {"tls": "yes"}, "short fingerprint": {"tls": "fingerprint ab"},
-		"ca_file beside insecure": {"tls": "insecure", "ca_file": "/dev/null"}, "empty ca_file": {"ca_file": "/dev/null"},
+		"ca_file beside insecure": {"tls": "insecure", "ca_file": empty}, "empty ca_file": {"ca_file": empty}, "no plain ca_file": {"ca_file": "/dev/null"}, "no name of a ca_file": {"ca_file": ""},
+		"relative ca_file": {"ca_file": "redfish_test.go"}, "ca_file of another kind": {"ca_file": os.Args[0]},
 		"no ca_file": {"ca_file": "/nowhere/ca.pem"}, "cipher": {"cipher": "17"}, "privilege": {"privilege": "operator"},
 		"port": {"port": "70000"}, "path in address": {"address": "10.0.0.1/redfish"}, "user in address": {"address": "u@10.0.0.1"},
 		"no password": {"password": ""}, "timeout": {"timeout": "2m"}, "tls of IPMI": {"driver": "go-ipmi", "username": "u", "password": "p"},

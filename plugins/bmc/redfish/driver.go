@@ -46,7 +46,9 @@ type Config struct {
 }
 
 func (c Config) address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
-func (c Config) base() string    { return "https://" + c.address() }
+
+// base is the address in a URL, where the zone of an IPv6 address is escaped.
+func (c Config) base() string { return "https://" + strings.Replace(c.address(), "%", "%25", 1) }
 
 // Driver is one session with one BMC, as a bmclib provider. A failed Driver is used up: make another.
 type Driver struct {
@@ -57,12 +59,8 @@ type Driver struct {
 // New returns a driver that is not open yet. ctx bounds everything but Close, and must have a deadline.
 func New(ctx context.Context, cfg Config) *Driver {
 	g := newGuard(ctx, cfg)
-	host := cfg.Host
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return &Driver{guard: g, conn: provider.New(host, cfg.User, cfg.Password, logr.Discard(), provider.WithHttpClient(g.client()),
-		provider.WithPort(strconv.Itoa(cfg.Port)), provider.WithEtagMatchDisabled(true))}
+	return &Driver{guard: g, conn: provider.New(cfg.base(), cfg.User, cfg.Password, logr.Discard(), provider.WithHttpClient(g.client()),
+		provider.WithPort(""), provider.WithEtagMatchDisabled(true))} // the port stands in the base
 }
 
 // Name is what bmclib's metadata calls it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -401,6 +402,36 @@ func TestPages(t *testing.T) {
 		return err
 	}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestIPv6: an address with colons, and one with a zone, which a URL writes otherwise: to bmclib's provider and to ourselves it is one host.
+func TestIPv6(t *testing.T) {
+	for _, host := range []string{"fe80::1", "fe80::1%eth0"} {
+		s, _ := odd(t, 1, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*slow())
+		defer cancel()
+		var late sync.WaitGroup
+		d := New(ctx, Config{Host: host, Port: 443, User: "u", Password: "p", Trust: Trust{insecure: true}, Late: &late, Until: time.Now().Add(10 * slow())})
+		d.guard.base.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if address != "["+host+"]:443" {
+				t.Errorf("%s: %q is dialled", host, address)
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, s.Addr().String())
+		}
+		if err := d.Open(ctx); err != nil {
+			t.Fatalf("%s: %v", host, err)
+		}
+		for range 2 { // the second is sent by us, not by bmclib's provider
+			if err := off(ctx, d); err != nil {
+				t.Errorf("%s: %v", host, err)
+			}
+		}
+		_ = d.Close(ctx)
+		late.Wait()
+		if c := s.Counts(); c.Off != 2 || c.Open != 0 {
+			t.Errorf("%s: %+v", host, c)
+		}
 	}
 }
 
