@@ -13,14 +13,16 @@ import (
 const FeatureReturners = 3
 
 // voter protects quorum (R21): a member that was asked to go and still answers is fenced only if the others are quorate without it; any other
-// victim that gives quorum is fenced too, but last and one at a time.
+// victim that gives quorum is fenced too, but last and one at a time. Whom a program named waits like any other: only a person may cut two at once.
 func (t *turn) voter(n *Node, e ClaimEntry) error {
 	v := n.Victim
 	if (v.Cause == fence.CauseOperator || v.Cause == fence.CauseReported) && !v.Force {
 		if e.Answers && t.s.Votes(n.ID) < t.s.Quorum() {
 			return errors.New("it still answers and the others would not be quorate without it (R21)")
 		}
-		return nil
+		if v.Named || !t.s.returners() {
+			return nil
+		}
 	}
 	if o := t.s.Before(n); o != nil {
 		return fmt.Errorf("it gives quorum and is fenced last and alone, %s comes first (R21)", t.name(o.ID))

@@ -99,6 +99,20 @@ func TestAnOperatorDoesNotWaitForOtherClaims(t *testing.T) { // R21
 	w.claim(1, 2)
 }
 
+func TestWhoIsReportedWaitsForOtherClaims(t *testing.T) { // R21, pitfall 11: both claims may be asked for at once, so the log decides
+	w := joinedWorld(t)
+	w.claim(1, 3)
+	w.boots[3]++
+	w.view(1, 2, 3)
+	v := w.s.Node(2).Victim
+	v.Cause = fence.CauseReported
+	w.refused(1, w.claimEntry(2), "last")
+	w.s.Feature = FeatureReturners - 1
+	if _, err := (&world{t: t, s: w.s, index: w.index, boots: w.boots}).apply(1, w.claimEntry(2)); err != nil {
+		t.Errorf("an older build takes it: %v", err)
+	}
+}
+
 func TestWhoMayBeJustComing(t *testing.T) { // pitfall 11
 	w := newWorld(t, 5)
 	w.s.Feature = FeatureReturners
