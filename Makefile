@@ -17,7 +17,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.10
 PROTOC_GEN_GO_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1
 
-.PHONY: help deps build demo test verify race lint e2e systemd corosync secrets fuzz agents model mutants bench tools generate clean
+.PHONY: help deps build demo test verify race lint e2e systemd corosync secrets fuzz agents model scenarios mutants bench tools generate clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ agents: ## every installed fence agent through the adapter (RUN=regex COUNT=n)
 
 sim: build ## simulated clusters with faults, every invariant checked (SEEDS=a..b NODES=n, or SEED=x for one with its trace)
 	@build/fenced sim --nodes $(or $(NODES),5) $(if $(SEED),--seed $(SEED) --verbose,--seeds $(or $(SEEDS),0..999))
+
+scenarios: ## named situations in the simulator, and the page that says what proves each (RUN=S1.3 COUNT=n)
+	@$(GO) test -count=$(or $(COUNT),1) $(if $(RUN),-run 'TestScenarios/$(RUN)') ./test/scenarios/...
 
 canaries: ## known bugs, one at a time; the simulator must find each within its seeds (RUN=regex)
 	@$(GO) run ./test/mutants -dir test/canaries -out build/canaries.json -run '$(RUN)'

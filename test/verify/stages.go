@@ -13,7 +13,7 @@ import (
 
 // ownStages are not part of the unit stage: they are stages of their own.
 var (
-	ownStages = []string{"test/e2e", "test/systemd", "test/secrets", "test/nonsense", "test/corosync", "test/foreign", "test/layers", "docs"}
+	ownStages = []string{"test/e2e", "test/systemd", "test/secrets", "test/nonsense", "test/corosync", "test/foreign", "test/layers", "test/scenarios", "docs"}
 )
 
 // pureRooms have no goroutine (test/layers proves it), so the race detector finds nothing in them and takes minutes to say so. What runs them in
@@ -38,6 +38,7 @@ func stages() []Stage {
 		{Name: "foreign", Budget: 3 * time.Minute, More: times(3 * time.Minute), Do: testOnly("./test/foreign")},
 		{Name: "bench", Budget: 3 * time.Minute, Needs: []string{"build"}, Do: benches},
 		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
+		{Name: "scenarios", Budget: 5 * time.Minute, Do: testOnly("./test/scenarios/...")},
 		{Name: "canaries", Budget: 15 * time.Minute, Do: canaries},
 		{Name: "sim", Budget: 15 * time.Minute, Needs: []string{"build"}, Do: sim},
 		{Name: "model", Budget: 5 * time.Minute, Do: model},

@@ -59,8 +59,15 @@ func rank(p Proof) string { return strconv.Itoa(slices.Index(layers, p.Layer)) }
 // layer is the layer of a test by where it stands.
 func layer(path string) string {
 	for _, l := range []struct{ under, layer string }{
-		{"test/scenarios/", "sim"}, {"fence/sim/", "sim"}, {"fence/engine/", "shell"}, {"fence/", "unit"}, {"test/e2e/", "e2e"}, {"test/systemd/", "systemd"},
-		{"test/corosync/", "corosync"}, {"membership/corosync/", "corosync"}, {"test/lab/", "vm"},
+		{"test/scenarios/", "sim"},
+		{"fence/sim/", "sim"},
+		{"fence/engine/", "shell"},
+		{"fence/", "unit"},
+		{"test/e2e/", "e2e"},
+		{"test/systemd/", "systemd"},
+		{"test/corosync/", "corosync"},
+		{"membership/corosync/", "corosync"},
+		{"test/lab/", "vm"},
 	} {
 		if strings.HasPrefix(filepath.ToSlash(path), l.under) {
 			return l.layer

@@ -39,14 +39,14 @@ type log struct {
 	block   int
 	deaf    bool // nothing is noted
 	epoch   int
-	ops     map[uint64]int
+	ops     map[string]int
 	doom    map[string]string // by node: before which effect its daemon is killed
 	granted map[string]string // the newest word to each node's program
 	life    map[string]string // the newest life of each node
 }
 
 func newLog(names []string) *log {
-	return &log{names: names, ops: map[uint64]int{}, doom: map[string]string{}, granted: map[string]string{}, life: map[string]string{}}
+	return &log{names: names, ops: map[string]int{}, doom: map[string]string{}, granted: map[string]string{}, life: map[string]string{}}
 }
 
 func (l *log) name(id fence.NodeID) string { return l.names[id-1] }
@@ -70,12 +70,18 @@ func rule(text string) []string {
 	return nil
 }
 
-// operation numbers operations from one as they appear.
-func (l *log) operation(n uint64) int {
-	if _, ok := l.ops[n]; !ok {
-		l.ops[n] = len(l.ops) + 1
+// numbered gives the operations of a line their numbers, from one as they appear in what is shown: which of two began first is latency.
+func (l *log) numbered(e entry) entry {
+	e.fields = slices.Clone(e.fields)
+	for i, f := range e.fields {
+		if raw, ok := strings.CutPrefix(f, "op=#"); ok {
+			if l.ops[raw] == 0 {
+				l.ops[raw] = len(l.ops) + 1
+			}
+			e.fields[i] = fmt.Sprintf("op=%d", l.ops[raw])
+		}
 	}
-	return l.ops[n]
+	return e
 }
 
 // Committed notes a committed transition.
@@ -107,7 +113,7 @@ func (l *log) Committed(_ int, e domain.Event, s *domain.State) {
 		}
 		put("life", e.Life.Boot)
 		if e.Operation > 0 && !l.deaf {
-			put("op", fmt.Sprint(l.operation(e.Operation)))
+			put("op", fmt.Sprint("#", e.Operation))
 		}
 	}
 	if e.Actor > 0 {
@@ -287,7 +293,7 @@ func (l *log) show(b *strings.Builder, block int, hidden map[string]bool) {
 		return slices.Index(l.names, a.about()) - slices.Index(l.names, b.about())
 	})
 	for _, e := range lines {
-		fmt.Fprintln(b, e)
+		fmt.Fprintln(b, l.numbered(e))
 	}
 }
 

@@ -144,8 +144,21 @@ func (p *play) end() error {
 	return p.broken()
 }
 
+// settle waits until everything is as it must be and has been for a while: right after a fault nobody knows of it yet.
 func (p *play) settle(bound int64) error {
-	if !p.s.Until(bound, lookMS, func() bool { return p.s.Unresolved() == "" }) {
+	since := int64(-1)
+	well := func() bool {
+		switch now := p.s.NowMS(); {
+		case p.s.Unresolved() != "":
+			since = -1
+		case since < 0:
+			since = now
+		default:
+			return now-since >= p.quietMS()
+		}
+		return false
+	}
+	if !p.s.Until(bound, lookMS, well) {
 		if err := p.broken(); err != nil {
 			return err
 		}
@@ -153,6 +166,9 @@ func (p *play) settle(bound int64) error {
 	}
 	return nil
 }
+
+// quietMS is how long a fault may go unnoticed, with a margin.
+func (p *play) quietMS() int64 { return 3 * p.prog.set.setup.Timing.FailureTimeoutMS }
 
 // switchOn switches on whoever is not off.
 func (p *play) switchOn() error {
