@@ -184,18 +184,6 @@ func canaries(ctx context.Context, b *Bench) error {
 	return b.sh(ctx, "go", "run", "./test/mutants", "-dir", "test/canaries", "-out", "build/canaries.json")
 }
 
-// sim simulates the same seeds every time. Seeds that nobody has seen (`make sim SEEDS=a..b`) belong here when those that are known to be open
-// findings are closed: until then a change would be judged by the luck of its hash. Past failures are tests of fence/sim/world.
-func sim(ctx context.Context, b *Bench) error {
-	fenced := filepath.Join(b.root, "build", "fenced")
-	for _, c := range []struct{ nodes, minutes, seeds string }{{"5", "10", "0..999"}, {"3", "10", "0..999"}, {"16", "2", "0..9"}} {
-		if err := b.sh(ctx, fenced, "sim", "--nodes", c.nodes, "--minutes", c.minutes, "--seeds", c.seeds, "-o", "json"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func lint(ctx context.Context, b *Bench) error {
 	if err := b.sh(ctx, "make", "tools"); err != nil {
 		return err
