@@ -57,6 +57,7 @@ func (b *BMC) config(w func(string, ...any)) {
 		w("    version: 2c")
 		w("    community_file: %s", b.cluster.path("bmc-password"))
 		w("    hold_up: 100ms")
+		w("    timeout: %dms", timeout.Milliseconds()) // it answers when its switch has moved, which takes a busy machine long
 	} else {
 		w("    plugin: bmc")
 		w("    username: %s", bmcUser)
