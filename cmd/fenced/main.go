@@ -26,6 +26,7 @@ func main() {
 		Dev:            dev,
 		ListPlugins:    listPlugins,
 		DescribePlugin: describePlugin,
+		Describer:      describer,
 		VerifyPlugin:   verifyPlugin,
 		TestPlugin:     testPlugin,
 		ListAgents:     listAgents,

@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/fenced-project/fenced/client"
+	"github.com/fenced-project/fenced/internal/config"
 	fenced "github.com/fenced-project/fenced/internal/daemon"
 	"github.com/fenced-project/fenced/plugins/host"
 	"github.com/fenced-project/fenced/plugins/proto"
@@ -83,6 +85,23 @@ func describePlugin(ctx context.Context, path string) (out client.Plugin, err er
 		out, err = described(h, name, d)
 		return err
 	})
+}
+
+// describeTimeout bounds asking one plugin what it is.
+const describeTimeout = 8 * time.Second
+
+// describer asks the plugins of a directory for the check of a configuration.
+func describer(dir string) config.Describe {
+	return func(plugin string) (host.Description, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), describeTimeout)
+		defer cancel()
+		var about host.Description
+		err := withHost(dir, func(h *host.Host) (err error) {
+			about, err = h.Describe(ctx, plugin)
+			return err
+		})
+		return about, err
+	}
 }
 
 // describeFile describes exactly this executable, whatever other versions lie beside it.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -28,14 +29,19 @@ type checked struct {
 }
 
 func (a *app) configCheckCommand() *cobra.Command {
-	var anyNode, noSecrets bool
+	var anyNode, noSecrets, noPlugins bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "find everything that is wrong with the configuration files, without a daemon",
-		Args:  words(0, 0, ""),
+		Long: `Reads the files as the daemon does, and asks the installed plugins what options their devices have: each mistake is shown with its file and line.
+A plugin that is not installed here is a warning. No device is touched.`,
+		Args: words(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o := config.Find(cmd.Flags())
 			o.AnyNode, o.NoSecrets = anyNode, noSecrets
+			if a.deps.Describer != nil && !noPlugins {
+				o.Describe = a.deps.Describer(cmp.Or(o.PluginDir, config.DefaultPluginDir))
+			}
 			c, problems := config.Load(o)
 			doc := checked{API: client.API, OK: c != nil, Problems: client.List[config.Problem](problems)}
 			if c != nil {
@@ -51,6 +57,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 	}
 	config.AddFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&anyNode, "any-node", false, "this host need not be one of the nodes")
+	cmd.Flags().BoolVar(&noPlugins, "no-plugins", false, "do not ask the plugins for the options of their devices")
 	cmd.Flags().BoolVar(&noSecrets, "no-secrets", false, "do not read the cluster key and secret files")
 	return cmd
 }

@@ -24,6 +24,8 @@ type Deps struct {
 	ListPlugins func(ctx context.Context, dir string) ([]client.Plugin, error)
 	// DescribePlugin describes one executable.
 	DescribePlugin func(ctx context.Context, path string) (client.Plugin, error)
+	// Describer asks the plugins of a directory what they are, for the check of a configuration; nil where they are not asked.
+	Describer func(dir string) config.Describe
 	// VerifyPlugin says whether one executable may be run as a plugin, whether it has the SHA-256 sum that the configuration demands of it ("" for
 	// none), and starts it.
 	VerifyPlugin func(ctx context.Context, path, sha256 string) client.PluginCheck

@@ -58,6 +58,7 @@ func (l *loader) readDevice(f field, name, path string) {
 	d.EffectMS = r.duration("effect", def.effect, time.Hour)
 	l.checkDeviceTiming(d, r)
 	l.options(&d, r)
+	l.judge(&d, r)
 	d.Mapping = mappingHash(d.Plugin, d.dev.Options)
 	l.devices = append(l.devices, d)
 }

@@ -1,10 +1,13 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fenced-project/fenced/plugins/host"
 )
 
 // mistake is one wrong configuration; its problems are in testdata/errors.golden.
@@ -120,6 +123,8 @@ func mistakes(t *testing.T) []mistake {
 		{name: "even split of nonsense", text: good + "policy: {even_split: dice}\n"},
 		{name: "history", text: good + "history: {keep: -1}\n"},
 		{name: "plugins", text: good + "plugins: {bmc: {sha256: abc, isolate: maybe}, \"a b\": {}}\n"},
+		{name: "options against the plugin's schema", text: ch("    plugin: pdu\n", "    plugin: pdu\n    adress: 10.0.9.2\n    port: many\n    driver: none\n    pin: \"1234\"\n    secrets: {passwrd: secret}\n    token_file: secret\n"), opt: describe},
+		{name: "options that a plugin judges itself", text: ch("    plugin: pdu\n", "    plugin: agent\n    anything: 1\n"), opt: describe},
 		{name: "isolate of a device", text: ch("  pdu:\n", "  pdu:\n    isolate: perhaps\n")},
 		{name: "log and api", text: good + "log: {level: loud, format: xml}\napi: {group: , users: x}\n"},
 		{name: "log by flags", text: good, opt: func(o *Options) { o.LogLevel, o.LogFormat = "loud", "xml" }},
@@ -227,5 +232,27 @@ func golden(t *testing.T, name, got string) {
 		if a != b {
 			t.Fatalf("%s:%d (FENCED_UPDATE=1 writes it anew)\n got: %s\nwant: %s", path, i+1, a, b)
 		}
+	}
+}
+
+// describe stands for plugins that can be asked; bmc is not installed.
+func describe(o *Options) {
+	o.Describe = func(plugin string) (host.Description, error) {
+		switch plugin {
+		case "pdu":
+			return host.Description{Options: []host.Option{
+				{Name: "address", Type: "string", Required: true, Help: "host or host:port"},
+				{Name: "port", Type: "int", Help: "UDP port"},
+				{Name: "outlets", Type: "string", Required: true, Help: "how many it has"},
+				{Name: "model", Type: "string", Required: true, Default: "auto"},
+				{Name: "driver", Type: "enum", Values: []string{"a", "b"}, Help: "a for the old ones"},
+				{Name: "community", Type: "string", Secret: true},
+				{Name: "pin", Type: "string", Secret: true},
+				{Name: "password", Type: "string", Secret: true},
+			}}, nil
+		case "agent":
+			return host.Description{ExtraOptions: true, Options: []host.Option{{Name: "agent", Type: "string", Required: true, Help: "its name"}}}, nil
+		}
+		return host.Description{}, errors.New("it is not installed")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/plugins/host"
 )
 
 // The paths of production (INTERFACES.md, Files).
@@ -48,9 +49,15 @@ type Options struct {
 	SelfID fence.NodeID
 	// Overlay are texts in place of files, nil for a file as if it were not there: an edit is checked before it is written.
 	Overlay map[string][]byte
+	// Describe, if it is set, says what a plugin's devices have for options: they are judged, with their place. A plugin that it cannot describe
+	// is a warning.
+	Describe Describe
 	// AnyNode drops the demand that this host is one of the nodes, for checking a file on another machine.
 	AnyNode bool
 }
+
+// Describe says what a plugin is.
+type Describe func(plugin string) (host.Description, error)
 
 // Load reads, merges and checks the configuration. It reports everything that is wrong at once; the Config is nil if and only if a Problem
 // is no warning, and then nothing may be started (exit 78).
@@ -147,6 +154,7 @@ type loader struct {
 
 	nodes   []nodeEntry
 	devices []deviceEntry
+	about   map[string]description // of plugins, where they are asked
 }
 
 var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "plugins", "api", "log"}

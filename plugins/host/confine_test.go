@@ -82,6 +82,22 @@ func TestEnvironmentIsNotInherited(t *testing.T) {
 	}
 }
 
+// A plugin whose limits cannot be set does not run, and that is said at once.
+func TestLimitsThatCannotBeSet(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Config{FileLimit: 1 << 40}) // more than any kernel allows, whoever asks
+	b.put("n1", "on")
+	b.configure(DeviceConfig{Name: "d", Plugin: "dummy"})
+	_, err := b.Status(b.within(10*time.Second), "d", "n1")
+	wantClass(t, err, ClassPluginDied)
+	if !strings.Contains(err.Error(), "cannot limit open files") {
+		t.Errorf("the error is %q", err)
+	}
+	if _, err := b.Describe(b.within(10*time.Second), "dummy"); err == nil {
+		t.Error("it ran without its limits")
+	}
+}
+
 // orphan is the host, with a plugin that does not watch its parent itself, that TestPluginsDieWithTheHost kills.
 func orphan(run string) {
 	h, err := New(Config{Dir: os.Getenv("HOST_TEST_PLUGINS"), RunDir: run})

@@ -41,6 +41,11 @@ type Option struct {
 	Mapping bool
 }
 
+// Check reports whether v is a well-formed value of this option.
+func (o Option) Check(v string) error {
+	return (&proto.Option{Name: o.Name, Type: o.Type, Required: o.Required, Secret: o.Secret, Values: o.Values}).Check(v)
+}
+
 const (
 	mostOptions   = 256
 	mostProtocols = 64

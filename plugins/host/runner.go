@@ -101,7 +101,7 @@ func (r *runner) fork(cmd *exec.Cmd) error {
 	if err := r.host.confine(r.pid); err != nil {
 		_ = unix.Kill(-r.pid, unix.SIGKILL)
 		_ = cmd.Wait()
-		r.reaped = true
+		r.cmd, r.pid = nil, 0 // it never was: nobody waits for its end
 		return err
 	}
 	return nil

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,16 +55,16 @@ func (d Description) wire() *proto.DescribeResponse {
 		r.Actions = append(r.Actions, string(a))
 	}
 	for _, o := range d.Options {
-		t := o.Type
-		if t == "" {
-			t = String
-		}
-		r.Options = append(r.Options, &proto.Option{
-			Name: o.Name, Type: string(t), Required: o.Required, Secret: o.Secret,
-			Default: o.Default, Values: o.Values, Help: o.Help, Mapping: o.Mapping,
-		})
+		r.Options = append(r.Options, o.wire())
 	}
 	return r
+}
+
+func (s Option) wire() *proto.Option {
+	return &proto.Option{
+		Name: s.Name, Type: string(cmp.Or(s.Type, String)), Required: s.Required, Secret: s.Secret,
+		Default: s.Default, Values: s.Values, Help: s.Help, Mapping: s.Mapping,
+	}
 }
 
 // json is the form for programs: the fields of plugin.proto's DescribeResponse.

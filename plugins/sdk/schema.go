@@ -6,7 +6,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // NewOptions checks values against a plugin's schema and completes them with defaults. Main does it before every Open; a vendor's own
@@ -70,41 +69,7 @@ func newOptions(schema []Option, values map[string]string, extra bool) (Options,
 }
 
 // check reports whether v is a well-formed value of this option.
-func (s Option) check(v string) error {
-	shown := strconv.Quote(v)
-	if s.Secret {
-		shown = "***"
-	}
-	bad := func(want string) error { return fmt.Errorf("option %s is %s, it must be %s", s.Name, shown, want) }
-	switch s.Type {
-	case Int:
-		if _, err := strconv.Atoi(v); err != nil {
-			return bad("a whole number")
-		}
-	case Bool:
-		if v != "true" && v != "false" {
-			return bad("true or false")
-		}
-	case Duration:
-		if d, err := time.ParseDuration(v); err != nil || d < 0 {
-			return bad("a duration like 1m30s")
-		}
-	case Enum:
-		if !slices.Contains(s.Values, v) {
-			return bad("one of " + strings.Join(s.Values, ", "))
-		}
-	case String:
-		if s.Required && v == "" {
-			return fmt.Errorf("option %s is required", s.Name)
-		}
-		if strings.ContainsRune(v, 0) {
-			return bad("text without a zero byte")
-		}
-	default:
-		return fmt.Errorf("option %s has the unknown type %q", s.Name, s.Type)
-	}
-	return nil
-}
+func (s Option) check(v string) error { return s.wire().Check(v) }
 
 // problems says what is wrong with a description itself: a plugin with any of these does not start.
 func (d Description) problems() []string {
