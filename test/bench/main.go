@@ -30,7 +30,8 @@ type measure struct {
 // measures, the cheap ones first.
 var measures = []measure{
 	{[]string{nameFsync}, fsync},
-	{[]string{nameApplyEntry, nameApplyAnnounce, nameApplyView, nameTick}, pure},
+	{[]string{nameApplyEntry, nameApplyAnnounce, nameApplyView, nameTick, nameGrowth}, pure},
+	{[]string{nameSim}, simulator},
 	{[]string{nameEngine}, engineShare},
 	{[]string{nameCold}, coldStart},
 	{[]string{nameWarm}, warmCall},

@@ -7,6 +7,8 @@ const (
 	nameApplyAnnounce = "apply-announce"
 	nameApplyView     = "apply-view"
 	nameTick          = "member-tick"
+	nameGrowth        = "apply-growth"
+	nameSim           = "sim-events"
 	nameEngine        = "engine"
 	nameCold          = "plugin-cold-start"
 	nameWarm          = "plugin-warm-call"
@@ -31,6 +33,7 @@ type goal struct {
 }
 
 var goals = map[string]goal{
+	nameGrowth:          {aim: 4},
 	nameEngine:          {aim: 1.5},
 	nameLeaderActs:      {aim: 4, peer: 1.5, who: "pacemaker-fenced, one fencing, one IPC connection"},
 	nameFollowerActs:    {aim: 4, peer: 1.5, who: "pacemaker-fenced, one fencing, one IPC connection"},

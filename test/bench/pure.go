@@ -17,6 +17,7 @@ func pure(_ context.Context, r *run) error {
 	if r.quick {
 		sizes = sizes[:3]
 	}
+	small, large := 0.0, 0.0
 	for _, n := range sizes {
 		var entry, announce, view, tick []float64
 		for range r.n() {
@@ -42,12 +43,16 @@ func pure(_ context.Context, r *run) error {
 			}
 			entry = append(entry, one)
 		}
+		if large = line(nameApplyEntry, "µs", "", entry).Median; small == 0 {
+			small = large
+		}
 		note := fmt.Sprintf("%d nodes", n)
 		r.add(line(fmt.Sprintf("%s:%d", nameApplyEntry, n), "µs", note+", decoding and one entry of an operation", entry))
 		r.add(line(fmt.Sprintf("%s:%d", nameApplyAnnounce, n), "µs", note+", one clean announcement", announce))
 		r.add(line(fmt.Sprintf("%s:%d", nameApplyView, n), "µs", note+", a view without one of them", view))
 		r.add(line(fmt.Sprintf("%s:%d", nameTick, n), "µs", note+", one tick of a member, idle", tick))
 	}
+	r.add(line(nameGrowth, "x", fmt.Sprintf("an entry with %d nodes to one with %d", sizes[len(sizes)-1], sizes[0]), []float64{large / small}))
 	return nil
 }
 
