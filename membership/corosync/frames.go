@@ -14,13 +14,13 @@ const maxFrames = 1 << 15
 type frames struct {
 	mu      sync.Mutex
 	queue   []frame
+	ping    []byte // goes before everything else: a long transfer must not look like a death
 	session agreement.Digest
 	wake    func()
 }
 
 type frame struct {
 	session agreement.Digest
-	ping    bool
 	data    []byte
 }
 
@@ -28,19 +28,15 @@ type frame struct {
 func (f *frames) push(m agreement.Message, data []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := frame{session: m.Session, ping: m.Ping != nil, data: data}
-	if n.ping {
-		for i := range f.queue {
-			if f.queue[i].ping {
-				f.queue[i] = n
-				return true
-			}
-		}
+	if m.Ping != nil {
+		f.ping = data
+		f.wake()
+		return true
 	}
 	if len(f.queue) >= maxFrames {
 		return false
 	}
-	f.queue = append(f.queue, n)
+	f.queue = append(f.queue, frame{session: m.Session, data: data})
 	f.wake()
 	return true
 }
@@ -56,6 +52,9 @@ func (f *frames) now(session agreement.Digest) {
 func (f *frames) head() []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.ping != nil {
+		return f.ping
+	}
 	for len(f.queue) > 0 && f.queue[0].session != "" && f.queue[0].session != f.session {
 		f.queue = f.queue[1:]
 	}
@@ -70,6 +69,9 @@ func (f *frames) head() []byte {
 func (f *frames) sent(data []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.ping != nil && &f.ping[0] == &data[0] {
+		f.ping = nil
+	}
 	if len(f.queue) > 0 && &f.queue[0].data[0] == &data[0] {
 		f.queue = f.queue[1:]
 	}
@@ -79,5 +81,5 @@ func (f *frames) sent(data []byte) {
 func (f *frames) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.queue = nil
+	f.queue, f.ping = nil, nil
 }

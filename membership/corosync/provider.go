@@ -101,6 +101,11 @@ func (p *Provider) open() error {
 func (p *Provider) do(f func(m *agreement.Machine, now int64)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.locked(f)
+}
+
+// locked is do for who holds the lock.
+func (p *Provider) locked(f func(m *agreement.Machine, now int64)) {
 	if p.closed || p.failed != "" {
 		return
 	}
@@ -184,6 +189,11 @@ func (p *Provider) stop(why string) {
 	p.failed = why + "; this node is out of the cluster until that is repaired and fenced is started again"
 	p.log.Error("membership is out of service on this node", "reason", why)
 	p.queue.Push(membership.QuorumLost{Why: p.failed, Final: true})
+	if p.m != nil {
+		for _, n := range p.m.Abandon() { // nobody will ever say what became of them
+			p.queue.Push(membership.Outcome{Number: n})
+		}
+	}
 	p.cancel()
 	if p.link != nil {
 		p.link.wake()
@@ -196,13 +206,16 @@ func (p *Provider) Events() <-chan membership.Event { return p.queue.Out() }
 // Propose asks for data to be put in the sequence; it is tried in every session until it is delivered or its deadline passes.
 func (p *Provider) Propose(number uint64, data []byte) error {
 	p.mu.Lock()
-	closed := p.closed
-	p.mu.Unlock()
-	if closed {
+	defer p.mu.Unlock()
+	switch {
+	case p.closed:
 		return membership.ErrClosed
+	case p.failed != "":
+		p.queue.Push(membership.Outcome{Number: number})
+		return nil
 	}
 	var err error
-	p.do(func(m *agreement.Machine, now int64) {
+	p.locked(func(m *agreement.Machine, now int64) {
 		err = m.Propose(number, data, now+p.cfg.Outcome.Milliseconds(), now)
 	})
 	return err

@@ -158,7 +158,7 @@ func (m *Machine) opens() {
 	if m.open || !m.plan.quorum(func(p Process) bool { return m.synced[p] }) {
 		return
 	}
-	m.open, m.next = true, m.plan.Last+1
+	m.open, m.openedAt, m.next = true, m.now, m.plan.Last+1
 	m.tally()
 }
 

@@ -128,6 +128,13 @@ func (m *Machine) propose() {
 	}
 }
 
+// Abandon forgets every open proposal, and says which they were.
+func (m *Machine) Abandon() []uint64 {
+	ns := m.numbers()
+	clear(m.proposals)
+	return ns
+}
+
 // Entries is the length of the log in memory and on disk, for deciding when to make a snapshot.
 func (m *Machine) Entries() int { return len(m.log) }
 

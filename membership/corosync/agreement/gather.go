@@ -42,6 +42,7 @@ func (m *Machine) hello() {
 func (m *Machine) Deliver(from Process, msg Message, now int64) {
 	m.now = now
 	h, said := m.hellos[from]
+	m.touch(from)
 	switch {
 	case !slices.Contains(m.group, from):
 		m.dropped++ // of a process that is gone

@@ -124,6 +124,7 @@ type session struct {
 	syncs    bool // and its log
 	here     bool // its log is on disk
 	open     bool
+	openedAt int64
 	next     uint64  // index of the next entry
 	waiting  []Entry // entries of the open session while this node's log is not whole
 	commitTo uint64

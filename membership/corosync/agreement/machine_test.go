@@ -216,3 +216,32 @@ func TestImpossibleDisksAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// A ring that takes long to change brings no signs of life meanwhile. Who takes part in the session after it is alive: nobody leaves the view for
+// what the ring kept back.
+func TestLongRingChangeEvictsNobody(t *testing.T) {
+	for s := range uint64(30) {
+		w := agreed(t, s)
+		before := w.nodes[0].m.applied.ViewAt
+		for range 40 { // two seconds without a ring, four times the failure timeout
+			w.now += 50
+			for _, n := range w.nodes {
+				n.m.Tick(0, true, w.now)
+				n.lastAt = w.now
+				for _, e := range n.m.Effects() {
+					if _, lost := e.(Send); !lost {
+						continue // what it tells is not this test's
+					}
+				}
+			}
+		}
+		w.split(func(*node) int { return 0 })
+		w.settle()
+		w.run(3000)
+		for _, n := range w.nodes {
+			if n.m.applied.ViewAt != before {
+				t.Fatalf("seed %d: node %d has a new view %v for a ring that was slow", s, n.id, names(n.view))
+			}
+		}
+	}
+}

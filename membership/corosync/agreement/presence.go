@@ -84,6 +84,13 @@ func (m *Machine) sendPing(durableMS int64, healthy bool) {
 	m.send(Message{Ping: p})
 }
 
+// touch takes note that a process said anything: a ring that changes keeps signs of life back, and whoever takes part in what follows is alive.
+func (m *Machine) touch(from Process) {
+	if pe := m.peers[from]; pe != nil {
+		pe.at = m.now
+	}
+}
+
 // ping takes one.
 func (m *Machine) ping(from Process, p Ping) {
 	h, ok := m.known[from]

@@ -14,11 +14,13 @@ type sentView struct {
 	members []Hello
 }
 
-// present are the participants that may be in a view: they have taken the log over, and answer (R20). Ghosts are not among the participants.
+// present are the participants that may be in a view: they have taken the log over, and answer (R20). Ghosts are not among the participants. Who is
+// in the view has as long as silence may last to take the log over: a slow disk is no death.
 func (m *Machine) present() []Hello {
 	var hs []Hello
 	for _, p := range m.parts {
-		if m.synced[p.Process] && (p.Hello.Instance == m.cfg.Self.Instance || m.answers(p.Process)) {
+		member := slices.Contains(m.applied.View.Members, p.Hello.member()) && m.now-m.openedAt < m.cfg.FailMS && !m.plan.bars(p.Process)
+		if (m.synced[p.Process] || member) && (p.Hello.Instance == m.cfg.Self.Instance || m.answers(p.Process)) {
 			hs = append(hs, p.Hello)
 		}
 	}
