@@ -96,7 +96,13 @@ func (n *Node) kill(how syscall.Signal) {
 }
 
 // Freeze stops corosync (SIGSTOP) without ending it, Thaw lets it run on.
-func (n *Node) Freeze() { must(n.c.t, n.proc.Process.Signal(syscall.SIGSTOP)) }
+// Whoever is connected may be
+// blocked by that, so the test's end thaws it first.
+func (n *Node) Freeze() {
+	proc := n.proc.Process
+	n.c.t.Cleanup(func() { _ = proc.Signal(syscall.SIGCONT) }) // one that has ended cannot be told
+	must(n.c.t, proc.Signal(syscall.SIGSTOP))
+}
 
 // Thaw ends Freeze.
 func (n *Node) Thaw() { must(n.c.t, n.proc.Process.Signal(syscall.SIGCONT)) }

@@ -245,3 +245,16 @@ func TestLongRingChangeEvictsNobody(t *testing.T) {
 		}
 	}
 }
+
+// Whoever says anything in a session is alive, whether or not its signs of life came through.
+func TestWhoTakesPartIsAlive(t *testing.T) {
+	w := agreed(t, 7)
+	n, two, three := w.nodes[0], w.nodes[1].process(), w.nodes[2].process()
+	for _, p := range []Process{two, three} {
+		n.m.peers[p].at = w.now - 10*n.m.cfg.FailMS
+	}
+	n.m.Deliver(two, Message{Session: n.m.id, Ack: 1}, w.now)
+	if !n.m.answers(two) || n.m.answers(three) {
+		t.Errorf("who spoke is alive: %v; who did not: %v", n.m.answers(two), n.m.answers(three))
+	}
+}
