@@ -228,11 +228,7 @@ func TestLongRingChangeEvictsNobody(t *testing.T) {
 			for _, n := range w.nodes {
 				n.m.Tick(0, true, w.now)
 				n.lastAt = w.now
-				for _, e := range n.m.Effects() {
-					if _, lost := e.(Send); !lost {
-						continue // what it tells is not this test's
-					}
-				}
+				_ = n.m.Effects() // nothing of it gets anywhere
 			}
 		}
 		w.split(func(*node) int { return 0 })

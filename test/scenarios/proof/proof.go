@@ -66,7 +66,7 @@ func layer(path string) string {
 		{"test/e2e/", "e2e"},
 		{"test/systemd/", "systemd"},
 		{"test/corosync/", "corosync"},
-		{"membership/corosync/", "corosync"},
+		{"membership/corosync/", "unit"}, // real rings are in test/corosync
 		{"test/lab/", "vm"},
 	} {
 		if strings.HasPrefix(filepath.ToSlash(path), l.under) {
