@@ -45,7 +45,7 @@ func stages() []Stage {
 		{Name: "lint", Budget: 10 * time.Minute, Do: lint},
 		{Name: "race", Budget: 15 * time.Minute, More: times(15 * time.Minute), Do: race},
 		{Name: "fuzz", Budget: 10 * time.Minute, More: longerFuzz, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
-		{Name: "mutants", Budget: 15 * time.Minute, Do: mutants},
+		{Name: "mutants", Budget: 22 * time.Minute, Do: mutants},
 		{Name: "cross", Budget: 7 * time.Minute, Do: cross},
 	}
 }
