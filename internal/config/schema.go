@@ -24,14 +24,23 @@ func (l *loader) judge(d *deviceEntry, r reader) {
 	}
 	for name := range d.dev.Options { // order: problems are sorted by their place
 		if !contains(names, name) {
-			l.rep.at(r.key(name), known2remedy(name, names), "plugin %s has no option %s", d.Plugin, quote(name))
+			l.noOption(d, r.key(name), name, names)
 		}
 	}
 	for name := range d.dev.Secrets { // order: problems are sorted by their place
 		if !contains(names, name) {
-			l.rep.at(secretPlace(d, r, name), known2remedy(name, names), "plugin %s has no option %s", d.Plugin, quote(name))
+			l.noOption(d, secretPlace(d, r, name), name, names)
 		}
 	}
+}
+
+// noOption names what is near a known option and nothing else: it may be a secret that was written in the wrong place (V19). Its line is said.
+func (l *loader) noOption(d *deviceEntry, at *node, name string, names []string) {
+	shown := quote(name)
+	if nearest(name, names) == "" {
+		shown = "that is named here"
+	}
+	l.rep.at(at, known2remedy(name, names), "plugin %s has no option %s", d.Plugin, shown)
 }
 
 func (l *loader) judgeOption(d *deviceEntry, r reader, o host.Option) {

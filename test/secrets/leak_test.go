@@ -275,7 +275,7 @@ func (p *planted) mistakes(t *testing.T) [][]string {
 		path := filepath.Join(p.creds, strings.ReplaceAll(name, " ", "-")+".yaml")
 		must(t, os.WriteFile(path, []byte(bad), 0o600))
 		p.own = append(p.own, path)
-		out = append(out, []string{"config", "check", "--config", path})
+		out = append(out, []string{"config", "check", "--config", path}, []string{"config", "check", "--config", path, "--plugin-dir", filepath.Join(p.build, "plugins")})
 	}
 	return out
 }
