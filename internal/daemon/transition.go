@@ -25,6 +25,8 @@ func (d *Daemon) transition(t member.Transition) {
 			continue // told by the Release effect, behind the lease (R13)
 		}
 		switch e.Kind {
+		case domain.EventVictim, domain.EventClaim: // whoever acts: a BMC has few sessions, and a test from here may hold the one that is needed
+			d.endTests()
 		case domain.EventRoster, domain.EventView, domain.EventRecover, domain.EventClean: // who comes for the first time counts from then on
 			d.members()
 		}
