@@ -109,6 +109,9 @@ func (s *State) Compared(by Origin) Agreement {
 	if own == "" {
 		return Unsaid
 	}
+	if !slices.ContainsFunc(s.Comparison.Words, func(w Word) bool { return w.Hash != own }) {
+		return Unsaid // the usual case: nobody says anything else
+	}
 	peers, others := 0, false
 	count := map[string]int{}
 	for _, m := range s.View.Members {

@@ -12,7 +12,9 @@ type comparing struct {
 	index uint64 // of the newest comparison whose beginning this daemon applied while it was in the view
 	hash  string // of its state right after
 	why   string // this node is frozen by what came of it, "" if not
-	final bool   // the majority is against it: only another daemon thaws this node
+	asked uint64 // the index at which the domain was asked last what came of it
+	came  domain.Agreement
+	final bool // the majority is against it: only another daemon thaws this node
 }
 
 // compareEveryMS lies at least between two comparisons. While nothing is committed there is none: equal states stay equal.
@@ -69,7 +71,10 @@ func (m *Member) judge() {
 		return
 	}
 	n := m.dom.Node(m.cfg.Self.Node)
-	agreement := m.dom.Compared(m.cfg.Self)
+	if m.cmp.asked != m.dom.Index { // with each entry, not with each input: the answer depends on the committed state alone, and looks at all words of all members
+		m.cmp.asked, m.cmp.came = m.dom.Index, m.dom.Compared(m.cfg.Self)
+	}
+	agreement := m.cmp.came
 	switch {
 	case agreement == domain.Diverged || n.Outvoted():
 		m.cmp.final = true
