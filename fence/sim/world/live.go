@@ -146,6 +146,11 @@ func (w *World) operator() {
 		if !n.lost && n.p != nil && n.p.out {
 			n.kill("restarted by an operator")
 		}
+		if !n.lost && n.down && n.p == nil && n.mach.running { // its leave was committed long after it was asked for, when nobody waited for it any more
+			w.say("an operator starts the daemon of %s again", n.name)
+			n.down = false
+			n.startLater(0)
+		}
 		if !n.lost && !n.mach.running && (dn.PowerOn == nil && dn.Victim == nil || w.nobodyQuorate()) {
 			w.say("an operator switches %s on", n.name)
 			w.heal(n)
