@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +62,7 @@ Exit code: 0 all may be run; 1 one may not; 105 there is no such file.`,
 // checksums are those that the configuration demands, by plugin. Where there is no configuration there are none, and that is said.
 func (a *app) checksums(o config.Options) (map[string]string, error) {
 	o.AnyNode, o.NoSecrets = true, true
+	o.Path = cmp.Or(o.Path, config.DefaultPath)
 	if _, err := os.Stat(o.Path); errors.Is(err, fs.ErrNotExist) {
 		a.say("there is no %s: checksums are compared with nothing", o.Path)
 		return nil, nil
