@@ -38,7 +38,7 @@ func (m checkedM) Run() int {
 
 func TestMain(m *testing.M) {
 	command := func() { os.Exit(cli.Main(os.Args, testDeps(), os.Stdin, os.Stdout, os.Stderr)) }
-	testscript.Main(checkedM{m}, map[string]func(){"fenced": command, "fence_node": command, "fence_tool": command})
+	testscript.Main(checkedM{m}, map[string]func(){"fenced": command, "fence_node": command, "fence_tool": command, "fence_dlm": command})
 }
 
 // fakeRecover prepares a recovery of a store that does not exist; what is done is told on standard output's document.

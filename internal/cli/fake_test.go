@@ -38,6 +38,7 @@ func newFakeNode() *fakeNode {
 		f.answers[method] = b
 	}
 	f.answers["request"] = []byte(`{"operation":17,"victim":"node-3"}`)
+	f.answers["register"] = []byte(`{}`)
 	f.answers["ack"] = []byte(`{"index":90}`)
 	f.answers["arm"] = []byte(`{"index":91}`)
 	f.answers["leave"] = []byte(`{"index":92,"text":"node-1 has left; its daemon stops"}`)
@@ -114,8 +115,15 @@ func (f *fakeNode) Show(_ context.Context, id uint64) (client.Show, error) {
 	return s, err
 }
 
+func inTheNameOf(client uint64) string {
+	if client == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" client=%d", client)
+}
+
 func (f *fakeNode) Request(_ context.Context, a api.RequestArgs) (client.Accepted, error) {
-	return answer[client.Accepted](f, "request", fmt.Sprintf("id=%t node=%s boot=%s action=%s reason=%q force=%t", a.ID != "", a.Node, a.Boot, a.Action, a.Reason, a.Force))
+	return answer[client.Accepted](f, "request", fmt.Sprintf("id=%t node=%s boot=%s action=%s reason=%q force=%t%s", a.ID != "", a.Node, a.Boot, a.Action, a.Reason, a.Force, inTheNameOf(a.Client)))
 }
 
 func (f *fakeNode) Ack(_ context.Context, a api.AckArgs) (client.Committed, error) {
@@ -168,12 +176,20 @@ func (f *fakeNode) Bootstrap(_ context.Context, a api.BootstrapArgs) (client.Boo
 	return answer[client.Bootstrapped](f, "bootstrap", "cluster="+a.Cluster)
 }
 
-func (f *fakeNode) Register(context.Context, api.ClientArgs) (uint64, *api.Stream, error) {
-	return 0, nil, client.Errorf(client.CodeError, "no command registers")
+// Register begins a stream that says nothing more, or one that ends at once (the program's node has failed).
+func (f *fakeNode) Register(_ context.Context, a api.ClientArgs) (uint64, *api.Stream, error) {
+	st := api.NewStream(41, 8, func() int64 { return 0 })
+	st.Tell(api.Tale{Notice: client.Notice{Event: client.NoticeState, HeartbeatMS: 60_000}})
+	name, _, _ := strings.Cut(a.Name, "-")
+	first, err := answer[client.Notice](f, "register", fmt.Sprintf("name=%s-PID role=%s critical=%t", name, a.Role, a.Critical))
+	if first.Event == client.NoticeFailed {
+		st.Tell(api.Tale{Notice: first})
+	}
+	return 41, st, err
 }
 
 func (f *fakeNode) Gone(uint64, string) {}
 
 func (f *fakeNode) Done(context.Context, uint64, api.Caller) error {
-	return client.Errorf(client.CodeError, "no command is a client")
+	return client.Errorf(client.CodeError, "a command that registers ends with its connection")
 }

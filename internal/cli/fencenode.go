@@ -55,7 +55,9 @@ func (a *app) fenceNode(ctx context.Context, args []string) int {
 	ctx, cancel := context.WithTimeoutCause(ctx, fenceNodeLimit, errLimit)
 	defer cancel()
 	node := f.Arg(0)
-	s, err := a.fenceOld(ctx, node, *verbose)
+	c := a.client()
+	defer c.Close()
+	s, err := a.fenceOld(ctx, c, client.Request{Node: node, Action: client.ActionReboot, Reason: a.name}, *verbose)
 	a.oldLog(s, *verbose)
 	if err != nil {
 		_ = a.finish(err)
@@ -66,10 +68,9 @@ func (a *app) fenceNode(ctx context.Context, args []string) int {
 	return oldSuccess
 }
 
-func (a *app) fenceOld(ctx context.Context, node string, verbose int) (client.Show, error) {
-	c := a.client()
-	defer c.Close()
-	acc, err := a.request(ctx, c, client.Request{Node: node, Action: client.ActionReboot, Reason: a.name})
+// fenceOld asks, and waits for the proof that the life which is meant is over.
+func (a *app) fenceOld(ctx context.Context, c *client.Client, r client.Request, verbose int) (client.Show, error) {
+	acc, err := a.request(ctx, c, r)
 	if err != nil {
 		return client.Show{}, err
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/fenced-project/fenced/client"
 )
 
-// Main runs one command line and returns its exit code. args[0] is the name it was called by: fence_node and fence_tool are answered as
-// themselves, every other name is fenced.
+// Main runs one command line and returns its exit code. args[0] is the name it was called by: fence_node, fence_tool and fence_dlm are
+// answered as themselves, every other name is fenced.
 func Main(args []string, deps Deps, stdin io.Reader, stdout, stderr io.Writer) int {
 	name, rest := "fenced", []string(nil)
 	if len(args) > 0 {
@@ -27,6 +27,9 @@ func Main(args []string, deps Deps, stdin io.Reader, stdout, stderr io.Writer) i
 	case "fence_tool":
 		a.name = name
 		return a.fenceTool(ctx, rest)
+	case "fence_dlm":
+		a.name = name
+		return a.fenceDLM(ctx, rest)
 	}
 	root := a.root()
 	root.SetArgs(rest)
