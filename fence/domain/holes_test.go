@@ -308,6 +308,39 @@ func TestOffAfterAVerdictHoldsOff(t *testing.T) { // R29: satisfied means satisf
 	}
 }
 
+// R27: dlm sees what the membership saw, only later: it asks for a life whose verdict is there and whose power-on waits. It is not cut again.
+func TestAReportBehindTheVerdictFindsItSatisfied(t *testing.T) {
+	ask := func(a fence.Action) Entry {
+		return Entry{Request: &Request{ID: "r", Node: 5, Action: a, Cause: fence.CauseReported, By: "fence_dlm", Reason: "dlm"}}
+	}
+	after := func(level int) *world {
+		w := newWorld(t, 5)
+		w.s.Feature = level
+		w.view(1, 2, 3, 4)
+		w.claim(1, 5)
+		w.must(1, Entry{Verdict: w.proof(5)})
+		if n := w.s.Node(5); n.PowerOn == nil || n.PowerOn.Claim != nil {
+			t.Fatalf("%+v", n)
+		}
+		return w
+	}
+	w := after(FeatureReturners)
+	ev := w.must(2, ask(fence.ActionReboot))
+	if n := w.s.Node(5); n.Victim != nil || n.PowerOn == nil || len(ev) != 1 || ev[0].Verdict == nil {
+		t.Errorf("it is a victim again: %+v %+v", n, ev)
+	}
+	if n := w.s.Node(5); n.PowerOn != nil {
+		w.must(2, ask(fence.ActionOff))
+		if n = w.s.Node(5); n.Victim != nil || n.PowerOn != nil || !n.OffHeld {
+			t.Errorf("it is not held off: %+v", n)
+		}
+	}
+	w = after(FeatureReturners - 1)
+	if w.must(2, ask(fence.ActionReboot)); w.s.Node(5).Victim == nil {
+		t.Error("what older members do not know was done before all knew it")
+	}
+}
+
 func TestAMembersNewRosterHashMakesItEligible(t *testing.T) { // R5, S5.8: after apply and ConfigChanged
 	w := newWorld(t, 3)
 	w.stateless(2)

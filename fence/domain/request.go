@@ -121,6 +121,10 @@ func (t *turn) satisfied(n *Node, r Request) bool {
 	if r.Boot != "" {
 		return r.Boot == n.Last.Boot
 	}
+	if n.PowerOn != nil && t.s.returners() {
+		// What is not on yet has no later life: dlm asks again for the one that is over (R27), and a second off would only delay its return.
+		return n.Life == n.Last.Incarnation || t.s.IsOver(n.Life)
+	}
 	return (n.Life == n.Last.Incarnation || t.s.IsOver(n.Life)) && n.PowerOn == nil && (n.OffHeld || r.Action == fence.ActionReboot)
 }
 
