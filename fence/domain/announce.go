@@ -124,6 +124,7 @@ func (t *turn) settle(n *Node) {
 		n.Unquiet = append(n.Unquiet, *c)
 		t.emit(Event{Kind: EventCanceled, Node: n.ID, Life: n.Victim.Incarnation, Claim: c.Number, Actor: c.Actor.Node, Text: "a clean later life of the same machine announced itself"})
 	}
+	t.standDown(n)
 	if len(n.Unquiet) > 0 {
 		return // admission and cancellation wait for quiescence (R9, S5.9)
 	}
@@ -154,6 +155,7 @@ func (t *turn) admit(n *Node) {
 		n.Machine = a.Machine
 	}
 	n.Machine.Virtual = n.Machine.Virtual || a.Machine.Virtual
+	t.runs(n)
 	t.emit(Event{Kind: EventClean, Node: n.ID, Life: n.Life})
 }
 

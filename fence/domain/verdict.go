@@ -53,6 +53,7 @@ func (t *turn) verdict(p Proof) error {
 	if !elsewhere && n.LifeIndex != 0 && n.LifeIndex < claim.Index {
 		t.end(n, n.Life.Boot) // a life seen before the claim ran on the machine that was read off
 	}
+	t.speakAnew(n)
 	switch {
 	case restore && action != fence.ActionOff:
 		n.PowerOn = &PowerOn{ID: n.LastOperation, For: v.Incarnation, Level: allLevels, Force: true}
@@ -184,16 +185,6 @@ func (t *turn) powerDone(e PowerDone) error {
 	t.emit(Event{Kind: EventPowerOn, Node: n.ID, Life: p.For, Operation: p.ID, Claim: c.Number, Actor: c.Actor.Node, On: e.OK, Attempts: e.Attempts, Text: e.Text})
 	t.settle(n)
 	return nil
-}
-
-// discharge ends a power-on obligation because the machine runs already.
-func (t *turn) discharge(n *Node) {
-	p := n.PowerOn
-	if p.Claim != nil {
-		n.Unquiet = append(n.Unquiet, *p.Claim)
-	}
-	n.PowerOn = nil
-	t.emit(Event{Kind: EventPowerOn, Node: n.ID, Life: p.For, Operation: p.ID, On: true, Text: "it runs"})
 }
 
 func itoa(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -133,9 +133,7 @@ func (t *turn) arrivals(old []Origin) {
 		}
 		n.Instance, n.Feature = m.Instance, 0
 		n.again(t.index)
-		if n.PowerOn != nil && !n.PowerOn.Drill && !t.s.IsOver(m.Incarnation) {
-			t.discharge(n)
-		}
+		t.shown(n)
 		if t.s.IsOver(m.Incarnation) {
 			t.emit(Event{Kind: EventRefused, Node: n.ID, Life: m.Incarnation, Text: "this life has a verdict and is never admitted (R16)"})
 		}

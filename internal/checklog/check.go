@@ -137,8 +137,12 @@ func (c *checker) claims() {
 				c.violate("V5", l, "power-on of %s is claimed while a victim is open", l.Node)
 			}
 			active[l.Node] = l
-		case client.EventClaimEnd, client.EventHandover, client.EventCancelled, client.EventPowerOn, client.EventDrill:
-			delete(active, l.Node) // a drill's claim ends by what its actor says of it
+		case client.EventClaimEnd, client.EventHandover, client.EventCancelled, client.EventPowerOn:
+			delete(active, l.Node)
+		case client.EventDrill: // its claim ends by the step that names it; every other step leaves what is claimed as it is
+			if active[l.Node].Claim == l.Claim {
+				delete(active, l.Node)
+			}
 		case client.EventVerdict:
 			delete(active, l.Node)
 			open[l.Node] = false

@@ -30,6 +30,15 @@ func granted(by, stream string, index int) string {
 	return fmt.Sprintf(`{"api":"fenced/v1","by":%q,"stream":%q,"index":%d,"at":"2026-01-01T00:00:09.000Z","event":"granted","node":%q,"client":"db"}`+"\n", by, stream, index, by)
 }
 
+// claimed is a claim on node c, drilled a step of a drill of it; claim 0 names none.
+func claimed(actor string, claim int) string {
+	return fmt.Sprintf(`{"api":"fenced/v1","by":"a","stream":"s","index":9,"at":"2026-01-01T00:00:09.000Z","event":"claim","node":"c","incarnation":"c2","claim":%d,"actor":%q}`+"\n", claim, actor)
+}
+
+func drilled(step string, claim int) string {
+	return fmt.Sprintf(`{"api":"fenced/v1","by":"a","stream":"s","index":9,"at":"2026-01-01T00:00:09.000Z","event":"drill","node":"c","incarnation":"c2","action":"drill","result":%q,"claim":%d}`+"\n", step, claim)
+}
+
 func check(t *testing.T, log string) Report {
 	t.Helper()
 	lines, torn, err := Read("log", strings.NewReader(log))
@@ -59,6 +68,7 @@ func TestGrantsThatAreRight(t *testing.T) {
 		{"after arming", was("disarm", "", 8) + was("arm", "", 9) + granted("a", "s", 9)},
 		{"when quorum is back", `{"api":"fenced/v1","by":"a","stream":"s","event":"frozen"}` + "\n" + `{"api":"fenced/v1","by":"a","stream":"s","event":"thawed"}` + "\n" + granted("a", "s", 0)},
 		{"beside a client that is frozen", `{"api":"fenced/v1","by":"a","stream":"s","event":"frozen","client":"gfs"}` + "\n" + granted("a", "s", 0)},
+		{"after a drill", claimed("b", 2) + drilled("off", 2) + claimed("a", 3) + drilled("failed", 3) + claimed("b", 4) + was("power-on", "a", 9) + drilled("passed", 0) + granted("a", "s", 9)},
 		{"after it came back", was("left", "a", 8) + was("clean", "a", 9) + granted("a", "s", 9)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -111,6 +121,9 @@ func TestLogsThatMustBeRefused(t *testing.T) {
 		{"a claim by one who is not in the view", "I4", swap(`"claim":1,"actor":"a"}`, `"claim":1,"actor":"z"}`)},
 		{"a victim made without quorum", "I4", swap(`"members":["a","b"],"quorate":true`, `"members":["a","b"],"quorate":false`)},
 		{"two active claims", "I5", swap(`{"event":"power"`, `{"api":"fenced/v1","by":"b","index":6,"at":"2026-01-01T00:00:02.010Z","event":"claim","node":"c","incarnation":"c1","claim":2,"actor":"b"}`+"\n"+`{"event":"power"`)},
+		{"a claim while another's drill is asked for", "I5", line(claimed("b", 2) + drilled("asked", 0) + claimed("a", 3))},
+		{"a claim while another drills", "I5", line(claimed("b", 2) + drilled("ready", 0) + claimed("a", 3))},
+		{"a claim when an earlier drill has failed", "I5", line(claimed("b", 2) + drilled("failed", 0) + claimed("a", 3))},
 		{"a verdict without evidence", "V1", func(s string) string {
 			return strings.ReplaceAll(s, `,"evidence":{"kind":"power-off-read","read_index":6}`, "")
 		}},

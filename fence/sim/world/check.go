@@ -196,6 +196,7 @@ func (c *checker) event(e domain.Event, before []bool) {
 		if m := &c.w.nodes[e.Node-1].mach; m.running && m.boot == e.Life.Boot {
 			m.powerOff("who vouched for it pulls its plug") // a human's word is a human's responsibility (R19)
 		}
+		c.w.nodes[e.Node-1].mach.cut = cut{} // and what becomes of the machine too
 	}
 }
 

@@ -162,7 +162,9 @@ func (d *device) effect(p *proc, spec operation.Spec, action fence.Action, targe
 		w.watch.Switched(d.String(), m.name, action, spec.Claim)
 	}
 	if d.node == nil {
+		cut := action == fence.ActionOff && w.check.cuts(spec, m) && (m.mach.outlet[d.pdu-1] || m.mach.cut.outlet[d.pdu-1])
 		m.mach.setOutlet(d.pdu-1, action == fence.ActionOn, "pdu")
+		m.mach.cut.outlet[d.pdu-1] = cut
 		if action == fence.ActionOff {
 			w.restoreOutlet(d, m)
 		}
@@ -174,7 +176,9 @@ func (d *device) effect(p *proc, spec operation.Spec, action fence.Action, targe
 		m.mach.powerUp()
 		return
 	}
+	cut := w.check.cuts(spec, m) && (m.mach.chassis || m.mach.cut.chassis)
 	m.mach.powerOff("bmc")
+	m.mach.cut.chassis = cut
 	w.restorePower(m)
 }
 

@@ -152,6 +152,7 @@ func (w *World) operator() {
 			n.startLater(0)
 		}
 		if !n.lost && !n.mach.running && (dn.PowerOn == nil && dn.Victim == nil || w.nobodyQuorate()) {
+			w.check.leftOff(n, dn)
 			w.say("an operator switches %s on", n.name)
 			w.heal(n)
 		}

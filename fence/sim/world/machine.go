@@ -60,6 +60,13 @@ type machine struct {
 	bootAt   int64
 	residue  bool // kernel state that a daemon's end does not clear, and a reset does
 	policy   int  // what it does when power returns: 0 stays off, 1 as before, 2 comes up
+	cut      cut
+}
+
+// cut is what the cluster has switched off of a machine and nobody has switched since: the chassis by its BMC, the outlets.
+type cut struct {
+	chassis bool
+	outlet  [2]bool
 }
 
 func (m *machine) power() bool { return m.mains && (m.outlet[0] || m.outlet[1]) }
@@ -75,7 +82,7 @@ func (m *machine) powerUp() {
 	if !m.power() {
 		return
 	}
-	m.chassis = true
+	m.chassis, m.cut.chassis = true, false
 	if m.running {
 		return
 	}
@@ -122,7 +129,7 @@ func (m *machine) die(why string) {
 
 // powerOff is what a BMC's off does.
 func (m *machine) powerOff(why string) {
-	m.chassis = false
+	m.chassis, m.cut.chassis = false, false
 	m.die(why)
 }
 
@@ -164,7 +171,7 @@ func (m *machine) feed(before bool, why string) {
 // setOutlet switches one outlet of a PDU.
 func (m *machine) setOutlet(i int, on bool, why string) {
 	before := m.power()
-	m.outlet[i] = on
+	m.outlet[i], m.cut.outlet[i] = on, false
 	m.feed(before, why)
 }
 

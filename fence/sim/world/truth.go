@@ -9,6 +9,22 @@ import (
 
 // What is judged where it happens: on the disk, at the gate, at a device.
 
+// cuts reports whether what a walk switches off is for the cluster to switch on again. Before all members knew better a view could end that.
+func (c *checker) cuts(s operation.Spec, m *node) bool {
+	return m.id == s.Victim.Node && c.dom.Feature >= domain.FeatureAlive
+}
+
+// leftOff is R9's other half: what the cluster itself switched off it switches on again, unless it is to stay off or a human took it over. Who comes
+// with a finger on the button finds nothing that a claim's off left behind.
+func (c *checker) leftOff(n *node, dn *domain.Node) {
+	m := &n.mach
+	owes := dn.PowerOn != nil || dn.Victim != nil || dn.OffHeld || dn.Instance != "" || // its end is not noticed yet
+		len(dn.Unquiet) > 0 || !c.dom.Armed || !c.dom.View.Quorate
+	if off := m.cut.chassis && !m.chassis || m.cut.outlet[0] && !m.outlet[0] || m.cut.outlet[1] && !m.outlet[1]; off && !owes {
+		c.fail("R9", "%s was switched off by a claim, and nobody is to switch it on", n.name)
+	}
+}
+
 // write is the ground truth of I1: no write of a life lands after anybody released it, or after its verdict.
 func (c *checker) write(n *node) {
 	c.writes++
