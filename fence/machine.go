@@ -34,28 +34,23 @@ type Identity struct {
 
 // Empty reports whether the device gave nothing that could identify a system.
 func (id Identity) Empty() bool {
-	for _, u := range id.UUIDs {
-		if NormalUUID(u) != "" {
-			return false
-		}
-	}
-	return NormalSerial(id.Serial) == ""
+	return !id.hasUUID() && NormalSerial(id.Serial) == ""
 }
 
 // Matches reports whether the device identified itself as machine m. A UUID decides where the device has one, a serial only where it has none.
+// It is asked about the machine of every node: what tells most of them apart comes first.
 func (id Identity) Matches(m Machine) bool {
-	uuids := false
 	for _, u := range id.UUIDs {
-		if !(Machine{UUID: u}).Known() {
-			continue
-		}
-		uuids = true
-		if !unlike(u, m.UUID) && NormalUUID(u) == NormalUUID(m.UUID) {
+		if !unlike(u, m.UUID) && NormalUUID(u) != "" && NormalUUID(u) == NormalUUID(m.UUID) {
 			return true
 		}
 	}
 	serial := NormalSerial(id.Serial)
-	return !uuids && serial != "" && serial == NormalSerial(m.Serial)
+	return serial != "" && serial == NormalSerial(m.Serial) && !id.hasUUID()
+}
+
+func (id Identity) hasUUID() bool {
+	return slices.ContainsFunc(id.UUIDs, func(u string) bool { return NormalUUID(u) != "" })
 }
 
 // placeholders are what vendors write where a serial should be: many machines share them, so they identify none.

@@ -25,6 +25,7 @@ func (dummy) Describe() sdk.Description {
 		Options: []sdk.Option{
 			{Name: "dir", Required: true, Mapping: true, Help: "directory with a file for each target"},
 			{Name: "delay", Type: sdk.Duration, Default: "0s", Help: "how long each call takes"},
+			{Name: "switching", Type: sdk.Duration, Default: "0s", Help: "how much longer off and on take"},
 			{Name: "knob", Type: sdk.Enum, Default: "none", Values: []string{"none", "fail", "hang", "lie", "limbo", "auth"}, Help: "how to misbehave"},
 			{Name: "password", Secret: true, Help: "kept and never used"},
 		},
@@ -33,16 +34,16 @@ func (dummy) Describe() sdk.Description {
 }
 
 func (dummy) Open(_ context.Context, _ string, o sdk.Options) (sdk.Device, error) {
-	return device{dir: o.String("dir"), delay: o.Duration("delay"), knob: o.String("knob")}, nil
+	return device{dir: o.String("dir"), delay: o.Duration("delay"), switching: o.Duration("switching"), knob: o.String("knob")}, nil
 }
 
 type device struct {
-	dir, knob string
-	delay     time.Duration
+	dir, knob        string
+	delay, switching time.Duration
 }
 
 func (d device) Status(ctx context.Context, target string) (sdk.Status, error) {
-	if err := d.call(ctx, target); err != nil {
+	if err := d.call(ctx, target, d.delay); err != nil {
 		return sdk.Status{}, err
 	}
 	text, err := os.ReadFile(filepath.Join(d.dir, target))
@@ -55,7 +56,7 @@ func (d device) Status(ctx context.Context, target string) (sdk.Status, error) {
 }
 
 func (d device) Do(ctx context.Context, target string, action sdk.Action) error {
-	if err := d.call(ctx, target); err != nil || action == sdk.ActionDiag || d.knob == "lie" {
+	if err := d.call(ctx, target, d.delay+d.switching); err != nil || action == sdk.ActionDiag || d.knob == "lie" {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(d.dir, target+".new"), []byte(action), 0o600); err != nil {
@@ -64,9 +65,8 @@ func (d device) Do(ctx context.Context, target string, action sdk.Action) error 
 	return os.Rename(filepath.Join(d.dir, target+".new"), filepath.Join(d.dir, target)) // a reader never sees half a word
 }
 
-func (d device) List(context.Context) ([]sdk.Target, error) {
+func (d device) List(context.Context) (out []sdk.Target, err error) {
 	files, err := filepath.Glob(filepath.Join(d.dir, "*"))
-	var out []sdk.Target
 	for _, f := range files {
 		if name := filepath.Base(f); !strings.Contains(name, ".") {
 			out = append(out, sdk.Target{ID: name})
@@ -76,9 +76,9 @@ func (d device) List(context.Context) ([]sdk.Target, error) {
 }
 
 // call takes its time, misbehaves as told, and refuses what is no target.
-func (d device) call(ctx context.Context, target string) error {
+func (d device) call(ctx context.Context, target string, takes time.Duration) error {
 	select {
-	case <-time.After(d.delay):
+	case <-time.After(takes):
 	case <-ctx.Done():
 		return sdk.Timeout(ctx.Err())
 	}

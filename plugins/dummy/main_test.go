@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fenced-project/fenced/plugins/proto"
 	"github.com/fenced-project/fenced/plugins/sdk"
@@ -43,6 +44,26 @@ func TestTargetsStayInTheirDirectory(t *testing.T) {
 	}
 	if r, _ := s.List(context.Background(), &proto.ListRequest{Device: "d"}); len(r.Targets) != 1 || r.Targets[0].Id != "n1" {
 		t.Errorf("List gives %v", r)
+	}
+}
+
+// A device that switches slowly answers questions at once: the one that benchmarks measure crowds with.
+func TestSwitchingTakesItsTime(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "n1"), []byte("on"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := sdk.NewServer(dummy{})
+	if r, err := s.Open(context.Background(), &proto.OpenRequest{Device: "d", Options: map[string]string{"dir": dir, "switching": "1h"}}); err != nil || r.Failure != nil {
+		t.Fatal(r, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if r, _ := s.Do(ctx, &proto.DoRequest{Device: "d", Target: "n1", Action: "off"}); r.Failure.GetClass() != "timeout" {
+		t.Errorf("an off that takes an hour gives %v", r.Failure)
+	}
+	if r, _ := s.Status(context.Background(), &proto.StatusRequest{Device: "d", Target: "n1"}); r.Failure != nil || r.State != "on" {
+		t.Errorf("its status is %v", r)
 	}
 }
 

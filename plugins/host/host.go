@@ -1,12 +1,13 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"sort"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -25,6 +26,7 @@ type Host struct {
 	closed  bool
 	serial  uint64 // makes device ids unique
 	devices map[string]*device
+	hidden  map[string][]string // the secrets of each plugin's devices, as secrets gives them: read at every answer, so made once
 	lanes   map[laneKey]*lane
 	live    map[*process]bool
 	gates   map[laneKey]*gate
@@ -113,6 +115,7 @@ func (h *Host) Configure(devices []DeviceConfig) error {
 		h.serial++
 		h.devices[c.Name] = newDevice(c, h.serial)
 	}
+	h.hidden = hidden(h.devices)
 	h.arrange()
 	for _, d := range old {
 		for p := range h.live {
@@ -182,22 +185,27 @@ func (h *Host) laneOf(d *device) (*lane, error) {
 	return h.laneLocked(laneKey{d.config.Plugin, d.label()}), nil
 }
 
-// secrets are the secret values of a plugin's devices, longest first, for redact.
+// secrets are the secret values of a plugin's devices, longest first, for redact. Nobody may change them.
 func (h *Host) secrets(plugin string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var out []string
-	for _, d := range h.devices {
-		if d.config.Plugin != plugin {
-			continue
-		}
+	return h.hidden[plugin]
+}
+
+// hidden collects the secrets of devices by plugin, each once: many devices share one.
+func hidden(devices map[string]*device) map[string][]string {
+	out := map[string][]string{}
+	for _, d := range devices {
 		for _, s := range d.config.Secrets {
 			if v := s.reveal(); len(v) >= shortestSecret {
-				out = append(out, v)
+				out[d.config.Plugin] = append(out[d.config.Plugin], v)
 			}
 		}
 	}
-	sort.Slice(out, func(i, j int) bool { return len(out[i]) > len(out[j]) })
+	for plugin, values := range out {
+		slices.SortFunc(values, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+		out[plugin] = slices.Compact(values)
+	}
 	return out
 }
 

@@ -42,7 +42,7 @@ func TestBadStart(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	b := newBench(t, Config{})
 	d, err := b.Describe(b.within(10*time.Second), "dummy")
-	if err != nil || d.Name != "dummy" || d.Kind != "power" || !d.GivesIdentity || len(d.Options) != 4 || !d.Options[0].Mapping || d.Settle != 10*time.Millisecond {
+	if err != nil || d.Name != "dummy" || d.Kind != "power" || !d.GivesIdentity || len(d.Options) != 5 || !d.Options[0].Mapping || d.Settle != 10*time.Millisecond {
 		t.Fatalf("Describe = %+v, %v", d, err)
 	}
 	if _, err := b.Describe(b.within(10*time.Second), "../dummy"); err == nil {

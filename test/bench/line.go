@@ -39,10 +39,12 @@ func line(name, unit, note string, samples []float64) Line {
 	return l.judge(l.Median)
 }
 
-// judge sets the value and what follows from it. Every aim is an upper bound that is to be undercut.
-func (l Line) judge(value float64) Line {
+// judge sets the value and what follows from it.
+func (l Line) judge(value float64) Line { return l.against(value, goals[l.Name]) }
+
+// against is judge with a goal of this run: a peer that was measured beside it. Every aim is an upper bound that is to be undercut.
+func (l Line) against(value float64, g goal) Line {
 	l.Value = value
-	g := goals[l.Name]
 	l.PeerName = g.who
 	if g.aim > 0 {
 		met := value < g.aim

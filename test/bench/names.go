@@ -24,6 +24,18 @@ const (
 	nameKill          = "kill-to-verdict"
 	nameKillFollower  = "kill-to-verdict:follower"
 	nameKillLeader    = "kill-to-verdict:leader"
+	nameIPMI          = "off-ipmi"
+	namePDU           = "off-pdu"
+	nameRedfish       = "off-redfish"
+	nameCrowd100      = "crowd-ipmi-100"
+	nameCrowd100CPU   = "crowd-ipmi-100-cpu"
+	nameCrowd500      = "crowd-ipmi-500"
+	nameCrowd500CPU   = "crowd-ipmi-500-cpu"
+	nameCrowdDummy    = "crowd-dummy-500"
+	nameCrowdDummyCPU = "crowd-dummy-500-cpu"
+	nameFootRSS       = "plugin-500-rss"
+	nameFootRoutines  = "plugin-500-goroutines"
+	nameFootFiles     = "plugin-500-descriptors"
 )
 
 // goal is what issue 3 aims at and what a peer reaches on the same two cores (PEERS.md, "How fast the peers are"); 0 where there is none.
@@ -48,4 +60,12 @@ var goals = map[string]goal{
 	nameKillLeader:      {peer: 1100, who: "pacemaker after the membership event, when the victim led"},
 	nameDaemonRSS:       {aim: 40, peer: 94, who: "pacemaker-fenced 11 and corosync 83; five more daemons not counted"},
 	nameDaemonCPU:       {aim: 0.5},
+	nameCrowd100:        {aim: 0.5, peer: 11, who: crowdPeer},
+	nameCrowd100CPU:     {aim: 0.5, peer: 20, who: crowdPeer},
+	nameCrowd500:        {aim: 2, peer: 71, who: crowdPeer},
+	nameCrowd500CPU:     {aim: 2, peer: 104, who: crowdPeer},
+	nameCrowdDummy:      {aim: 1.3, peer: 2.8, who: "pacemaker-fenced, shell agents of exactly 1 s"},
+	nameCrowdDummyCPU:   {aim: 1, peer: 3, who: "pacemaker-fenced, shell agents of exactly 1 s"},
 }
+
+const crowdPeer = "pacemaker-fenced and fence_ipmilan, ipmi_sim, at its best"
