@@ -142,6 +142,8 @@ func (m *Machine) install() Change {
 	}
 	if m.last() != m.plan.Last {
 		m.breaks(fmt.Sprintf("the log taken over ends at %d, not at %d", m.last(), m.plan.Last))
+	} else if m.sum() != m.plan.Sum {
+		m.breaks(fmt.Sprintf("the log taken over up to %d is not the one that node %d has", m.plan.Last, m.plan.Source.Node))
 	}
 	return c
 }

@@ -64,6 +64,7 @@ type Store struct {
 // Log is what the committed entries add up to: the same on every node at the same index, and part of every snapshot.
 type Log struct {
 	Index  uint64          `json:"index"`
+	Sum    uint64          `json:"sum"` // of all entries up to Index, in their order
 	View   membership.View `json:"view"`
 	ViewAt uint64          `json:"view_at"`
 	Stores []Store         `json:"stores"` // sorted by node; none before the first view
@@ -110,7 +111,7 @@ func (l *Log) delivered(node fence.NodeID, instance string, number uint64) bool 
 
 // apply takes the next committed entry. It says what a reader is told, nil for an entry that changes nothing.
 func (l *Log) apply(e Entry) membership.Event {
-	l.Index = e.Index
+	l.Index, l.Sum = e.Index, chain(l.Sum, e)
 	if e.View != nil {
 		return l.install(e)
 	}

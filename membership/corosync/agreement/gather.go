@@ -16,7 +16,7 @@ func (m *Machine) restart() {
 	m.changedAt = m.now
 	m.session = session{}
 	clear(m.hellos)
-	m.without = nil
+	m.without, m.round = nil, 0
 	if len(m.group) > 0 {
 		m.hello()
 	}
@@ -70,6 +70,7 @@ func (m *Machine) hear(from Process, h Hello) {
 		m.dropped++
 		return
 	}
+	m.round++
 	m.known[from] = h
 	m.hellos[from] = h
 	m.without = slices.DeleteFunc(m.without, func(p Process) bool { return p == from })
@@ -83,6 +84,7 @@ func (m *Machine) leaveOut(ps []Process) {
 		if !slices.Contains(m.group, p) || slices.Contains(m.without, p) || said && (m.id == "" || m.states[p]) {
 			continue
 		}
+		m.round++
 		delete(m.hellos, p)
 		m.without = append(m.without, p)
 		if m.own(p) {
@@ -124,8 +126,9 @@ func (m *Machine) Ghosts() []fence.NodeID {
 	return ids
 }
 
-// gather makes a session when everybody has said Hello. Its name is made of the ring and of all Hellos, so that it is the same for all who
-// delivered the same, and never comes again (S1.8, S3.7).
+// gather makes a session when everybody has said Hello. Its name is made of the ring, of all Hellos and of how many rounds it took, so that it is
+// the same for all who delivered the same, and never comes again (S1.8, S3.7): without the rounds it would where somebody says Hello and is left
+// out again.
 func (m *Machine) gather() {
 	var parts []Participant
 	for _, p := range m.counted() {
@@ -140,7 +143,7 @@ func (m *Machine) gather() {
 		return
 	}
 	slices.SortFunc(parts, order)
-	id := digest(m.streams.Ring(), parts)
+	id := digest(m.streams.Ring(), m.round, parts)
 	if id == m.id {
 		return
 	}
@@ -175,11 +178,12 @@ func newest(sorted []Participant) []Participant {
 	return out
 }
 
-func digest(r Ring, parts []Participant) Digest {
+func digest(r Ring, round uint64, parts []Participant) Digest {
 	said := struct {
 		Ring  Ring
+		Round uint64
 		Parts []Participant
-	}{r, parts}
+	}{r, round, parts}
 	b, err := json.Marshal(said)
 	if err != nil { // plain structs: cannot happen
 		panic("agreement: a hello does not encode: " + err.Error())
@@ -201,7 +205,7 @@ func (m *Machine) self() (Participant, bool) {
 func (m *Machine) state() *State {
 	s := &State{
 		Domain: m.meta.Domain, Promised: m.meta.Promised, Synced: m.meta.Synced, Last: m.last(), Commit: m.meta.Commit, SnapAt: m.snapAt,
-		Cuts: m.cuts, Votes: m.votes, Need: m.need, Stores: m.stores(),
+		Cuts: m.cuts, Sum: m.sum(), Votes: m.votes, Need: m.need, Stores: m.stores(),
 	}
 	if m.shadow != nil {
 		p := m.shadow.Progress

@@ -83,6 +83,7 @@ type Machine struct {
 	count     uint64
 	changedAt int64
 	hellos    map[Process]Hello // since the last change
+	round     uint64            // counts what made a session or ended one since the last change, the same on all
 	without   []Process         // who is left out until it says Hello again
 	tries     int               // how often this node asked to go on without somebody since it last had a plan
 	votes     int

@@ -17,6 +17,9 @@ type State struct {
 	Commit   uint64 `json:"commit"`
 	SnapAt   uint64 `json:"snap_at"` // its log begins behind this index
 	Cuts     uint64 `json:"cuts"`    // how often this run dropped entries of its log
+	// Sum is of the whole log up to Last. Two logs that were taken over in the same epoch and are equally long need not be the same: corosync
+	// skips a message that was lost with a ring, and delivers later ones of those who go on together.
+	Sum uint64 `json:"sum"`
 	// Votes are its node's and Need what a quorum needs, both as its votequorum says.
 	Votes  int     `json:"votes"`
 	Need   int     `json:"need"`
@@ -41,6 +44,7 @@ type Plan struct {
 	Source  Process // whose log is kept
 	Synced  uint64  // its log's epoch and end
 	Last    uint64
+	Sum     uint64
 	Cuts    uint64
 	SnapAt  uint64
 	From    uint64 // the transfer begins behind this index; the snapshot goes before it where From is SnapAt and a receiver has less
@@ -73,6 +77,7 @@ func Decide(ps []Participant) Plan {
 		return p
 	}
 	p.Source, p.Synced, p.Last, p.Cuts, p.SnapAt = src.Process, src.State.Synced, src.State.Last, src.State.Cuts, src.State.SnapAt
+	p.Sum = src.State.Sum
 	for _, q := range ps {
 		if restored(q, ps) {
 			p.Barred = append(p.Barred, q.Process)
@@ -161,7 +166,8 @@ func storeOf(stores []Store, node fence.NodeID) (Store, bool) {
 func (p *Plan) receivers(ps []Participant, src Participant) {
 	p.From = p.Last
 	for _, q := range ps {
-		if q.Process == src.Process || p.bars(q.Process) || q.State.Domain == p.Domain && q.State.Synced == p.Synced && q.State.Last == p.Last {
+		same := q.State.Domain == p.Domain && q.State.Synced == p.Synced && q.State.Last == p.Last && q.State.Sum == p.Sum
+		if q.Process == src.Process || p.bars(q.Process) || same {
 			continue
 		}
 		p.Receivers = append(p.Receivers, q.Process)

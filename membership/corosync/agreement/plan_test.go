@@ -45,6 +45,11 @@ func TestDecide(t *testing.T) {
 			name: "taken over later, though shorter: what it does not have was never committed", parts: []Participant{part(1, 4, 12, 8), part(2, 5, 10, 9)},
 			source: 2, from: 8, recv: []fence.NodeID{1}, voters: []fence.NodeID{1, 2},
 		},
+		{
+			name:   "as long in the same epoch, and another: a message was lost with a ring",
+			parts:  []Participant{part(1, 4, 9, 8), with(part(2, 4, 9, 8), func(p *Participant) { p.State.Sum = 7 })},
+			source: 1, from: 8, recv: []fence.NodeID{2}, voters: []fence.NodeID{1, 2},
+		},
 		{name: "no quorum", parts: []Participant{part(1, 4, 9, 9)}, refused: "1 votes of stores that the log knows, 2 needed"},
 		{
 			name: "a wiped store has no vote", parts: []Participant{part(1, 4, 9, 9), with(part(2, 0, 0, 0), func(p *Participant) {
