@@ -15,13 +15,13 @@ import (
 // cluster is the real machines of membership/corosync/agreement over this model, and nothing else: disks that finish writes when they like and
 // forget what they had not finished, daemons and corosyncs that end and start, whatever the seed draws.
 type cluster struct {
-	t      *testing.T
-	rnd    *rand.Rand
-	net    *Model
-	now    int64
-	nodes  []*daemon
-	truth  truth
-	part   []int // which side each node is on
+	t     *testing.T
+	rnd   *rand.Rand
+	net   *Model
+	now   int64
+	nodes []*daemon
+	truth truth
+	part  []int // which side each node is on
 }
 
 // daemon is one node: its disk and, if it runs, its machine.
