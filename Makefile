@@ -25,9 +25,9 @@ help: ## this list
 deps: ## install what building and testing need (root on Debian: apt; Go modules)
 	@bash test/verify/deps.sh
 
-build: ## build/fenced, build/fenced-dev, build/plugins/fenced-plugin-*
+build: ## build/fenced, build/fenced-watchdog, build/fenced-dev, build/plugins/fenced-plugin-*
 	@mkdir -p build/plugins
-	$(BUILD) -o build/ ./cmd/fenced ./cmd/fenced-dev
+	$(BUILD) -o build/ ./cmd/fenced ./cmd/fenced-watchdog ./cmd/fenced-dev
 	@plugins=$$($(GO) list -f '{{if eq .Name "main"}}{{.Dir}}{{end}}' ./plugins/... | grep -x '$(CURDIR)/plugins/[^/]*'); \
 	for p in $$plugins; do \
 		echo "$(BUILD) -o build/plugins/fenced-plugin-$${p##*/} ./plugins/$${p##*/}"; \

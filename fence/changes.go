@@ -126,6 +126,7 @@ func timingChanges(o, n Timing) []string {
 		{"post_join_delay", o.PostJoinDelayMS, n.PostJoinDelayMS},
 		{"post_fail_delay", o.PostFailDelayMS, n.PostFailDelayMS},
 		{"stagger", o.StaggerMS, n.StaggerMS},
+		{"assume_dead_after", o.AssumeDeadMS, n.AssumeDeadMS},
 	} {
 		if f.a != f.b {
 			out = append(out, change("timing "+f.what, ms(f.a), ms(f.b)))

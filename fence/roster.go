@@ -41,6 +41,9 @@ type Timing struct {
 	LeaseMS          int64 `json:"lease_ms"`
 	// StaggerMS lies between the proposals of two eligible members for the same claim (R8).
 	StaggerMS int64 `json:"stagger_ms"`
+	// AssumeDeadMS is within what time from a life's victim entry its own watchdog must have reset it, by every node's values: who would need
+	// longer is not admitted with an open watchdog (V10). 0: each node's own values say how long is waited.
+	AssumeDeadMS int64 `json:"assume_dead_after_ms,omitempty"`
 }
 
 // Policy holds what an administrator decides once for the whole cluster.

@@ -15,6 +15,25 @@ func AssumeDeadAfterMS(w Watchdog) int64 {
 	return w.LeaseMS + petIntervalMS + w.HardwareMS + clockErrorMS + safetyMarginMS
 }
 
+// CheckWatchdog refuses what of a watchdog contradicts the cluster's timings (V10): at load with the file's timeout, and at join with what was
+// read back from the hardware. hardwareMS is after how long without feeding the machine is reset.
+func CheckWatchdog(t Timing, hardwareMS int64) []error {
+	var errs []error
+	if hardwareMS < 2*petIntervalMS {
+		errs = append(errs, fmt.Errorf("a watchdog timeout of %d ms is shorter than two feedings, %d ms: a healthy node would be reset", hardwareMS, 2*petIntervalMS))
+	}
+	w := Watchdog{LeaseMS: t.LeaseMS, HardwareMS: hardwareMS}
+	if need := AssumeDeadAfterMS(w); t.AssumeDeadMS > 0 && t.AssumeDeadMS < need {
+		errs = append(errs, fmt.Errorf("assume_dead_after (%d ms) is shorter than the %d ms by which the watchdog has reset a node: %s", t.AssumeDeadMS, need, SumText(w)))
+	}
+	return errs
+}
+
+// SumText writes the inequality with its values (V10), for people.
+func SumText(w Watchdog) string {
+	return fmt.Sprintf("lease %d + pet interval %d + hardware timeout %d + clock error %d + margin %d = %d ms", w.LeaseMS, petIntervalMS, w.HardwareMS, clockErrorMS, safetyMarginMS, AssumeDeadAfterMS(w))
+}
+
 // CheckTiming refuses timings that contradict each other; each message names both values.
 func CheckTiming(t Timing) []error {
 	var errs []error

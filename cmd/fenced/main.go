@@ -33,6 +33,8 @@ func main() {
 		CheckLog:       checkLog,
 		Recover:        recovery,
 		Sim:            simulate,
+		WatchdogStatus: watchdogStatus,
+		WatchdogTest:   watchdogTest,
 	}, os.Stdin, os.Stdout, os.Stderr))
 }
 

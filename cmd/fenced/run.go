@@ -50,6 +50,9 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := checkWatchdog(ctx, cfg, self.Instance); err != nil {
+		return err
+	}
 	provider, err := open(cfg, self, log)
 	if err != nil {
 		return err

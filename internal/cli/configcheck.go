@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) configCommand() *cobra.Command {
-	return group("config", "look at the configuration", a.configCheckCommand(), a.configReloadCommand())
+	return group("config", "look at the configuration", a.configCheckCommand(), a.configExplainCommand(), a.configReloadCommand())
 }
 
 // checked is `fenced config check -o json`.

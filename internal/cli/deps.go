@@ -40,6 +40,9 @@ type Deps struct {
 	// Sim simulates seeds. What is told meanwhile (a trace, failing seeds) goes to tell, line by line. Impossible options are a *client.Error
 	// with CodeUsage.
 	Sim func(ctx context.Context, o SimRun, tell func(string)) (LogReport, error)
+	// WatchdogStatus asks the holder of this node's watchdog at its socket; WatchdogTest has it reset this machine, if it can.
+	WatchdogStatus func(ctx context.Context, socket string) (client.WatchdogHolder, error)
+	WatchdogTest   func(ctx context.Context, c *config.Config) (client.WatchdogHolder, error)
 	// Now is the clock for ages in tables; nil means time.Now.
 	Now func() time.Time
 }

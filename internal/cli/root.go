@@ -91,7 +91,7 @@ func (a *app) root() *cobra.Command {
 	for _, c := range []func() *cobra.Command{
 		a.statusCommand, a.watchCommand, a.historyCommand, a.showCommand, a.planCommand, a.testCommand, a.drillCommand, a.offCommand, a.onCommand, a.rebootCommand,
 		a.ackCommand, a.armCommand, a.disarmCommand, a.applyCommand, a.bootstrapCommand, a.leaveCommand, a.nodeCommand, a.recoverCommand, a.witnessCommand, a.keygenCommand, a.configCommand,
-		a.pluginCommand, a.runCommand, a.devCommand, a.checkLogCommand, a.simCommand, a.explainCommand, a.versionCommand,
+		a.pluginCommand, a.watchdogCommand, a.runCommand, a.devCommand, a.checkLogCommand, a.simCommand, a.explainCommand, a.versionCommand,
 	} {
 		if cmd := c(); cmd != nil {
 			root.AddCommand(cmd)

@@ -42,6 +42,8 @@ type Config struct {
 	LogLevel   slog.Level
 	LogFormat  string // text or json
 	API        API
+	// Watchdog is what this node does with its own watchdog.
+	Watchdog Watchdog
 }
 
 // API says who may use the socket: root always acts.

@@ -157,7 +157,7 @@ type loader struct {
 	about   map[string]description // of plugins, where they are asked
 }
 
-var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "plugins", "api", "log"}
+var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "plugins", "watchdog", "api", "log"}
 
 func (l *loader) config() *Config {
 	o := l.o
@@ -176,6 +176,7 @@ func (l *loader) config() *Config {
 	top := mapAt(l.root, "", l.rep, topLevel...)
 	c.Roster.Cluster = l.cluster(top)
 	c.Roster.Timing = l.timing()
+	l.watchdog()
 	l.readDevices()
 	l.readNodes()
 	l.readLevels()

@@ -20,7 +20,7 @@ const (
 
 func (l *loader) timing() fence.Timing {
 	r := mapAt(l.root.get("timings"), "timings", l.rep,
-		"failure_timeout", "ping_interval", "post_join_delay", "post_fail_delay", "lease", "stagger")
+		"failure_timeout", "ping_interval", "post_join_delay", "post_fail_delay", "lease", "stagger", "assume_dead_after")
 	t := fence.Timing{
 		FailureTimeoutMS: r.duration("failure_timeout", defaultFailureTimeout, longest),
 		PingMS:           r.duration("ping_interval", defaultPing, longest),
@@ -28,6 +28,7 @@ func (l *loader) timing() fence.Timing {
 		PostFailDelayMS:  r.duration("post_fail_delay", defaultPostFail, longest),
 		LeaseMS:          r.duration("lease", defaultLease, longest),
 		StaggerMS:        r.duration("stagger", defaultStagger, longest),
+		AssumeDeadMS:     r.duration("assume_dead_after", 0, longest),
 	}
 	for _, err := range fence.CheckTiming(t) {
 		// The message begins with the name of the setting that it is about.

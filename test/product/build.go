@@ -76,7 +76,7 @@ func (s Source) goBuild(staging string) error {
 	if err := os.MkdirAll(filepath.Join(staging, "plugins"), 0o755); err != nil {
 		return err
 	}
-	targets := [][]string{{staging + "/", "./cmd/fenced", "./cmd/fenced-dev"}}
+	targets := [][]string{{staging + "/", "./cmd/fenced", "./cmd/fenced-watchdog", "./cmd/fenced-dev"}}
 	for _, p := range plugins {
 		targets = append(targets, []string{filepath.Join(staging, "plugins", "fenced-plugin-"+p), "./plugins/" + p})
 	}

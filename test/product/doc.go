@@ -1,4 +1,4 @@
-// Package product is the one place where tests get the built product from: fenced, fenced-dev and every bundled plugin, in one directory.
+// Package product is the one place where tests get the built product from: fenced, fenced-watchdog, fenced-dev and every bundled plugin, in one directory.
 //
 // FENCED_TEST_BUILD names a directory that is there already (`make build` made it, and `make verify` says so). Without it the product is built
 // from the sources of this module into build/product/, once: the next test binary gets what is there. Correct when sources change, because it is

@@ -13,8 +13,8 @@ import (
 // EnvBuild names a directory with the built product.
 const EnvBuild = "FENCED_TEST_BUILD"
 
-// Dir returns the directory with the product of this module: fenced, fenced-dev and plugins/. It builds at most once in a process. Tests that
-// spoil what is in it take a Copy.
+// Dir returns the directory with the product of this module: fenced, fenced-watchdog, fenced-dev and plugins/. It builds at most once in a
+// process. Tests that spoil what is in it take a Copy.
 func Dir() (string, error) {
 	if dir := os.Getenv(EnvBuild); dir != "" {
 		return filepath.Abs(dir)
@@ -62,7 +62,7 @@ func files(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []string{"fenced", "fenced-dev"}
+	out := []string{"fenced", "fenced-watchdog", "fenced-dev"}
 	for _, p := range plugins {
 		out = append(out, filepath.Join("plugins", filepath.Base(p)))
 	}

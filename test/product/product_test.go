@@ -14,7 +14,7 @@ func tree(t *testing.T) Source {
 	t.Helper()
 	s := Source{Root: t.TempDir()}
 	s.write(t, "go.mod", "module example.test/m\n\ngo 1.26\n")
-	for _, dir := range []string{"cmd/fenced", "cmd/fenced-dev", "plugins/one"} {
+	for _, dir := range []string{"cmd/fenced", "cmd/fenced-watchdog", "cmd/fenced-dev", "plugins/one"} {
 		s.write(t, dir+"/main.go", "package main\n\nvar says = \"first\"\n\nfunc main() { println(says) }\n")
 	}
 	s.write(t, "plugins/sdk/sdk.go", "package sdk\n")
@@ -125,7 +125,7 @@ func TestBuildErrorsNameTheirCause(t *testing.T) {
 // A directory that is named is taken as it is, and a copy of it is a copy.
 func TestNamedBuild(t *testing.T) {
 	made := t.TempDir()
-	for _, f := range []string{"fenced", "fenced-dev", "plugins/fenced-plugin-x"} {
+	for _, f := range []string{"fenced", "fenced-watchdog", "fenced-dev", "plugins/fenced-plugin-x"} {
 		(Source{Root: made}).write(t, f, f)
 	}
 	t.Setenv(EnvBuild, made)
