@@ -21,7 +21,7 @@ const (
 	bmcPassword = "playground"
 )
 
-// BMC is a process of its own that speaks IPMI and whose switch is its node's power.
+// BMC is a process of its own that speaks IPMI, Redfish or SNMP and whose switch is its node's power.
 type BMC struct {
 	cluster *Cluster
 	node    *Node
@@ -29,8 +29,10 @@ type BMC struct {
 	number  int // over all BMCs, from 0: says where it listens
 	// Name is the name of its device in the configuration.
 	Name string
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the process is gone
+	// fingerprint is that of its certificate, where it speaks Redfish.
+	fingerprint string
+	cmd         *exec.Cmd
+	done        chan struct{} // closed when the process is gone
 }
 
 // Counts are the commands that arrived at a BMC, and how often its switch really moved.
@@ -40,6 +42,9 @@ type Counts struct {
 	Status     int `json:"status"`
 	AppliedOff int `json:"applied_off"`
 	AppliedOn  int `json:"applied_on"`
+	// Opened and Open are the sessions of a Redfish BMC, so far and now.
+	Opened int `json:"sessions_opened"`
+	Open   int `json:"sessions_open"`
 }
 
 // config writes its device into a configuration file.
@@ -62,6 +67,9 @@ func (b *BMC) config(w func(string, ...any)) {
 		w("    plugin: bmc")
 		w("    username: %s", bmcUser)
 		w("    password_file: %s", b.cluster.path("bmc-password"))
+	}
+	if b.spec.Redfish {
+		b.redfishConfig(w)
 	}
 	w("    attempt_timeout: %dms", timeout.Milliseconds())
 	w("    attempts: %d", attempts)
@@ -96,6 +104,9 @@ func (b *BMC) start(ctx context.Context) error {
 		}
 		argv = append(c.net.onMgmt(), c.opt.fencedDev(), "pdu", "--listen", c.net.bmcAddress(b.number), "--control", c.net.controlAddress(b.number),
 			"--on-off", "f() { "+feeds+" \"$2\"; }; f", "--outlets", "1", "--community", bmcPassword)
+	}
+	if b.spec.Redfish {
+		argv = append(append(c.net.onMgmt(), c.opt.fencedDev()), b.redfishArgs(guid)...)
 	}
 	for _, k := range b.spec.Knobs {
 		argv = append(argv, "--knob", k)

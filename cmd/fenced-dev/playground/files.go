@@ -32,6 +32,13 @@ func (c *Cluster) writeFiles() error {
 	if err := os.WriteFile(c.path("bmc-password"), []byte(bmcPassword+"\n"), 0o600); err != nil {
 		return err
 	}
+	for _, b := range c.bmcs {
+		if b.spec.Redfish {
+			if err := b.certify(); err != nil {
+				return err
+			}
+		}
+	}
 	for _, n := range c.nodes {
 		if err := n.writeFiles(); err != nil {
 			return fmt.Errorf("cannot prepare %s: %w", n.Name, err)

@@ -50,6 +50,9 @@ type Options struct {
 type BMCSpec struct {
 	// PDU makes it an outlet of a power strip that speaks SNMP and gives no identity. Nothing hangs on it where it is Idle.
 	PDU, Idle bool
+	// Redfish makes it speak Redfish instead of IPMI. Fingerprint is the one that the configuration demands of its certificate, "" for that which it shows.
+	Redfish     bool
+	Fingerprint string
 	// Knobs are faults from the start (fenced-dev bmc --knob).
 	Knobs []string
 	// GUID is the identity that it gives, "" for that of its node's machine.

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// selfSigned makes a certificate as BMCs come with: signed by itself, for localhost and the address it listens on.
-func selfSigned(ip net.IP) (tls.Certificate, error) {
+// SelfSigned makes a certificate as BMCs come with: signed by itself, for localhost and the address it listens on.
+func SelfSigned(ip net.IP) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("cannot make a key: %w", err)
@@ -38,8 +38,11 @@ func selfSigned(ip net.IP) (tls.Certificate, error) {
 }
 
 // Fingerprint is the SHA-256 of the certificate it shows, in hex.
-func (s *Server) Fingerprint() string {
-	sum := sha256.Sum256(s.certificate.Certificate[0])
+func (s *Server) Fingerprint() string { return Fingerprint(s.certificate) }
+
+// Fingerprint is the SHA-256 of a certificate, in hex.
+func Fingerprint(c tls.Certificate) string {
+	sum := sha256.Sum256(c.Certificate[0])
 	return hex.EncodeToString(sum[:])
 }
 

@@ -107,7 +107,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	if cfg.Certificate != nil {
 		s.certificate = *cfg.Certificate
-	} else if s.certificate, err = selfSigned(l.Addr().(*net.TCPAddr).IP); err != nil {
+	} else if s.certificate, err = SelfSigned(l.Addr().(*net.TCPAddr).IP); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	s.listener = l
