@@ -82,17 +82,28 @@ func (p *planted) judge(t *testing.T, hay *haystack, s *sampler) {
 			t.Errorf("the log of %s holds no dump", n.Name)
 		}
 	}
-	history, err := p.Node(1).Client().History(t.Context(), client.HistoryQuery{Node: "node-3"})
-	must(t, err)
-	spoke := map[string]string{}
-	for _, l := range history.Lines {
-		for _, a := range l.Attempts {
-			spoke[a.Device] += a.Class + " "
-		}
-	}
-	if !strings.Contains(spoke["wrong"], client.ClassAuth) || spoke["dead"] == "" || strings.Contains(spoke["dead"], client.ClassOK) {
+	spoke := p.spoke(t, "node-3")
+	if !strings.Contains(spoke["wrong"], client.ClassAuth) || spoke["dead"] == "" || strings.Contains(spoke["dead"], client.ClassOK) ||
+		!strings.Contains(spoke["redfish-wrong"], client.ClassAuth) {
 		t.Errorf("the error paths did not speak: %v", spoke)
 	}
+	if spoke = p.spoke(t, "node-2"); !strings.Contains(spoke["redfish"], client.ClassOK) {
+		t.Errorf("Redfish did not fence: %v", spoke)
+	}
+}
+
+// spoke are the classes of all attempts at a node in history, by device.
+func (p *planted) spoke(t *testing.T, node string) map[string]string {
+	t.Helper()
+	history, err := p.Node(1).Client().History(t.Context(), client.HistoryQuery{Node: node})
+	must(t, err)
+	out := map[string]string{}
+	for _, l := range history.Lines {
+		for _, a := range l.Attempts {
+			out[a.Device] += a.Class + " "
+		}
+	}
+	return out
 }
 
 // fence breaks a node and waits until it is back with another life.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/fenced-project/fenced/cmd/fenced-dev/bmc"
 	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
+	"github.com/fenced-project/fenced/cmd/fenced-dev/redfish"
 	"github.com/fenced-project/fenced/test/product"
 )
 
@@ -32,6 +33,7 @@ type planted struct {
 	needles  []needle
 	own      []string // the files that hold a secret, each its own
 	bmcs     []*bmc.BMC
+	redfish  []*redfish.Server
 	tool     bool // ipmitool is installed
 	began    bool
 	err      error
@@ -39,8 +41,8 @@ type planted struct {
 
 const admin = "fenced-admin"
 
-// plant starts three nodes. Of node-3 the first BMC has another password than its device, the second is dead, the third is asked by
-// ipmitool where that is installed, and the last one works.
+// plant starts three nodes. Of node-3 the first BMC has another password than its device, the second is dead, the third speaks Redfish and has
+// another password too, the fourth is asked by ipmitool where that is installed, and the last one works. Node-2's speaks Redfish, and works.
 func plant(ctx context.Context, t *testing.T) *planted {
 	t.Helper()
 	build, err := product.Dir()
@@ -53,13 +55,16 @@ func plant(ctx context.Context, t *testing.T) *planted {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
 	p.hide(t, "the cluster's key", filepath.Join(p.creds, "authkey"), key, base64.StdEncoding.EncodeToString(key))
-	for name, where := range map[string]string{"good": p.creds, "wrong": dir, "dead": dir} {
+	for name, where := range map[string]string{"good": p.creds, "wrong": dir, "dead": dir, "redfish": p.creds, "redfish-wrong": dir} {
 		p.password[name] = canary(18)
 		p.hide(t, "the "+name+" password", filepath.Join(where, name), []byte(p.password[name]), p.password[name])
 	}
 	t.Cleanup(func() {
 		for _, b := range p.bmcs {
 			b.Close()
+		}
+		for _, s := range p.redfish {
+			s.Close()
 		}
 	})
 	p.Cluster, err = playground.Start(ctx, playground.Options{
@@ -121,12 +126,9 @@ func (p *planted) configure() error {
 	b.WriteString(regexp.MustCompile(`(?m)^authkey: .*$`).ReplaceAllString(head, "authkey: $${CREDENTIALS_DIRECTORY}/authkey"))
 	b.WriteString("nodes:\n")
 	for i, a := range addresses {
-		levels := "[good-" + strconv.Itoa(i+1) + "]"
-		if i == 2 {
-			levels = "[wrong], [dead], [good-3]"
-			if p.tool {
-				levels = "[wrong], [dead], [tool], [good-3]"
-			}
+		levels := []string{"[good-1]", "[redfish], [good-2]", "[wrong], [dead], [redfish-wrong], [good-3]"}[i]
+		if i == 2 && p.tool {
+			levels = "[wrong], [dead], [redfish-wrong], [tool], [good-3]"
 		}
 		fmt.Fprintf(&b, "  node-%d:\n    id: %d\n    address: %q\n    levels: [%s]\n", i+1, i+1, a[1], levels)
 	}
@@ -141,6 +143,9 @@ func (p *planted) configure() error {
 	}
 	device("wrong", other[1], filepath.Join(filepath.Dir(p.dir), "wrong"), "")
 	device("dead", strconv.Itoa(dead.LocalAddr().(*net.UDPAddr).Port), filepath.Join(filepath.Dir(p.dir), "dead"), "")
+	if err := p.redfishes(&b); err != nil {
+		return err
+	}
 	for i := 1; i <= 3; i++ {
 		port, err := p.bmc(i)
 		if err != nil {
@@ -161,21 +166,25 @@ func (p *planted) configure() error {
 	return nil
 }
 
+// machine is the identity of node i's machine and its power switch.
+func (p *planted) machine(i int) (uuid string, power bmc.Command, err error) {
+	node := filepath.Join(p.dir, fmt.Sprintf("node-%d", i))
+	text, err := os.ReadFile(filepath.Join(node, "root/sys/class/dmi/id/product_uuid"))
+	power = bmc.Command{Command: fmt.Sprintf("'%s/fenced-dev' power --dir '%s'", p.build, node), Timeout: 15 * time.Second}
+	return strings.TrimSpace(string(text)), power, err
+}
+
 // bmc starts one that switches node i.
 func (p *planted) bmc(i int) (port string, err error) {
-	node := filepath.Join(p.dir, fmt.Sprintf("node-%d", i))
-	uuid, err := os.ReadFile(filepath.Join(node, "root/sys/class/dmi/id/product_uuid"))
+	uuid, power, err := p.machine(i)
 	if err != nil {
 		return "", err
 	}
-	guid, err := bmc.Wire(strings.TrimSpace(string(uuid)), "smbios")
+	guid, err := bmc.Wire(uuid, "smbios")
 	if err != nil {
 		return "", err
 	}
-	d, err := bmc.Start(bmc.Config{
-		Listen: "127.0.0.1:0", User: admin, Password: p.password["good"], GUID: guid, Log: slog.New(slog.DiscardHandler),
-		Power: bmc.Command{Command: fmt.Sprintf("'%s/fenced-dev' power --dir '%s'", p.build, node), Timeout: 15 * time.Second},
-	})
+	d, err := bmc.Start(bmc.Config{Listen: "127.0.0.1:0", User: admin, Password: p.password["good"], GUID: guid, Log: slog.New(slog.DiscardHandler), Power: power})
 	if err != nil {
 		return "", err
 	}
