@@ -40,9 +40,9 @@ var explanations = []Explanation{
 	},
 	{
 		AttentionOwnStore, "the others refuse this node's store",
-		"Its state directory was restored from a backup, copied from another machine, or set back to an earlier snapshot (R3).",
+		"Its state directory was restored from a backup, copied from another machine, or set back to an earlier snapshot; or this machine is a clone of one that runs (R3).",
 		"None while it is refused. If it were let in, promises that it has forgotten could be broken.",
-		"On this node: `systemctl stop fenced; fenced recover --new-store; systemctl start fenced`. It then gets the log from the others.",
+		"On this node: `systemctl stop fenced; fenced recover --new-store; systemctl start fenced`. It then gets the log from the others. A clone: stop fenced on it, and give it an id of its own.",
 	},
 	{
 		AttentionOtherDomain, "two clusters of the same name meet",
@@ -154,9 +154,9 @@ var explanations = []Explanation{
 	},
 	{
 		AttentionRefusedStore, "the store of another node is refused",
-		"Its state directory was restored from a backup, copied or set back (R3).",
-		"None while it is refused; one voter fewer.",
-		"On that node: `systemctl stop fenced; fenced recover --new-store; systemctl start fenced`.",
+		"Its state directory was restored from a backup, copied or set back; or a clone of its machine was started beside it, and the clone is refused (R3).",
+		"None while it is refused. Without a clone: one voter fewer.",
+		"On that node: `systemctl stop fenced; fenced recover --new-store; systemctl start fenced`. If the store is shown twice: stop fenced at the address that the text names, and leave the member as it is.",
 	},
 	{
 		AttentionHistoryDamaged, "history on this node's disk is not whole",

@@ -135,10 +135,12 @@ type Refused struct {
 // RefusedKind sorts refusals.
 type RefusedKind string
 
-// The refusals that a person must end: a store that was set back, copied or replaced (R3); a peer in another domain (R4); a peer whose version
+// The refusals that a person must end: a store that was set back or replaced (R3); a copy of a store whose own daemon is heard beside it (R3); a
+// peer in another domain (R4); a peer whose version
 // speaks another protocol.
 const (
 	RefusedStore   RefusedKind = "store"
+	RefusedCopy    RefusedKind = "copy"
 	RefusedDomain  RefusedKind = "domain"
 	RefusedVersion RefusedKind = "version"
 )

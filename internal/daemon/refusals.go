@@ -57,11 +57,17 @@ func (r refusals) attention(self string, now time.Time) []client.Attention {
 		}
 		a := client.Attention{Node: v.Peer}
 		switch {
-		case v.Kind == membership.RefusedStore && v.Us:
+		case (v.Kind == membership.RefusedStore || v.Kind == membership.RefusedCopy) && v.Us:
 			a.Code, a.Node, a.Text = client.AttentionOwnStore, self, v.Peer+" refuses this node's store: "+strings.TrimPrefix(v.Reason, "it refuses this node: ")
 			a.Next = "systemctl stop fenced; " + newStore + "; systemctl start fenced"
-		case v.Kind == membership.RefusedStore:
+			if v.Kind == membership.RefusedCopy { // this machine is the clone: a new store in another's name would be refused too
+				a.Next = "here: systemctl stop fenced; then give this machine a node of its own, or put the other one away and here: " + newStore
+			}
+		case v.Kind == membership.RefusedStore || v.Kind == membership.RefusedCopy:
 			a.Code, a.Text, a.Next = client.AttentionRefusedStore, "the store of "+v.Peer+" is refused: "+v.Reason, "on "+v.Peer+": "+newStore
+			if v.Kind == membership.RefusedCopy { // the member of that name is the healthy one
+				a.Next = "find the second machine by its address and there: systemctl stop fenced; leave the member as it is"
+			}
 		case v.Kind == membership.RefusedVersion:
 			a.Code, a.Text, a.Next = client.AttentionVersion, v.Peer+" is refused: "+v.Reason, "fenced version, on both"
 		default:

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -18,5 +19,24 @@ func TestAnotherVersionIsShownWithItsRemedy(t *testing.T) {
 	}
 	if late := r.attention("node-1", now.Add(refusalFor+time.Second)); len(late) != 0 {
 		t.Errorf("%+v is shown of a peer that is silent", late)
+	}
+}
+
+// TestCopyIsFoundAndNotItsOriginal: where a store is shown twice, nobody is told to give up the one that is a member (R3).
+func TestCopyIsFoundAndNotItsOriginal(t *testing.T) {
+	var r refusals
+	now := time.Now()
+	reason := "a second daemon shows this node's store, from 192.0.2.9: store x is in use by another daemon"
+	r.note(membership.Refused{Peer: "node-3", Reason: reason, Kind: membership.RefusedCopy}, now)
+	r.note(membership.Refused{Peer: "node-1", Reason: "it refuses this node: " + reason, Kind: membership.RefusedCopy, Us: true}, now)
+	got := r.attention("node-3", now)
+	if len(got) != 2 {
+		t.Fatalf("%+v", got)
+	}
+	if a := got[0]; a.Code != "E107" || a.Node != "node-3" || a.Text != "node-1 refuses this node's store: "+reason || !strings.HasPrefix(a.Next, "here: systemctl stop fenced") {
+		t.Errorf("the copy reads %+v", a)
+	}
+	if a := got[1]; a.Code != "W212" || a.Node != "node-3" || !strings.Contains(a.Text, "192.0.2.9") || strings.Contains(a.Next, "recover") {
+		t.Errorf("the others read %+v", a)
 	}
 }

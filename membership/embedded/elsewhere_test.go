@@ -50,7 +50,7 @@ func TestStoreOfAnotherNodeIsRefused(t *testing.T) {
 		nodes: []NodeConfig{{ID: 1}, {ID: 2}, {ID: 3}},
 		owner: func(store string, node fence.NodeID) fence.NodeID { return ownerOf(k, store, node) },
 	}
-	f := newFloors(nil, 0)
+	f := newFloors(nil, 0, 10)
 	h := hello{Protocol: 1, Cluster: "c", Domain: "d", Node: 2, Store: "s1", Instance: "i2", Starts: 5, Stream: streamRaft}
 	reason := judge(we, h, 2, f, time.Now())
 	if !strings.Contains(reason, "that of node 1") || kindOfRefusal(reason) != membership.RefusedStore {

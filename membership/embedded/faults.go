@@ -9,14 +9,22 @@ import (
 // Faults hurts the providers of one test: it drops what one node sends to another, by TCP and by UDP, and stalls disk writes.
 // Production has none: all methods of a nil Faults say that nothing is wrong.
 type Faults struct {
-	mu    sync.Mutex
-	cut   map[[2]fence.NodeID]bool
-	disks map[fence.NodeID]chan struct{}
+	mu     sync.Mutex
+	cut    map[[2]fence.NodeID]bool
+	disks  map[fence.NodeID]chan struct{}
+	polite bool
 }
 
 // NewFaults is a whole world.
 func NewFaults() *Faults {
 	return &Faults{cut: make(map[[2]fence.NodeID]bool), disks: make(map[fence.NodeID]chan struct{})}
+}
+
+// Goodbyes lets a provider say goodbye when it is closed. Without it a close is a kill: the others see silence and nothing else.
+func (f *Faults) Goodbyes() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.polite = true
 }
 
 // CutOneWay drops what one node sends to another.
@@ -60,6 +68,16 @@ func (f *Faults) dropped(from, to fence.NodeID) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.cut[[2]fence.NodeID{from, to}]
+}
+
+// killed says that who is closed says no goodbye.
+func (f *Faults) killed() bool {
+	if f == nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.polite
 }
 
 // write returns when the disk of a node works.

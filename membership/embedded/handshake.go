@@ -35,6 +35,7 @@ func (m *mux) answer(raw net.Conn) (*conn, hello, error) {
 		return nil, hello{}, errors.New("dropped by the test")
 	}
 	we := m.us(h.Stream, "")
+	h.from = peer
 	reason := judge(we, h, cert, m.floors, time.Now())
 	switch {
 	case reason == "" && h.Stream != streamRaft && h.Stream != streamControl:
@@ -54,7 +55,7 @@ func (m *mux) answer(raw net.Conn) (*conn, hello, error) {
 		return nil, hello{}, err
 	}
 	if !v.OK {
-		m.refused(name, refusesUs+v.Reason)
+		m.sayOfUs(name, v.Reason)
 		return nil, hello{}, errors.New(v.Reason)
 	}
 	_ = t.SetDeadline(time.Time{})
@@ -72,8 +73,15 @@ func hostOf(c net.Conn) string {
 }
 
 func (m *mux) say(peer, reason string) {
-	if reason != notYet {
+	if !passing(reason) {
 		m.refused(peer, reason)
+	}
+}
+
+// sayOfUs tells that a peer refuses this node.
+func (m *mux) sayOfUs(peer, reason string) {
+	if !passing(reason) {
+		m.refused(peer, refusesUs+reason)
 	}
 }
 
@@ -149,13 +157,13 @@ func (m *mux) introduce(ctx context.Context, t *tls.Conn, node fence.NodeID, nam
 		switch {
 		case v.Hello != nil && v.Hello.Protocol != we.Protocol: // said once in our own words, not once more in theirs
 			m.say(name, otherVersion(we, *v.Hello))
-		case v.Reason != notYet:
-			m.say(name, refusesUs+v.Reason)
+		default:
+			m.sayOfUs(name, v.Reason)
 		}
 		return nil, hello{}, fmt.Errorf("refused: %s", v.Reason)
 	}
 	h := *v.Hello
-	h.Stream = we.Stream
+	h.Stream, h.from = we.Stream, hostOf(t)
 	reason := judge(we, h, node, m.floors, time.Now())
 	if reason == "" && we.Stream == streamRaft && string(serverID(h.Node, h.Store)) != we.To {
 		reason = fmt.Sprintf("store %s was expected, store %s answers", we.To, h.Store)
@@ -164,7 +172,7 @@ func (m *mux) introduce(ctx context.Context, t *tls.Conn, node fence.NodeID, nam
 		return nil, hello{}, err
 	}
 	if reason != "" {
-		m.refused(name, reason)
+		m.say(name, reason)
 		return nil, hello{}, errors.New(reason)
 	}
 	_ = t.SetDeadline(time.Time{})

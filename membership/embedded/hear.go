@@ -27,6 +27,7 @@ func (p *Provider) hearPings(in *net.UDPConn) {
 		m, err := decodePing(b[:n], p.keys.ping)
 		switch {
 		case err == nil:
+			m.from = from.Addr().Unmap().String()
 			p.hear(m)
 		case errors.Is(err, errPingProtocol) && p.configuredAt(from.Addr()): // the connection to it says so too, and which version that is
 		default: // noise too: one line in ten seconds
@@ -52,22 +53,27 @@ func (p *Provider) hear(m ping) {
 	}
 	k := p.fsm.known()
 	if reason := p.judgePing(m, k); reason != "" {
-		if reason != quiet {
+		if reason != quiet && !passing(reason) {
 			p.lines.say(p.peerName(m.Node), reason)
 		}
 		p.elsewhere(m)
 		return
 	}
+	if m.goodbye() {
+		p.floors.leaves(m.Store, m.Instance)
+		return
+	}
 	now := membership.BootMS()
 	p.mu.Lock()
 	fresh := p.pres.heard(m, now)
-	trans := p.trans
+	trans, acked := p.trans, p.pres.peer(m.Node).acked
 	if !fresh {
 		p.mu.Unlock()
 		return
 	}
 	lease := p.renewed()
 	p.mu.Unlock()
+	p.floors.hears(m, acked, p.cfg.Ping)
 	if trans != nil {
 		trans.heard(m.Node)
 	}
@@ -112,7 +118,7 @@ func (p *Provider) judgePing(m ping, k known) string {
 	case p.floors.overtaken(m.Store, m.Starts, time.Now()):
 		return quiet
 	}
-	return p.floors.check(m.Store, m.Starts, m.Instance, m.Position, time.Now())
+	return p.floors.check(m.shown(), time.Now())
 }
 
 // portRefused: a peer's machine is there and nobody listens; its process is gone, not its node.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -33,6 +32,12 @@ type hello struct {
 	Position position     `json:"position"`
 	Stream   string       `json:"stream"`
 	To       string       `json:"to,omitempty"` // the server id that a raft stream is meant for
+	from     string       // where it speaks from, as its receiver sees it
+}
+
+// shown is what a hello or a ping shows of its sender's store.
+func (h hello) shown() shown {
+	return shown{Store: h.Store, Starts: h.Starts, Instance: h.Instance, Position: h.Position, From: h.from}
 }
 
 // verdict is what each end thinks of the other's hello; the acceptor's carries its own hello.
@@ -56,8 +61,14 @@ func parseServerID(id string) (fence.NodeID, string, error) {
 	return node, store, nil
 }
 
-// notYet is the reason for a leader that is faster than the answer to the join; it is worth no line.
-const notYet = "this node has not entered a domain yet"
+// Reasons that are over by themselves and worth no line: a leader is faster than the answer to the join; a daemon was started anew and the run
+// before it was heard a moment ago (floors.go).
+const (
+	notYet   = "this node has not entered a domain yet"
+	notQuiet = "the run before it was heard a moment ago"
+)
+
+func passing(reason string) bool { return reason == notYet || reason == notQuiet }
 
 // us is what a hello is judged against.
 type us struct {
@@ -76,6 +87,8 @@ const remedy = "; wipe it and join again"
 // kindOfRefusal sorts a reason, also one that came over the wire.
 func kindOfRefusal(reason string) membership.RefusedKind {
 	switch {
+	case strings.HasPrefix(reason, secondDaemon) && strings.HasSuffix(reason, remedy):
+		return membership.RefusedCopy
 	case strings.HasSuffix(reason, remedy):
 		return membership.RefusedStore
 	case strings.HasSuffix(reason, sameVersion):
@@ -136,7 +149,7 @@ func judge(we us, h hello, cert fence.NodeID, floors *floors, now time.Time) str
 	case we.owner != nil && we.owner(h.Store, h.Node) != 0:
 		return copied(h.Store, h.Node, we.owner(h.Store, h.Node))
 	}
-	return floors.check(h.Store, h.Starts, h.Instance, h.Position, now)
+	return floors.check(h.shown(), now)
 }
 
 func orNone(s string) string {
@@ -144,84 +157,4 @@ func orNone(s string) string {
 		return "none"
 	}
 	return s
-}
-
-// floors keeps the highest that was seen of every store, and refuses a store that shows less: it was restored from a copy (R3).
-type floors struct {
-	settle time.Duration // how much older a hello may be than the newest ping of the same run
-
-	mu    sync.Mutex
-	known map[string]*seen
-	dirty map[string]bool
-}
-
-type seen struct {
-	floor
-	older   position // the position as of settle ago, what the same run is measured by
-	olderAt time.Time
-	began   time.Time // when this run was first seen
-	nextPos position
-}
-
-func newFloors(known map[string]floor, settle time.Duration) *floors {
-	f := &floors{settle: settle, known: make(map[string]*seen), dirty: make(map[string]bool)}
-	for id, k := range known {
-		f.known[id] = &seen{floor: k, older: k.Position, nextPos: k.Position}
-	}
-	return f
-}
-
-// check says why a store is refused, "" if it is not; what is accepted raises the floor.
-func (f *floors) check(store string, starts uint64, instance string, p position, now time.Time) string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	s := f.known[store]
-	if s == nil {
-		f.known[store] = &seen{floor: floor{Starts: starts, Instance: instance, Position: p}, nextPos: p, olderAt: now, began: now}
-		f.dirty[store] = true
-		return ""
-	}
-	if now.Sub(s.olderAt) > f.settle {
-		s.older, s.nextPos, s.olderAt = s.nextPos, s.Position, now
-	}
-	switch {
-	case starts < s.Starts:
-		return fmt.Sprintf("store %s was started %d times, now it says %d: it was restored from a copy; wipe it and join again", store, s.Starts, starts)
-	case starts == s.Starts && instance != s.Instance:
-		return fmt.Sprintf("store %s is in use by another daemon or was restored from a copy; wipe it and join again", store)
-	case starts == s.Starts && p.less(s.older), starts > s.Starts && p.less(s.Position):
-		return fmt.Sprintf("the log of store %s went to %d/%d and now ends at %d/%d: it was restored from a copy; wipe it and join again",
-			store, s.Position.Term, s.Position.Index, p.Term, p.Index)
-	}
-	if starts > s.Starts || s.Position.less(p) {
-		f.dirty[store] = true
-	}
-	if starts > s.Starts {
-		s.older, s.nextPos, s.olderAt, s.began = s.Position, s.Position, now, now
-	}
-	s.Starts, s.Instance = starts, instance
-	if s.Position.less(p) {
-		s.Position = p
-	}
-	return ""
-}
-
-// overtaken says whether a message may be one that its sender's next start has overtaken on the way.
-func (f *floors) overtaken(store string, starts uint64, now time.Time) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	s := f.known[store]
-	return s != nil && starts+1 == s.Starts && now.Sub(s.began) < f.settle
-}
-
-// take returns what is to be written.
-func (f *floors) take() map[string]floor {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	out := make(map[string]floor)
-	for id := range f.dirty {
-		out[id] = f.known[id].floor
-	}
-	clear(f.dirty)
-	return out
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,6 +29,7 @@ type sender struct {
 	address string
 	frames  chan []byte // the newest only
 	cancel  context.CancelFunc
+	conn    atomic.Pointer[net.UDPConn] // the one that it sends on
 }
 
 func newMesh(listen string) (*mesh, error) {
@@ -105,6 +107,17 @@ func (m *mesh) send(frame []byte, skip func(fence.NodeID) bool) {
 	}
 }
 
+// last sends one more frame to everybody that anything was sent to, at once.
+func (m *mesh) last(frame []byte, skip func(fence.NodeID) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for t, s := range m.senders {
+		if c := s.conn.Load(); c != nil && !skip(t.id) {
+			_, _ = c.Write(frame) // who does not hear it sees silence
+		}
+	}
+}
+
 func (m *mesh) close() {
 	m.cancel()
 	m.mu.Lock()
@@ -115,7 +128,7 @@ func (m *mesh) close() {
 
 // run sends; it looks its peer's name up itself, so that DNS delays nobody else, and again after errors.
 func (s *sender) run(ctx context.Context, refused func(fence.NodeID)) {
-	var c net.Conn
+	var c *net.UDPConn
 	defer func() {
 		if c != nil {
 			_ = c.Close()
@@ -136,7 +149,8 @@ func (s *sender) run(ctx context.Context, refused func(fence.NodeID)) {
 			if err != nil {
 				continue
 			}
-			c = n
+			c = n.(*net.UDPConn)
+			s.conn.Store(c)
 		}
 		_, err := c.Write(frame)
 		if errors.Is(err, syscall.ECONNREFUSED) {
@@ -146,6 +160,7 @@ func (s *sender) run(ctx context.Context, refused func(fence.NodeID)) {
 		if err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
 			_ = c.Close()
 			c = nil
+			s.conn.Store(nil)
 		}
 	}
 }

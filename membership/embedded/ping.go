@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership"
@@ -35,7 +36,19 @@ type ping struct {
 	Healthy   bool
 	Acks      []ack
 	Rows      []row
+	from      string // where it came from, as its receiver sees it
 }
+
+// shown is what a ping shows of its sender's store.
+func (p ping) shown() shown {
+	return shown{Store: p.Store, Starts: p.Starts, Instance: p.Instance, Position: p.Position, From: p.from}
+}
+
+// neverAgain is the age of the last durable write in a goodbye: none follows. A goodbye is the last ping of a run. It has the number of the first,
+// so that who takes it for any other passes over it: it ends no presence, it only frees the place of its store (rival.go).
+const neverAgain = math.MaxInt64
+
+func (p ping) goodbye() bool { return !p.Healthy && p.DurableMS == neverAgain }
 
 // ack says which ping of a run was the highest heard; 0 says that it is heard and not acknowledged.
 type ack struct {

@@ -341,7 +341,7 @@ func FuzzHello(f *testing.F) {
 			return
 		}
 		we := us{hello: hello{Protocol: Protocol, Cluster: "c", Domain: "d", Node: 1}, nodes: []NodeConfig{{ID: 1}, {ID: 2}}, gone: map[fence.NodeID][]string{2: {"old"}}}
-		reason := judge(we, h, 2, newFloors(nil, 0), time.Unix(1, 0))
+		reason := judge(we, h, 2, newFloors(nil, 0, 10), time.Unix(1, 0))
 		if reason == "" && (h.Node != 2 || h.Cluster != "c" || h.Protocol != Protocol || h.Stream == streamRaft && (h.Domain != "d" || h.Store == "old")) {
 			t.Errorf("let in: %+v", h)
 		}

@@ -112,7 +112,7 @@ func (p *Provider) open() error {
 		return err
 	}
 	p.domain = p.id.Domain
-	p.floors = newFloors(known, 2*p.cfg.FailureTimeout)
+	p.floors = newFloors(known, 2*p.cfg.FailureTimeout, uint64(p.cfg.FailureTimeout/p.cfg.Ping))
 	p.pres = newPresence(self, p.cfg.Self.Instance, p.id.Starts, p.cfg.Nodes, p.cfg.FailureTimeout.Milliseconds(), p.cfg.Ping.Milliseconds())
 	p.newFSM()
 	if err := p.listen(); err != nil {

@@ -80,9 +80,12 @@ func TestJudge(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			now := time.Now()
-			f := newFloors(map[string]floor{}, time.Second)
-			f.check("s2", 5, "i2", position{3, 50}, now.Add(-3*time.Second))
-			f.check("s2", 5, "i2", position{3, 70}, now)
+			f := newFloors(map[string]floor{}, time.Second, 10)
+			f.check(shown{Store: "s2", Starts: 5, Instance: "i2", Position: position{3, 50}}, now.Add(-3*time.Second))
+			f.check(shown{Store: "s2", Starts: 5, Instance: "i2", Position: position{3, 70}}, now)
+			for range quietTurns {
+				f.turn()
+			}
 			h := good
 			tt.change(&h)
 			got := judge(we, h, 2, f, now)
@@ -91,7 +94,7 @@ func TestJudge(t *testing.T) {
 			}
 		})
 	}
-	if got := judge(we, hello{Protocol: Protocol, Cluster: "c", Domain: "d", Node: 1, Store: "s", Instance: "i"}, 1, newFloors(nil, 0), time.Now()); !strings.Contains(got, "own id") {
+	if got := judge(we, hello{Protocol: Protocol, Cluster: "c", Domain: "d", Node: 1, Store: "s", Instance: "i"}, 1, newFloors(nil, 0, 10), time.Now()); !strings.Contains(got, "own id") {
 		t.Errorf("own id: %q", got)
 	}
 }
@@ -103,8 +106,8 @@ func TestFloorsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newFloors(nil, 0)
-	f.check("x", 7, "i", position{2, 9}, time.Now())
+	f := newFloors(nil, 0, 10)
+	f.check(shown{Store: "x", Starts: 7, Instance: "i", Position: position{2, 9}}, time.Now())
 	if err := s.keepFloors(f.take()); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +121,7 @@ func TestFloorsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := newFloors(known, 0).check("x", 6, "j", position{2, 9}, time.Now()); !strings.Contains(got, "restored") {
+	if got := newFloors(known, 0, 10).check(shown{Store: "x", Starts: 6, Instance: "j", Position: position{2, 9}}, time.Now()); !strings.Contains(got, "restored") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -19,6 +19,7 @@ func (p *Provider) ticks() {
 	for {
 		select {
 		case <-t.C:
+			p.floors.turn()
 			p.tick(membership.BootMS(), true)
 		case <-look.C:
 			p.tick(membership.BootMS(), false)
@@ -99,6 +100,7 @@ func (p *Provider) tick(now int64, due bool) {
 // newPing is the next ping. The caller holds the lock.
 func (p *Provider) newPing(k known, pos position, now int64) ping {
 	p.seq++
+	p.floors.sends(p.seq)
 	p.sent[p.seq%uint64(len(p.sent))] = now
 	durable := p.store.written()
 	if p.durable.After(durable) {

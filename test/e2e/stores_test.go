@@ -90,6 +90,58 @@ func TestRestoredStoreStaysOutside(t *testing.T) {
 	p.kept()
 }
 
+// R3: a running machine is cloned while the log stands still, and the clone started beside it: at an address of its own, and then, after the node
+// has moved, at the one that the node had. The clone is refused and told what to do; the healthy node stays, and the others say where the clone is.
+func TestCloneOfALivingNodeStaysOutside(t *testing.T) {
+	p := settled(t, 1)
+	o := offline{t, p.c}
+	one, two, three, twin := p.c.Node(1), p.c.Node(2), p.c.Node(3), p.c.Node(4)
+	life := three.BootID()
+	healthy := func(s client.Status) bool {
+		return s.Quorate && s.Votes.Have == 3 && slices.ContainsFunc(s.Nodes, func(n client.Node) bool {
+			return n.ID == 3 && n.State == client.StateMember && n.BootID == life
+		})
+	}
+	refused := func(name, address string) {
+		t.Helper()
+		must(t, twin.Clone(three, name, address))
+		must(t, twin.RegainPower(p.ctx))
+		for _, by := range []*playground.Node{one, two} {
+			w := o.attention(p.ctx, by, "W212", name, "in use by another daemon")
+			if !strings.Contains(w.Next, "find the second machine") || strings.Contains(w.Next, "recover") {
+				t.Errorf("%s does not say what to do: %+v", by.Name, w)
+			}
+		}
+		if w := o.attention(p.ctx, twin, "E107", name, "in use by another daemon"); !strings.Contains(w.Next, "here: systemctl stop fenced") {
+			t.Errorf("the clone does not say what to do: %+v", w)
+		}
+		for _, n := range []*playground.Node{one, two, three} {
+			p.sees(n, "the original as it was", healthy)
+		}
+		if s := status(p.ctx, twin); s.Quorate {
+			t.Error("a clone is in a quorate view")
+		}
+		must(t, twin.LosePower(p.ctx))
+	}
+	refused("node-3", twin.Address())
+	elsewhere, err := three.SecondAddress()
+	must(t, err)
+	p.types(one, 0, "renames node node-3 to web-3 (id 3)", "node", "rename", "node-3", "web-3", "--address", elsewhere)
+	must(t, one.CopyConfig(two, three))
+	for _, n := range []*playground.Node{one, two, three} {
+		p.sees(n, "node 3 with its new name", func(s client.Status) bool { return s.Roster.Equal && healthy(s) })
+	}
+	must(t, three.DropAddress())
+	address, err := twin.TakeAddress(three)
+	must(t, err)
+	p.types(three, 0, "disarmed", "disarm", "--reason", "a word from the new address", "-o", "json")
+	for _, n := range []*playground.Node{one, two, three} {
+		p.sees(n, "that word", func(s client.Status) bool { return !s.Armed && healthy(s) })
+	}
+	refused("web-3", address)
+	p.harmless()
+}
+
 // S5.6, the disk's side: a store is copied to another node. The daemon there does not start and says whose it is; given up, it joins again.
 func TestStoreOfAnotherNodeDoesNotStart(t *testing.T) {
 	p := atPeace(t)

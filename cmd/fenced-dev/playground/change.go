@@ -99,6 +99,47 @@ func (n *Node) NewBoard(uuid string) (string, error) {
 // Board is the identity that the machine was built with.
 func (n *Node) Board() string { return n.uuid }
 
+// Clone makes this machine, which has no power, a clone of another that runs: its disk, as it was at one instant, its board and its
+// configuration. From its next start on its daemon calls itself by that one's name and listens at address, host:port.
+func (n *Node) Clone(of *Node, name, address string) error {
+	if n.PowerOn() {
+		return fmt.Errorf("%s has power", n.Name)
+	}
+	if err := os.RemoveAll(n.path("state")); err != nil {
+		return err
+	}
+	if err := of.Freeze(); err != nil {
+		return err
+	}
+	err := os.CopyFS(n.path("state"), os.DirFS(of.path("state")))
+	if err := errors.Join(err, of.Thaw(), os.Chmod(n.path("state"), 0o700), of.CopyConfig(n)); err != nil {
+		return err
+	}
+	for _, id := range []string{"product_uuid", "board_serial"} {
+		b, err := os.ReadFile(of.path("root", "sys/class/dmi/id", id))
+		if err == nil {
+			err = os.WriteFile(n.path("root", "sys/class/dmi/id", id), b, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(n.path("conf.d"), 0o750); err != nil {
+		return err
+	}
+	if err := os.WriteFile(n.path("conf.d", "clone.yaml"), fmt.Appendf(nil, "membership: {listen: %q}\n", address), 0o640); err != nil {
+		return err
+	}
+	n.poses = name
+	return writeJSON(n.path("start"), n.start())
+}
+
+// TakeAddress gives the machine the address that another began with, which that one has dropped, and returns host:port there.
+func (n *Node) TakeAddress(of *Node) (string, error) {
+	_, err := ip("-n", n.cluster.net.spaces.node(n.Index), "addr", "add", fmt.Sprintf("%s.%d/24", clusterPlane.net, of.Index), "dev", clusterPlane.link())
+	return n.cluster.net.nodeAddress(of.Index), err
+}
+
 // SecondAddress gives the machine another address on the cluster network, beside its own, and returns host:port there. DropAddress takes the
 // first one away.
 func (n *Node) SecondAddress() (string, error) {

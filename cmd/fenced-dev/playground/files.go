@@ -115,7 +115,11 @@ func (n *Node) start() machine.Start {
 	if n.build != "" {
 		o.Build = n.build
 	}
-	run := []string{"run", "--config", n.path("fenced.yaml"), "--plugin-dir", o.plugins(), "--node", n.Name}
+	name := n.Name
+	if n.poses != "" {
+		name = n.poses
+	}
+	run := []string{"run", "--config", n.path("fenced.yaml"), "--plugin-dir", o.plugins(), "--node", name}
 	if n.Witness() {
 		run = []string{"witness", "run", "--config", n.path("witness.yaml"), "--log-level", "debug"}
 	}

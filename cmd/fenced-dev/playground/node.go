@@ -26,6 +26,7 @@ type Node struct {
 	uuid   string
 	bmcs   []*BMC
 	build  string // another than the cluster's, "" for that
+	poses  string // the node that it is a clone of (Clone)
 	client *client.Client
 }
 
