@@ -3,7 +3,6 @@ package embedded
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -39,28 +38,9 @@ func newLab(t testing.TB, n int) *lab {
 		running: make(map[fence.NodeID]*Provider), tweak: func(*Config) {},
 	}
 	for i := 1; i <= n; i++ {
-		l.nodes = append(l.nodes, NodeConfig{ID: fence.NodeID(i), Name: fmt.Sprintf("node-%d", i), Address: freePort(t), Votes: 1})
+		l.nodes = append(l.nodes, NodeConfig{ID: fence.NodeID(i), Name: fmt.Sprintf("node-%d", i), Address: membershiptest.FreePort(t), Votes: 1})
 	}
 	return l
-}
-
-// freePort finds a port that is free for TCP and UDP on loopback.
-func freePort(t testing.TB) string {
-	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := l.Addr().String()
-		u, err := net.ListenPacket("udp", addr)
-		_ = l.Close()
-		if err == nil {
-			_ = u.Close()
-			return addr
-		}
-	}
-	t.Fatal("no free port")
-	return ""
 }
 
 func (l *lab) config(self membership.Self) Config {

@@ -29,7 +29,7 @@ func (p *party) clone(of fence.NodeID) *twin {
 	}
 	self := membership.Self{Node: of, Boot: "boot-of-the-clone", Instance: "clone"}
 	c := p.config(self)
-	c.StateDir, c.Listen, c.Faults = dir, freePort(p.t), nil
+	c.StateDir, c.Listen, c.Faults = dir, membershiptest.FreePort(p.t), nil
 	pr, err := Open(c)
 	if err != nil {
 		p.t.Fatal(err)

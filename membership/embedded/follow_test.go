@@ -29,7 +29,7 @@ func TestAnAddressIsFollowed(t *testing.T) {
 	mark := p.readers[1].Mark()
 	old := p.nodes[1].Address
 	elsewhere := slices.Clone(p.nodes)
-	elsewhere[1].Address = freePort(t)
+	elsewhere[1].Address = membershiptest.FreePort(t)
 	p.setNodes(elsewhere, 1, 3) // it lags: what tells it to move has to reach it where it still is
 	p.commits(1, 1, "move")
 	p.readers[2].Until("the word to move", func(s *membershiptest.State) bool { return s.Has("move") })

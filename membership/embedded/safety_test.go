@@ -352,7 +352,7 @@ func secondStore(t *testing.T, lead fence.NodeID) {
 	p.startAll()
 	p.leads(lead)
 	c := p.config(membership.Self{Node: 3, Boot: "another-boot", Instance: "spare"})
-	c.StateDir, c.Listen = t.TempDir(), freePort(t)
+	c.StateDir, c.Listen = t.TempDir(), membershiptest.FreePort(t)
 	spare, err := Open(c)
 	if err != nil {
 		t.Fatal(err)

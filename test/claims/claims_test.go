@@ -3,7 +3,6 @@ package claims
 import (
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -242,7 +241,7 @@ func TestTheClaimIsOneRegisterOverEmbedded(t *testing.T) {
 	timeout := membershiptest.Slow(500 * time.Millisecond)
 	var nodes []embedded.NodeConfig
 	for id := fence.NodeID(1); id <= 3; id++ {
-		nodes = append(nodes, embedded.NodeConfig{ID: id, Name: fmt.Sprintf("n%d", id), Address: freePort(t), Votes: 1})
+		nodes = append(nodes, embedded.NodeConfig{ID: id, Name: fmt.Sprintf("n%d", id), Address: membershiptest.FreePort(t), Votes: 1})
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -272,24 +271,4 @@ func TestTheClaimIsOneRegisterInVirtualTime(t *testing.T) {
 			play(t, network{start: v.start, cut: v.cut, heal: v.heal}, 6, timeout, rand.New(rand.NewPCG(seed, 3)))
 		})
 	}
-}
-
-// freePort finds a port that is free for TCP and UDP on loopback.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := l.Addr().String()
-		u, err := net.ListenPacket("udp", addr)
-		_ = l.Close()
-		if err == nil {
-			_ = u.Close()
-			return addr
-		}
-	}
-	t.Fatal("no free port")
-	return ""
 }

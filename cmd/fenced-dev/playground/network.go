@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -41,7 +42,11 @@ func loopback(n, bmcs int) (*network, error) {
 	return &network{member: ports[:n], ipmi: ports[n : n+bmcs], ctrl: ports[n+bmcs:]}, nil
 }
 
-// freePorts returns loopback ports that are free for TCP and UDP both, all held open until the last is found so that none comes twice.
+// The ports of the loopback's clusters.
+const firstPort, endPort = 15000, 32000
+
+// freePorts returns loopback ports that are free for TCP and UDP both, all held open until the last is found so that none comes twice. None is of
+// those that the kernel gives to whoever asks for any port (Linux: from 32768 on): a daemon that is killed and started again must find its own free.
 func freePorts(n int) ([]int, error) {
 	var ports []int
 	var held []io.Closer
@@ -54,12 +59,12 @@ func freePorts(n int) ([]int, error) {
 		if tries > 10*n+100 {
 			return nil, fmt.Errorf("cannot find %d free ports on the loopback", n)
 		}
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		port := firstPort + rand.IntN(endPort-firstPort)
+		l, err := net.Listen("tcp4", "127.0.0.1:"+strconv.Itoa(port))
 		if err != nil {
-			return nil, fmt.Errorf("cannot find a free port: %w", err)
+			continue
 		}
 		held = append(held, l)
-		port := l.Addr().(*net.TCPAddr).Port
 		u, err := net.ListenPacket("udp4", "127.0.0.1:"+strconv.Itoa(port))
 		if err != nil {
 			continue
