@@ -159,7 +159,7 @@ func (h *Host) clientConfig(run *runner) *goplugin.ClientConfig {
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		AutoMTLS:         true,
 		SkipHostEnv:      true,
-		StartTimeout:     h.config.StartTimeout,
+		StartTimeout:     2 * h.config.StartTimeout, // ours ends the process before, and says what took too long
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: run.dir},
 		Logger:           hclog.NewNullLogger(), // it would repeat what the runner logs
 		SyncStdout:       run.stdout,
