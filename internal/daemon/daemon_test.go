@@ -53,7 +53,7 @@ const testTimeout = 20 * time.Second
 
 func uuid(id fence.NodeID) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", id) }
 
-func newLab(t *testing.T) *lab {
+func newLab(t *testing.T, change ...func(*fence.Roster)) *lab {
 	_ = t.TempDir() // the first one registers the removal of all, which must come after the daemons' end
 	l := &lab{t: t, nodes: map[fence.NodeID]*running{}, power: map[fence.NodeID]bool{}, offs: map[fence.NodeID]int{}, resets: map[fence.NodeID]string{}}
 	var voters []membership.Voter
@@ -71,6 +71,9 @@ func newLab(t *testing.T) *lab {
 		l.roster.Devices = append(l.roster.Devices, fence.Device{
 			Name: bmc, Plugin: "test", Kind: fence.KindPower, Mapping: bmc, SettleMS: 10, AttemptMS: 500, Attempts: 1, PollMS: 10, EffectMS: 1000, Limit: 1,
 		})
+	}
+	for _, c := range change {
+		c(&l.roster)
 	}
 	l.cluster = memory.New(memory.Config{Nodes: voters, FailureTimeout: 300 * time.Millisecond})
 	t.Cleanup(func() {

@@ -10,7 +10,12 @@ import (
 
 // A test holds sessions of BMCs that have few: an operation ends it wherever it runs, also on who does not act.
 func TestAnOperationOfAnotherMemberEndsATest(t *testing.T) {
-	l := newLab(t)
+	l := newLab(t, func(r *fence.Roster) { // node-1 acts, and its first walk lasts, however busy this machine is
+		r.Timing.StaggerMS = testTimeout.Milliseconds()
+		for i := range r.Devices {
+			r.Devices[i].AttemptMS = testTimeout.Milliseconds()
+		}
+	})
 	l.hang.Store(true)
 	defer l.hang.Store(false)
 	d, ctx, got := l.nodes[2].d, l.ctx(), make(chan client.Test, 1)
