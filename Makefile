@@ -65,7 +65,8 @@ secrets: ## planted secrets are looked for everywhere they must not be (RUN=rege
 fuzz: ## every fuzz function for FUZZTIME (5s)
 	@$(VERIFY) -stream -only fuzz $(if $(FUZZTIME),-fuzztime $(FUZZTIME))
 
-agents: ## every installed fence agent through the adapter (RUN=regex COUNT=n)
+agents: ## every installed fence agent through the adapter, real ones run (RUN=regex COUNT=n)
+	@bash test/verify/deps.sh --if-root
 	FENCED_TEST_REQUIRE=all $(GO) test -count=$(or $(COUNT),1) -run '$(RUN)' -v ./plugins/agent
 
 sim: build ## simulated clusters with faults, every invariant checked (SEEDS=a..b NODES=n, or SEED=x for one with its trace)

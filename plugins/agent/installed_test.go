@@ -24,20 +24,31 @@ import (
 // notAgents are programs in /usr/sbin named like agents that are none.
 var notAgents = []string{"fence_ack_manual", "fence_node", "fence_tool", "fence_xvm"}
 
+// everyAgent is what the survey lists, asked once: it runs all of them.
+func everyAgent(t *testing.T) []found {
+	t.Helper()
+	surveyed.Do(func() {
+		var out bytes.Buffer
+		survey(&out, os.Stderr, nil)
+		_ = json.Unmarshal(out.Bytes(), &surveyedDoc) // it stays empty, and the tests say so
+	})
+	return surveyedDoc.Agents
+}
+
+var (
+	surveyed    sync.Once
+	surveyedDoc struct{ Agents []found }
+)
+
 // TestEveryInstalledAgent lists, parses and classifies what Debian's fence-agents installs, and opens each with its own sample.
 func TestEveryInstalledAgent(t *testing.T) {
 	harness.Program(t, "fence_ipmilan", "fence-agents")
-	var out bytes.Buffer
-	survey(&out, os.Stderr, nil)
-	var doc struct{ Agents []found }
-	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
-		t.Fatal(err)
-	}
-	if len(doc.Agents) < 60 {
-		t.Errorf("%d agents found, Debian's fence-agents alone has more than 60", len(doc.Agents))
+	agents := everyAgent(t)
+	if len(agents) < 60 {
+		t.Errorf("%d agents found, Debian's fence-agents alone has more than 60", len(agents))
 	}
 	classes := map[sdk.Kind]int{}
-	for _, f := range doc.Agents {
+	for _, f := range agents {
 		if slices.Contains(notAgents, f.Name) {
 			continue
 		}
