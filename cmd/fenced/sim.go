@@ -63,8 +63,12 @@ func simOptions(o cli.SimRun, seed uint64) world.Options {
 	for i := range o.Nodes {
 		voters = append(voters, membership.Voter{ID: fence.NodeID(i + 1), Votes: 1})
 	}
+	m := o.Membership
+	if m == "embedded" {
+		m = ""
+	}
 	return world.Options{
-		Seed: seed, Nodes: o.Nodes, Minutes: o.Minutes, Without: o.Without,
+		Membership: m, Seed: seed, Nodes: o.Nodes, Minutes: o.Minutes, Without: o.Without,
 		Choose: func(up func(fence.NodeID) bool, mutual func(a, b fence.NodeID) bool) []fence.NodeID {
 			return membership.Connected(voters, up, mutual)
 		},
@@ -113,7 +117,7 @@ func simulate(ctx context.Context, o cli.SimRun, tell func(string)) (cli.LogRepo
 	for i, r := range failed[:min(len(failed), shownFailures)] {
 		s.Failing = append(s.Failing, explain(o, r, i < shrunk, tell))
 	}
-	for _, k := range world.Kinds() {
+	for _, k := range world.KindsOf(first.Membership) {
 		if s.Faults[k] == 0 {
 			s.Missing = append(s.Missing, k)
 		}
@@ -146,6 +150,9 @@ func explain(o cli.SimRun, r world.Result, shrink bool, tell func(string)) faili
 	f := failingSeed{
 		Seed: r.Seed, Invariant: r.Violation.Invariant, Text: r.Violation.Text, AtMS: r.Violation.AtMS, Needs: []string{},
 		Replay: fmt.Sprintf("fenced sim --seed %d --nodes %d --minutes %d --verbose", r.Seed, o.Nodes, o.Minutes),
+	}
+	if o.Membership == world.Corosync {
+		f.Replay += " --membership corosync"
 	}
 	if len(o.Without) > 0 {
 		f.Replay += " --without " + strings.Join(o.Without, ",")

@@ -67,11 +67,17 @@ func (c *checker) fail(invariant, format string, args ...any) {
 
 // commit applies one committed entry to the checker's own replica, and judges what came of it.
 func (c *checker) commit(index int, e *ent) {
-	in := c.fsm.take(index, e)
+	c.committedInput(index, c.fsm.take(index, e))
+}
+
+// committedInput judges what a committed entry says to a reader.
+func (c *checker) committedInput(index int, in member.Input) {
 	var events []domain.Event
-	before := make([]bool, len(c.dom.Nodes))
+	before := make([]string, len(c.dom.Nodes)) // the runs that were clean
 	for i := range c.dom.Nodes {
-		before[i] = c.dom.Clean(c.dom.Nodes[i].ID)
+		if n := &c.dom.Nodes[i]; c.dom.Clean(n.ID) {
+			before[i] = n.Instance
+		}
 	}
 	switch in := in.(type) {
 	case member.ViewInstalled:
@@ -138,14 +144,14 @@ func digest(events []domain.Event) uint64 {
 }
 
 // event judges one committed transition.
-func (c *checker) event(e domain.Event, before []bool) {
+func (c *checker) event(e domain.Event, before []string) {
 	n := c.dom.Node(e.Node)
 	switch e.Kind {
 	case domain.EventVictim:
 		c.victims++
 		c.open[e.Node], c.named[e.Node] = c.w.now, c.dom.Index
 		_, stays := c.dom.InView(e.Node)
-		if before[e.Node-1] && stays && n.Instance != "" && e.Cause == fence.CauseFailed && n.Life == e.Life {
+		if before[e.Node-1] != "" && stays && n.Instance == before[e.Node-1] && e.Cause == fence.CauseFailed && n.Life == e.Life {
 			c.fail("V7", "%s is a clean member of the view and becomes a victim without a request", e.Life)
 		}
 		if !c.dom.View.Quorate {

@@ -39,6 +39,9 @@ func (w *World) strikeDisk(k faultKind, r *rand.Rand, n *node, d int64) bool {
 
 // spare reports whether the cluster can do without this node's store: of what is committed, a quorum of the others has a copy (R4 is for the rest).
 func (w *World) spare(n *node) bool {
+	if w.rings != nil {
+		return w.soundBeside(n) >= w.roster.Quorum()
+	}
 	c := w.check.fsm.conf
 	intact := 0
 	for _, o := range w.nodes {
@@ -55,6 +58,9 @@ func (w *World) spare(n *node) bool {
 // known reports whether every other voter saw this store go further than its copy does. One that did not cannot refuse the copy, and with it may
 // elect a leader that forgot what the others committed: R3 protects as far as the peers have seen.
 func (w *World) known(n *node) bool {
+	if w.rings != nil {
+		return w.soundBeside(n) == len(w.nodes)-1
+	}
 	for _, o := range w.nodes {
 		f := o.st.floor[n.i]
 		if o != n && w.opt.broken == "" && (f.store != n.old.id || f.starts <= n.old.starts && (f.term < n.old.lastTerm() || f.term == n.old.lastTerm() && f.length <= len(n.old.log))) {
@@ -87,6 +93,11 @@ func (w *World) wipe(n *node) {
 	id := n.newStore()
 	if w.opt.broken == brokenWiped {
 		id = n.st.id
+	}
+	if w.rings != nil { // what counts its starts is lost with it
+		n.st = &store{id: id}
+		n.session, n.armed, n.old = member.Session{}, false, nil
+		return
 	}
 	n.st = &store{id: id, floor: make([]floor, len(w.nodes)), member: w.opt.broken == brokenWiped, starts: n.st.starts}
 	n.session, n.armed, n.old = member.Session{}, false, nil

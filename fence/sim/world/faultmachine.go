@@ -31,6 +31,11 @@ func (w *World) strikeProcess(k faultKind, r *rand.Rand, n *node, d int64) bool 
 	case faultElection:
 		w.push(event{at: w.now, p: p, f: func() { p.campaign(true) }})
 	case faultCompact:
+		if p.co != nil {
+			p.co.m.Compact()
+			p.co.effects()
+			return true
+		}
 		if p.raft.leads && p.fsm.index > p.st.base {
 			p.compact()
 			return true

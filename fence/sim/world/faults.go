@@ -7,8 +7,8 @@ import (
 
 // beginFaults lets each kind that exists come at its own instants, from its own generator: switching one off leaves the others as they were.
 func (w *World) beginFaults() {
-	for k := range timed {
-		if w.plan.every[k] > 0 {
+	for k := range faultKinds {
+		if k.timed() && w.plan.every[k] > 0 {
 			w.nextFault(k)
 		}
 	}
@@ -50,6 +50,8 @@ func (w *World) strike(k faultKind, r *rand.Rand) bool {
 		return w.strikeDevice(k, r, n, d)
 	case faultRequest, faultAck, faultLeave, faultArm, faultClient:
 		return w.strikeHuman(k, r, n)
+	case faultCorosync, faultFreeze, faultApart, faultChoke:
+		return w.strikeCorosync(k, r, n, d)
 	}
 	return false
 }

@@ -109,6 +109,13 @@ func (p *proc) admit(o *proc) {
 // propose takes a proposal of the reader.
 func (p *proc) propose(number uint64, data []byte) {
 	now := p.n.local()
+	if p.co != nil {
+		if p.out || p.co.m.Propose(number, data, now+p.w.plan.outcome, now) != nil {
+			p.pushInput(member.ProposalDone{Number: number})
+		}
+		p.co.effects()
+		return
+	}
 	p.proposals = append(p.proposals, proposal{number: number, data: data, deadline: now + p.w.plan.outcome})
 	p.wakeWork()
 }

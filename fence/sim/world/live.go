@@ -22,6 +22,7 @@ func (w *World) beginLiveness() {
 			n.bmc.behind, n.bmc.moved = n, w.now
 		}
 		n.bmc.until, n.mgmtUntil, n.lagUntil = 0, 0, 0
+		n.frozenUntil, n.apartUntil, n.chokedUntil = 0, 0, 0
 		n.diskUntil = min(n.diskUntil, w.now)
 	}
 	w.pdus[0].until, w.pdus[1].until = 0, 0
@@ -42,16 +43,19 @@ func (w *World) beginLiveness() {
 func (w *World) core(r *rand.Rand) []bool {
 	in := make([]bool, len(w.nodes))
 	c := w.check.fsm.conf
-	intact, sound := 0, 0
+	intact, sound, need := 0, 0, c.need()
+	if w.rings != nil {
+		need = w.roster.Quorum()
+	}
 	for _, i := range r.Perm(len(w.nodes)) {
-		if sound >= w.roster.Quorum() && intact >= c.need() {
+		if sound >= w.roster.Quorum() && intact >= need {
 			break
 		}
 		in[i] = true
 		if n := w.nodes[i]; w.check.dom.Clean(n.id) && n.p != nil && n.p.run.Instance == w.check.dom.Node(n.id).Instance {
 			sound++
 		}
-		if c.votes(i, w.nodes[i].st.id) && !w.nodes[i].st.copied {
+		if w.rings != nil && w.sound(w.nodes[i]) || w.rings == nil && c.votes(i, w.nodes[i].st.id) && !w.nodes[i].st.copied {
 			intact++
 		}
 	}
@@ -239,7 +243,10 @@ func (w *World) dump() {
 		m := n.mach
 		w.say("%s lost %v power %v chassis %v running %v hung %v paused %v boot %s store %d copied %v member %v term %d log %d", n.name, n.lost, m.power(), m.chassis, m.running,
 			m.hung, m.paused, m.boot, n.st.id, n.st.copied, n.st.member, n.st.term, len(n.st.log))
-		if p := n.p; p != nil {
+		if p := n.p; p != nil && p.co != nil {
+			w.say("    %s stopped %v hung %v out %v connected %v quorate %v granted %v sound %v: %+v", p, p.stopped, p.hung, p.out, p.co.connected, p.m.Quorate(),
+				n.app.granted, w.sound(n), p.co.m.Status())
+		} else if p != nil {
 			w.say("    %s stopped %v hung %v out %v leader %d leads %v blocked %b set %b applied %d quorate %v granted %v", p, p.stopped, p.hung, p.out, p.raft.leader,
 				p.raft.leads, p.raft.blocked, p.pres.set, p.fsm.index, p.m.Quorate(), n.app.granted)
 			for _, o := range w.nodes {
@@ -286,8 +293,8 @@ func (w *World) unresolved() string {
 		case n.lost:
 		case n.p == nil:
 			return n.name + " runs no daemon"
-		case !n.p.m.Quorate() || n.p.fsm.index != len(w.canon):
-			return fmt.Sprintf("%s is behind or not quorate: %d of %d", n.name, n.p.fsm.index, len(w.canon))
+		case !n.p.m.Quorate() || n.p.applied() != w.committedIndex():
+			return fmt.Sprintf("%s is behind or not quorate: %d of %d", n.name, n.p.applied(), w.committedIndex())
 		case len(n.p.owed) > 0:
 			return fmt.Sprintf("%s has not released %v", n.name, n.p.owed)
 		case !n.app.granted || n.app.frozen || n.app.p == nil:

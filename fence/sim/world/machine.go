@@ -37,8 +37,11 @@ type node struct {
 	// its wall clock is off.
 	blind, endless, older bool
 	wallMS                int64
-	slowly                int64 // how much longer its proposals are on their way
-	down                  bool  // it left, and its daemon stays down until somebody starts it
+	// Its corosync does nothing, its quorum service speaks late, its group takes nothing, until then.
+	frozenUntil, apartUntil, chokedUntil int64
+	pids                                 uint32
+	slowly                               int64 // how much longer its proposals are on their way
+	down                                 bool  // it left, and its daemon stays down until somebody starts it
 }
 
 // machine is hardware with physics.
@@ -113,6 +116,14 @@ func (m *machine) up() {
 	if n.w.watch != nil {
 		n.w.watch.Booted(n.name, m.boot)
 	}
+	if r := n.w.rings; r != nil {
+		epoch := m.epoch
+		n.w.after(span(n.w.chance, 0, 4*second), func() {
+			if m.epoch == epoch {
+				r.up(n)
+			}
+		})
+	}
 	n.startLater(span(n.w.chance, 200*ms, 3*second))
 }
 
@@ -124,6 +135,9 @@ func (m *machine) die(why string) {
 	m.epoch++
 	m.running, m.hung, m.paused, m.residue = false, false, false, false
 	m.n.kill("machine off")
+	if r := m.n.w.rings; r != nil {
+		r.down(m.n, false)
+	}
 	m.n.app.ended()
 }
 
@@ -248,6 +262,15 @@ func (w *World) found() {
 	}
 	for i := range w.pdus {
 		w.pdus[i] = &device{w: w, pdu: i + 1}
+	}
+	if w.rings != nil {
+		for _, n := range w.nodes {
+			n.stores = 1
+			n.st = &store{id: n.newStore(), member: true}
+		}
+		before, behind := w.foundingEntries()
+		w.foundCoro(append(before, behind...))
+		return
 	}
 	log := w.foundingLog()
 	for _, n := range w.nodes {

@@ -53,13 +53,20 @@ const (
 	faultProposal                    // a proposal is lost or doubled on its way
 	faultSnapshot                    // a follower gets a snapshot
 	faultHandover                    // a leader outside the set hands over
+	faultCorosync                    // a corosync ends, and starts again before anybody noticed or later
+	faultFreeze                      // a corosync stands still, and finds out all at once what it missed
+	faultApart                       // the quorum service of a node speaks seconds after the group's
+	faultChoke                       // corosync takes no messages of a node
+	faultGhost                       // a member of the group stays that is not there
+	faultMerge                       // rings with daemons become one, and nobody says so
+	faultHole                        // of what was said last in a ring, something in the middle is lost
 	faultKinds
 )
 
 var faultNames = [faultKinds]string{
 	"cut", "one-way", "bridge", "loss", "slow", "management", "kill", "stop", "hang", "pause", "crash", "panic", "mains", "rack", "disk", "wipe",
 	"rollback", "lag", "election", "compact", "device", "pdu", "swap", "request", "ack", "leave", "arm", "client", "button", "scan", "session", "self-fence",
-	"restore", "outlet", "proposal", "snapshot", "handover",
+	"restore", "outlet", "proposal", "snapshot", "handover", "corosync", "freeze", "streams", "choke", "ghost", "merge", "hole",
 }
 
 func (k faultKind) String() string { return faultNames[k] }
@@ -67,8 +74,28 @@ func (k faultKind) String() string { return faultNames[k] }
 // Kinds are the names of all fault kinds.
 func Kinds() []string { return faultNames[:] }
 
-// timed are the kinds that come by themselves.
-const timed = faultScan
+// KindsOf are those that a membership has.
+func KindsOf(m string) []string {
+	var names []string
+	for k := range faultKinds {
+		if k.of(m) {
+			names = append(names, k.String())
+		}
+	}
+	return names
+}
+
+// of reports whether a membership has this kind.
+func (k faultKind) of(m string) bool {
+	switch k {
+	case faultLoss, faultElection, faultProposal, faultHandover:
+		return m != Corosync
+	}
+	return k < faultCorosync || m == Corosync
+}
+
+// timed reports whether a kind comes by itself.
+func (k faultKind) timed() bool { return k < faultScan || faultCorosync <= k && k <= faultChoke }
 
 // plan is what the seed drew for a whole run: which faults exist, how often, and how the cluster is set up (swarm).
 type plan struct {
@@ -98,10 +125,14 @@ func drawPlan(w *World, r *rand.Rand) plan {
 	rate := math.Exp(r.Float64()*2.5) * 20 // mean seconds between two faults of a kind, for a run: from gentle to wild
 	for k := range faultKinds {
 		p.rng[k] = rand.New(rand.NewPCG(w.opt.Seed, 100+uint64(k)))
-		if r.IntN(5) < 2 {
-			p.every[k] = int64(rate * (0.5 + 2*r.Float64()) * float64(second))
+		from := r
+		if k >= faultCorosync { // a seed of before these kinds is the same run
+			from = p.rng[k]
 		}
-		if slices.Contains(w.opt.Without, k.String()) {
+		if from.IntN(5) < 2 {
+			p.every[k] = int64(rate * (0.5 + 2*from.Float64()) * float64(second))
+		}
+		if slices.Contains(w.opt.Without, k.String()) || !k.of(w.opt.Membership) {
 			p.every[k] = 0
 		}
 	}
@@ -205,17 +236,28 @@ func (w *World) foundingLog() []*ent {
 		}
 		log = append(log, &ent{term: 1, kind: entData, by: founder, data: b})
 	}
-	add(domain.Entry{Roster: &domain.Roster{Roster: w.roster, By: "founder"}})
-	add(domain.Entry{Arm: &domain.Arm{Armed: true, By: "founder", Reason: "founding"}})
+	before, behind := w.foundingEntries()
+	for _, e := range before {
+		add(e)
+	}
 	log = append(log, &ent{term: 1, kind: entView, view: &view{members: []*runID{founder}, quorate: true}})
+	for _, e := range behind {
+		add(e)
+	}
+	return log
+}
+
+// foundingEntries are what the first administrator wrote, before the first view and behind it.
+func (w *World) foundingEntries() (before, behind []domain.Entry) {
+	before = []domain.Entry{{Roster: &domain.Roster{Roster: w.roster, By: "founder"}}, {Arm: &domain.Arm{Armed: true, By: "founder", Reason: "founding"}}}
 	for _, n := range w.roster.Nodes { // a domain that is older than drills took a member's word for what was proven
 		for _, l := range n.Levels {
 			for _, st := range l.Steps {
 				if strings.HasPrefix(st.Device, "pdu") {
-					add(domain.Entry{Mapping: &domain.Mapping{Node: n.ID, Mapping: l.Proof(st, w.roster.Devices)}})
+					behind = append(behind, domain.Entry{Mapping: &domain.Mapping{Node: n.ID, Mapping: l.Proof(st, w.roster.Devices)}})
 				}
 			}
 		}
 	}
-	return log
+	return before, behind
 }

@@ -251,4 +251,9 @@ func (p *proc) newPing(now int64) *ping {
 	return m
 }
 
-func (p *proc) deny(life fence.Incarnation) { p.pres.denied[life] = true }
+func (p *proc) deny(life fence.Incarnation) {
+	p.pres.denied[life] = true
+	if p.co != nil {
+		p.co.m.Deny(life)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/membership"
 )
 
 // proc is one run of the daemon: the deciding loop with its member, the provider and the engine. When it ends, everything of it ends.
@@ -20,7 +21,7 @@ type proc struct {
 	waiting []func()
 	socket  []*ping
 
-	// the provider
+	co                   *coro // the provider over corosync, nil with the embedded one, which is:
 	fsm                  *fsm
 	raft                 raft
 	pres                 presence
@@ -107,8 +108,12 @@ func (n *node) start() {
 	p.m = member.New(member.Config{Self: self, Machine: fence.Machine{UUID: n.mach.uuid, Virtual: n.mach.virtual}, RosterHash: n.file(), Version: "sim"})
 	n.p = p
 	w.say("%s starts as %s, store %d start %d", n.name, self.Instance, n.st.id, n.st.starts)
-	p.beginRaft()
-	p.after(span(w.delays, 0, w.roster.Timing.PingMS*ms), p.ticks)
+	if w.rings != nil {
+		p.beginCoro()
+	} else {
+		p.beginRaft()
+		p.after(span(w.delays, 0, w.roster.Timing.PingMS*ms), p.ticks)
+	}
 	p.after(span(w.delays, 0, w.plan.tick), p.beat)
 	n.app.connect(p)
 }
@@ -122,6 +127,9 @@ func (n *node) kill(why string) {
 	n.w.say("%s: daemon ends (%s)", n.name, why)
 	p.dead = true
 	n.p = nil
+	if p.co != nil {
+		p.co.ended()
+	}
 	n.app.closed()
 	if n.mach.running {
 		n.restarts++
@@ -180,6 +188,9 @@ func (p *proc) fail(why string) {
 	}
 	p.out, p.lost = true, true
 	p.raft.leads = false
+	if p.co != nil {
+		p.co.disconnect(membership.HowProcessGone)
+	}
 	p.w.say("%s: membership out of service (%s)", p.n.name, why)
 	p.pushInput(member.QuorumLost{Why: why})
 }

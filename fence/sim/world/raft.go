@@ -1,5 +1,7 @@
 package world
 
+import "github.com/fenced-project/fenced/membership/corosync/agreement"
+
 // The log: Raft with elections that take no time, which is a legal Raft. Every store keeps its own log; an entry is committed when the stores of
 // a majority of voters have it; a leader that was cut off keeps entries that are lost, or committed later.
 
@@ -58,9 +60,10 @@ type store struct {
 	term   uint64
 	log    []*ent
 	snap   *snapshot
-	base   int     // what is older is only in the snapshot
-	floor  []floor // of the peers' stores (R3)
-	copied bool    // it was restored from a copy: what it had acknowledged may be gone
+	base   int               // what is older is only in the snapshot
+	floor  []floor           // of the peers' stores (R3)
+	disk   agreement.Durable // over corosync, in place of the log
+	copied bool              // it was restored from a copy: what it had acknowledged may be gone
 }
 
 type floor struct {

@@ -14,6 +14,8 @@ type Options struct {
 	Seed    uint64
 	Nodes   int // 3 to 64
 	Minutes int // of virtual time, at least; a run goes on until everything is resolved or its bound is over
+	// Membership is Corosync, or "" for the embedded one.
+	Membership string
 	// Without are fault kinds that are switched off; everything else stays as the seed drew it.
 	Without []string
 	// Choose picks the connected set (membership.Connected): this room may not know the membership.
@@ -51,6 +53,9 @@ type Count struct {
 	N    int64
 }
 
+// Corosync is the membership over corosync's rings.
+const Corosync = "corosync"
+
 // Check says why the options are impossible.
 func (o Options) Check() error {
 	switch {
@@ -58,7 +63,9 @@ func (o Options) Check() error {
 		return fmt.Errorf("%d nodes: the embedded membership is simulated with 3 to 64", o.Nodes)
 	case o.Minutes < 1 || o.Minutes > 24*60:
 		return fmt.Errorf("%d minutes: between 1 and 1440", o.Minutes)
-	case o.Choose == nil:
+	case o.Membership != "" && o.Membership != Corosync:
+		return fmt.Errorf("no membership %q is simulated; there are embedded and corosync", o.Membership)
+	case o.Choose == nil && o.Membership == "":
 		return fmt.Errorf("nothing chooses the connected set")
 	}
 	for _, name := range o.Without {
@@ -108,6 +115,9 @@ func (w *World) begin() {
 		w.at(span(w.chance, 0, 3*second), func() { n.mach.powerUp() })
 	}
 	w.beginFaults()
+	if w.rings != nil {
+		w.rings.poll()
+	}
 	w.at(w.plan.calm, w.beginLiveness)
 }
 

@@ -177,6 +177,9 @@ func bare(o Options) *World {
 		w.cut[i] = make([]int8, o.Nodes)
 	}
 	w.check = newChecker(w)
+	if o.Membership == Corosync {
+		w.rings = w.newRings()
+	}
 	return w
 }
 

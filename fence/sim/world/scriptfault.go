@@ -81,7 +81,10 @@ func (s *Script) Elect(i int) {
 
 // Compact takes a snapshot on a node and forgets the log before it.
 func (s *Script) Compact(i int) {
-	if p := s.w.nodes[i].p; p != nil && p.fsm.index > p.st.base {
+	if p := s.w.nodes[i].p; p != nil && p.co != nil {
+		p.co.m.Compact()
+		p.co.effects()
+	} else if p != nil && p.fsm.index > p.st.base {
 		p.compact()
 	}
 }

@@ -29,7 +29,7 @@ func (s *Script) Look(i int) Look {
 	l := Look{Power: n.mach.alive(), Lives: n.mach.life, Boot: n.mach.boot, Granted: n.app.granted, State: n.mach.residue}
 	l.Using = l.Power && n.app.uses()
 	if p := n.p; p != nil {
-		l.Daemon, l.Out, l.Leads, l.Applied = true, p.out, p.raft.leads && !p.silent(), p.fsm.index
+		l.Daemon, l.Out, l.Leads, l.Applied = true, p.out, p.raft.leads && !p.silent(), p.applied()
 		l.Quorate = !p.stopped && p.m.Quorate()
 	}
 	return l
@@ -52,7 +52,7 @@ func (s *Script) Held(i int) []fence.NodeID {
 }
 
 // Committed is the length of the committed log.
-func (s *Script) Committed() int { return len(s.w.canon) }
+func (s *Script) Committed() int { return s.w.committedIndex() }
 
 // Writes is how many writes of programs the shared disk saw.
 func (s *Script) Writes() int { return s.w.check.writes }

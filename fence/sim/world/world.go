@@ -33,6 +33,7 @@ type World struct {
 	loss   float64  // of pings
 	slow   int64    // the longest extra delay of a message
 
+	rings *rings // corosync's, nil with the embedded membership
 	canon []*ent // the committed log
 	check *checker
 	watch Watcher // of a script, nil for a run from a seed

@@ -29,6 +29,7 @@ type presence struct {
 type peer struct {
 	ping  Ping
 	at    int64
+	hears bool   // it said so of this daemon in its newest ping
 	acked uint64 // the newest of this daemon's pings that it acknowledged
 }
 
@@ -110,9 +111,10 @@ func (m *Machine) ping(from Process, p Ping) {
 		m.dropped++
 		return
 	}
-	pe.ping, pe.at = p, m.now
+	pe.ping, pe.at, pe.hears = p, m.now, false
 	for _, a := range p.Acks {
 		if a.Instance == m.cfg.Self.Instance && a.Seq <= m.pings {
+			pe.hears = true
 			pe.acked = max(pe.acked, a.Seq)
 		}
 	}
@@ -159,10 +161,11 @@ func (m *Machine) renewed() uint64 {
 	return 0
 }
 
-// answers reports whether a process is heard, healthy, and hears this one. Three failure timeouts without a durable write are not healthy (R20).
+// answers reports whether a process is heard, healthy, and hears this one, whether it acknowledges that or not: a victim's pings are not
+// acknowledged, and it is no reason for the victim to take itself for the only one who is there. Three failure timeouts without a durable write are not healthy (R20).
 func (m *Machine) answers(p Process) bool {
 	pe := m.peers[p]
-	return pe != nil && pe.at != 0 && m.now-pe.at < m.cfg.FailMS && pe.ping.Healthy && pe.ping.DurableMS < 3*m.cfg.FailMS && pe.acked != 0
+	return pe != nil && pe.at != 0 && m.now-pe.at < m.cfg.FailMS && pe.ping.Healthy && pe.ping.DurableMS < 3*m.cfg.FailMS && pe.hears
 }
 
 // clock sees this process's own stops: after one longer than half the failure timeout the others' silence counts from now, once, and nothing is

@@ -27,6 +27,23 @@ func (m *Machine) present() []Hello {
 	return hs
 }
 
+// leads is who proposes the next view: the first of those who are present whose life is not denied (R22), or the first if all are.
+func (m *Machine) leads(hs []Hello) Hello {
+	for _, h := range hs {
+		if !slices.Contains(m.denied, h.member().Incarnation) {
+			return h
+		}
+	}
+	return hs[0]
+}
+
+// quorate reports whether those who are present have the votes that a view needs (R20).
+func (m *Machine) quorate(hs []Hello) bool {
+	return m.plan.quorum(func(p Process) bool {
+		return slices.ContainsFunc(hs, func(h Hello) bool { return h.Node == p.Node })
+	})
+}
+
 // view proposes a view if another is due: the first of those who are present does, and all see the same of them within a ping or two; what two
 // propose at once is one view, the other is void because its base is gone. It is called once in a ping interval.
 func (m *Machine) view() {
@@ -37,7 +54,7 @@ func (m *Machine) view() {
 	if !slices.Equal(hs, m.set) {
 		m.set, m.setSince = hs, m.now
 	}
-	if m.now-m.setSince < m.cfg.JoinMS || len(hs) == 0 || hs[0].Instance != m.cfg.Self.Instance {
+	if m.now-m.setSince < m.cfg.JoinMS || len(hs) == 0 || m.leads(hs).Instance != m.cfg.Self.Instance || !m.quorate(hs) {
 		return
 	}
 	var members []membership.Member
