@@ -69,8 +69,8 @@ agents: ## every installed fence agent through the adapter, real ones run (RUN=r
 	@bash test/verify/deps.sh --if-root
 	FENCED_TEST_REQUIRE=all $(GO) test -count=$(or $(COUNT),1) -run '$(RUN)' -v ./plugins/agent
 
-sim: build ## simulated clusters with faults, every invariant checked (SEEDS=a..b NODES=n, or SEED=x for one with its trace)
-	@build/fenced sim --nodes $(or $(NODES),5) $(if $(SEED),--seed $(SEED) --verbose,--seeds $(or $(SEEDS),0..999))
+sim: build ## simulated clusters with faults, every invariant checked (SEEDS=a..b NODES=n MEMBERSHIP=corosync, or SEED=x for one with its trace)
+	@build/fenced sim --membership $(or $(MEMBERSHIP),embedded) --nodes $(or $(NODES),5) $(if $(SEED),--seed $(SEED) --verbose,--seeds $(or $(SEEDS),0..999))
 
 scenarios: ## named situations in the simulator, and the page that says what proves each (RUN=S1.3 COUNT=n)
 	@$(GO) test -count=$(or $(COUNT),1) $(if $(RUN),-run 'TestScenarios/$(RUN)') ./test/scenarios/...

@@ -68,7 +68,7 @@ type LogCheck struct {
 // SimRun says what `fenced sim` simulates: the seeds From to To, both included.
 type SimRun struct {
 	// Membership is embedded or corosync.
-	Membership string
+	Membership     string
 	From, To       uint64
 	Nodes, Minutes int
 	Without        []string

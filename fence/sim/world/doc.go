@@ -5,7 +5,9 @@
 // violation is a bug in the rules or in the model, never bad luck. Ground truth is the hardware: which life runs, what the shared disk saw.
 // The same options give the same run, bit for bit: no clock, no goroutine, no map order, chance only from generators that the seed made.
 //
-// What is not modelled: the corosync provider, watchdogs (no product code opens one yet), two machines under one name, upgrades.
+// With Options.Membership Corosync the log is the real membership/corosync/agreement over fence/sim/evs: coro.go, corodisk.go, rings.go.
+//
+// What is not modelled: two_node, watchdogs (no product code opens one yet), two machines under one name, upgrades.
 //
 // Start reading at world.go (time), run.go (one seed), then provider.go and raft.go (order and presence), daemon.go (the shell), machine.go and
 // device.go (physics), faults.go (what goes wrong), check.go (what must never be seen) and live.go (what must come about). script.go is a world

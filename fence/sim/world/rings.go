@@ -19,7 +19,7 @@ type rings struct {
 	asked  []bool           // the token is on its way to this node
 	broken map[uint64]int64 // when a ring will have lost its token, by its number
 	spoke  map[lastWord]bool
-	merge  int64            // when rings that reach each other will be one
+	merge  int64 // when rings that reach each other will be one
 
 	// the truth of what is committed
 	lines   map[uint64]uint64
