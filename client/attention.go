@@ -30,6 +30,7 @@ const (
 	AttentionRefusedStore   = "W212"
 	AttentionHistoryDamaged = "W213"
 	AttentionDrillFailed    = "W214"
+	AttentionStranger       = "W216"
 )
 
 // Explanation says what a code of Attention means for the cluster: how it comes about, what may happen while it stands, and what ends it.

@@ -170,4 +170,10 @@ var explanations = []Explanation{
 		"Devices that give no identity prove nothing for that node, so fenced does not use them by itself.",
 		"See to what the text names, then drill again: fenced drill NODE --level N. Who lets it stand has one level less.",
 	},
+	{
+		AttentionStranger, "a node is in corosync's ring that no roster knows",
+		"Corosync's nodelist has a node that the committed roster lacks: it was added to corosync.conf and not to fenced, or its id differs.",
+		"It may use what is shared and nobody could fence it: fenced does not guess what it is. Its vote counts in corosync.",
+		"`fenced node add` with its id and its levels, or take it out of corosync's nodelist.",
+	},
 }

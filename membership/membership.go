@@ -174,12 +174,18 @@ func (Recovered) event()         {}
 // Info is what status shows of a provider.
 type Info struct {
 	Provider string // memory, embedded, corosync
-	Domain   string // "" before bootstrap or join
-	Leader   fence.NodeID
-	Votes    int // votes of the current view
-	Need     int // votes that quorum needs
-	Waiting  []Wait
-	Paths    []Path
+	// Ring is the engine's own name of what it is in now, "" where it has none; Nodes are those in it, whether anybody knows them or not.
+	Ring  string
+	Nodes []fence.NodeID
+	// Source says who counts votes, "" where the reader does, by the roster; then Quorate is what the source says of this node's part.
+	Source  string
+	Quorate bool
+	Domain  string // "" before bootstrap or join
+	Leader  fence.NodeID
+	Votes   int // votes of the current view
+	Need    int // votes that quorum needs
+	Waiting []Wait
+	Paths   []Path
 }
 
 // Wait says what this provider waits for and for whom.

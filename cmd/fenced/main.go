@@ -32,6 +32,7 @@ func main() {
 		ListAgents:     listAgents,
 		CheckLog:       checkLog,
 		Recover:        recovery,
+		Corosync:       askCorosync,
 		Sim:            simulate,
 		WatchdogStatus: watchdogStatus,
 		WatchdogTest:   watchdogTest,

@@ -18,6 +18,7 @@ import (
 	"github.com/fenced-project/fenced/internal/cli"
 	"github.com/fenced-project/fenced/internal/config"
 	fenced "github.com/fenced-project/fenced/internal/daemon"
+	"github.com/fenced-project/fenced/membership/corosync"
 	"github.com/fenced-project/fenced/membership/embedded"
 
 	"github.com/fenced-project/fenced/client"
@@ -35,7 +36,19 @@ func recovery(_ context.Context, o config.Options, a cli.RecoverArgs) (cli.Recov
 	if a.NewStore {
 		return newStore(cfg, a.Force)
 	}
+	if cfg.Provider == config.ProviderCorosync {
+		return cli.Recovery{}, notOverCorosync()
+	}
 	return otherDomain(cfg, a)
+}
+
+// notOverCorosync says why `recover --lost` is refused: who is quorate is for corosync to say, and a domain of our own beside that would be a
+// second opinion.
+func notOverCorosync() error {
+	e := client.Errorf(client.CodeUsage, "over corosync no domain is made of this node's store: corosync counts the votes, and fenced follows it")
+	e.Next = "switch the lost nodes off and keep them off; take them out of corosync's nodelist on the survivors and restart corosync; then `fenced ack` each; " +
+		"before one of them comes back, `fenced recover --new-store` there"
+	return e
 }
 
 // stopped demands that no daemon answers on the socket.
@@ -164,16 +177,16 @@ func names(s *domain.State) []string {
 // newStore prepares giving up this node's store (R3).
 func newStore(cfg *config.Config, force bool) (cli.Recovery, error) {
 	plan := client.Recovery{API: client.API, Cluster: cfg.Roster.Cluster, Node: cfg.SelfName, NewStore: true}
-	o, err := embedded.OpenOffline(cfg.StateDir, cfg.Self)
+	o, done, err := stored(cfg)
 	switch {
-	case errors.Is(err, embedded.ErrNoStore):
+	case errors.Is(err, embedded.ErrNoStore), errors.Is(err, corosync.ErrNoStore):
 		e := client.Errorf(client.CodeNoSuch, "%v: it joins as a newcomer already", err)
 		e.Next = "systemctl start fenced"
 		return cli.Recovery{}, e
 	case err != nil:
 		plan.Unread = err.Error()
 	default:
-		defer o.Close()
+		defer done()
 		state, err := fenced.Remembered(o)
 		if err != nil {
 			plan.Unread = err.Error()
@@ -185,11 +198,24 @@ func newStore(cfg *config.Config, force bool) (cli.Recovery, error) {
 		}
 	}
 	do := func(string) (client.Recovery, error) {
-		r, err := fenced.GiveUp(cfg.StateDir, time.Now())
+		r, err := fenced.GiveUp(cfg.StateDir, cfg.Provider, time.Now())
 		plan.Kept, plan.Done = r.To, err == nil
 		return plan, err
 	}
 	return cli.Recovery{Plan: plan, Do: do, Close: func() {}}, nil
+}
+
+// stored opens this node's store for reading; done lets it go.
+func stored(cfg *config.Config) (s fenced.Stored, done func(), err error) {
+	if cfg.Provider == config.ProviderCorosync {
+		s, err = corosync.Remember(cfg.StateDir, cfg.Self)
+		return s, func() {}, err
+	}
+	o, err := embedded.OpenOffline(cfg.StateDir, cfg.Self)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o, o.Close, nil
 }
 
 // unusable gives a store that must not be used its exit code and the way out (R3).

@@ -33,7 +33,7 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 		return err
 	}
 	o.AsNode = true
-	cfg, problems := config.Load(o)
+	cfg, problems := loadPatiently(ctx, o, stderr)
 	if problems.Fatal() {
 		return problems
 	}
@@ -146,6 +146,9 @@ func newInstance() (string, error) {
 
 // open starts the membership that the configuration names.
 func open(c *config.Config, self membership.Self, log *slog.Logger) (fenced.Cluster, error) {
+	if c.Provider == config.ProviderCorosync {
+		return openCorosync(c, self, log)
+	}
 	t := c.Roster.Timing
 	p, err := embedded.Open(embedded.Config{
 		Self: self, Name: c.SelfName, Cluster: c.Roster.Cluster, Authkey: embedded.Key(c.Key.Reveal()), StateDir: c.StateDir, Listen: c.Listen,

@@ -37,7 +37,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 A plugin that is not installed here is a warning. No device is touched.`,
 		Args: words(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o := config.Find(cmd.Flags())
+			o := a.find(cmd.Flags())
 			o.AnyNode, o.NoSecrets = anyNode, noSecrets
 			if a.deps.Describer != nil && !noPlugins {
 				o.Describe = a.deps.Describer(cmp.Or(o.PluginDir, config.DefaultPluginDir))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fenced-project/fenced/client"
 	"github.com/fenced-project/fenced/internal/config"
+	"github.com/fenced-project/fenced/membership/corosync"
 )
 
 // Deps is what cmd/fenced gives to the commands. A function that is nil makes its command absent: there are no stubs.
@@ -37,6 +38,8 @@ type Deps struct {
 	CheckLog func(files []string, o LogCheck) (LogReport, error)
 	// Recover prepares `fenced recover` on the store of this node, whose daemon must not run.
 	Recover func(ctx context.Context, o config.Options, args RecoverArgs) (Recovery, error)
+	// Corosync asks the corosync of this node for its settings, where membership is corosync; nil where it is not asked.
+	Corosync func() (corosync.Settings, error)
 	// Sim simulates seeds. What is told meanwhile (a trace, failing seeds) goes to tell, line by line. Impossible options are a *client.Error
 	// with CodeUsage.
 	Sim func(ctx context.Context, o SimRun, tell func(string)) (LogReport, error)

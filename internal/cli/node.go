@@ -51,7 +51,7 @@ func (x *change) flags(cmd *cobra.Command) {
 
 // options are where the files are. This host need not be one of the nodes as the files are now: it may be the one that is renamed.
 func (x *change) options() config.Options {
-	o := config.Find(nil)
+	o := x.a.find(nil)
 	if x.path != "" {
 		o.Path = x.path
 	}

@@ -30,7 +30,7 @@ Exit code: 0 all may be run; 1 one may not; 105 there is no such file.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
-			o := config.Find(cmd.Flags())
+			o := a.find(cmd.Flags())
 			if o.PluginDir == "" {
 				o.PluginDir = config.DefaultPluginDir
 			}

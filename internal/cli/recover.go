@@ -58,7 +58,7 @@ It always wants the names typed, or --yes with --reason. Your name and reason st
 			if err := checkRecover(args, yes, reason, isTerminal(a.in)); err != nil {
 				return err
 			}
-			o := config.Find(cmd.Flags())
+			o := a.find(cmd.Flags())
 			o.Strict = true
 			return a.recover(cmd.Context(), o, args, reason, yes)
 		},

@@ -2,9 +2,17 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/fenced-project/fenced/internal/config"
 )
+
+// find is where the configuration is, and whom it may ask.
+func (a *app) find(flags *pflag.FlagSet) config.Options {
+	o := config.Find(flags)
+	o.Corosync = a.deps.Corosync
+	return o
+}
 
 func (a *app) runCommand() *cobra.Command {
 	if a.deps.Run == nil {
@@ -19,7 +27,7 @@ With another --system-root than / everything is simulated and no machine can be 
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
-			o := config.Find(cmd.Flags())
+			o := a.find(cmd.Flags())
 			o.Strict = true
 			return a.deps.Run(ctx, o, a.raw.out, a.raw.err)
 		},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -224,6 +225,9 @@ func statusLines(s client.Status, now time.Time, wide bool) []string {
 		for _, l := range lines {
 			out = append(out, fmt.Sprintf("%-12s %s", label, l))
 		}
+	}
+	if s.Provider == "corosync" {
+		add("membership", 1, []string{fmt.Sprintf("corosync, %s, votes %d of %d needed, as corosync counts", cmp.Or(s.Ring, "no ring"), s.Votes.Have, s.Votes.Need)})
 	}
 	var ops, waits, notes []string
 	for _, o := range s.Operations {

@@ -42,7 +42,7 @@ it can join as any node. It holds no device and no device's secret.`,
 			if len(args) == 2 {
 				path = args[1]
 			}
-			o := config.Find(cmd.Flags())
+			o := a.find(cmd.Flags())
 			o.AnyNode = true
 			return a.exportWitness(o, args[0], path)
 		},
@@ -122,7 +122,7 @@ plugin. A file with any mistake, or one that others may read, starts nothing (ex
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
-			o := config.Find(cmd.Flags())
+			o := a.find(cmd.Flags())
 			o.Strict = true
 			return a.deps.RunWitness(ctx, o, a.raw.out, a.raw.err)
 		},

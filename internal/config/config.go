@@ -21,7 +21,7 @@ type Config struct {
 	Devices []Device
 	// Plugins are the settings of single plugins, sorted by name; a plugin that is not listed has none.
 	Plugins []Plugin
-	// Provider is "embedded"; Listen is the local host:port of the membership transport, TCP and UDP.
+	// Provider is "embedded" or ProviderCorosync; Listen is the local host:port of embedded membership's transport, TCP and UDP.
 	Provider            string
 	Listen              string
 	AllowTwoMemberships bool

@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/fenced-project/fenced/membership/corosync"
 	"github.com/fenced-project/fenced/plugins/host"
 )
 
@@ -93,7 +95,20 @@ func mistakes(t *testing.T) []mistake {
 		{name: "no provider", text: ch("  provider: embedded\n", "  listen: \":1\"\n")},
 		{name: "no membership", text: ch("membership:\n  provider: embedded\n", "")},
 		{name: "unknown provider", text: ch("provider: embedded", "provider: memory")},
-		{name: "corosync", text: ch("provider: embedded", "provider: corosync")},
+		{name: "corosync without its nodelist", text: inRing},
+		{name: "corosync that does not answer", text: inRing, opt: answers(nil, errors.New("corosync does not run on this node"))},
+		{name: "corosync with other nodes", text: inRing, opt: answers(&corosync.Settings{Nodes: []corosync.Listed{{ID: 1, Name: "n1", Votes: 1}, {ID: 9, Name: "m2", Votes: 1}}}, nil)},
+		{name: "corosync with other ids and votes", text: ch("provider: embedded", "provider: corosync"), opt: answers(ringOf(func(s *corosync.Settings) {
+			s.Nodes[0].ID, s.Nodes[1].Votes = 7, 3
+		}), nil)},
+		{name: "corosync without a quorum provider", text: inRing, opt: answers(ringOf(func(s *corosync.Settings) { s.Provider = "" }), nil)},
+		{name: "corosync with settings that hurt", text: inRing, opt: answers(ringOf(func(s *corosync.Settings) {
+			s.Token, s.Written, s.Consensus, s.Encrypted, s.TwoNode = 900*time.Millisecond, 300*time.Millisecond, 5*time.Second, false, true
+		}), nil)},
+		{name: "corosync says that this is another node", text: inRing, opt: answers(ringOf(func(s *corosync.Settings) { s.Local = 2 }), nil)},
+		{name: "corosync and what is embedded's", text: strings.Replace(ch("provider: embedded", "provider: corosync\n  listen: \":1\"\n  allow_two_memberships: true"),
+			"    id: 3\n", "    id: 3\n    role: witness\n", 1), opt: answers(ringOf(nil), nil)},
+		{name: "corosync and no nodes", text: inRing[:strings.Index(inRing, "nodes:")] + "nodes:\n", opt: answers(ringOf(nil), nil)},
 		{name: "listen of nonsense", text: ch("  provider: embedded\n", "  provider: embedded\n  listen: here\n")},
 		{name: "two voters", text: strings.Replace(ch("    id: 3\n", "    id: 3\n    votes: 0\n"), "id: 2", "id: 2", 1)},
 		{name: "one voter", text: strings.Replace(ch("    id: 3\n", "    id: 3\n    votes: 0\n"), "    id: 2\n", "    id: 2\n    votes: 0\n", 1)},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership/corosync"
 	"github.com/fenced-project/fenced/plugins/host"
 )
 
@@ -52,6 +53,9 @@ type Options struct {
 	// Describe, if it is set, says what a plugin's devices have for options: they are judged, with their place. A plugin that it cannot describe
 	// is a warning.
 	Describe Describe
+	// Corosync asks the corosync of this node for its settings, where membership is corosync; nil where it is not to be asked: then the file must
+	// say everything, and settings that hurt are not seen.
+	Corosync func() (corosync.Settings, error)
 	// AnyNode drops the demand that this host is one of the nodes, for checking a file on another machine.
 	AnyNode bool
 }
@@ -152,6 +156,7 @@ type loader struct {
 	root *node
 	cfg  *Config
 
+	ring    ring
 	nodes   []nodeEntry
 	devices []deviceEntry
 	about   map[string]description // of plugins, where they are asked
@@ -177,6 +182,7 @@ func (l *loader) config() *Config {
 	c.Roster.Cluster = l.cluster(top)
 	c.Roster.Timing = l.timing()
 	l.watchdog()
+	l.askRing()
 	l.readDevices()
 	l.readNodes()
 	l.readLevels()

@@ -18,21 +18,28 @@ func (l *loader) membership() {
 		if l.root.get("membership") != nil {
 			at = l.root.key("membership")
 		}
-		l.rep.at(at, "write `membership: {provider: embedded}`", "the membership provider is not named, and it is never guessed")
-	case ok && p == "corosync":
-		l.rep.at(r.n.get("provider"), "write embedded", "this version has no corosync provider")
-	case ok && p != "embedded":
-		l.rep.at(r.n.get("provider"), "write embedded", "membership.provider cannot be %s", quote(p))
+		l.rep.at(at, "write `membership: {provider: embedded}`, or corosync on nodes that run corosync", "the membership provider is not named, and it is never guessed")
+	case ok && p != providerEmbedded && p != ProviderCorosync:
+		l.rep.at(r.n.get("provider"), "write embedded or corosync", "membership.provider cannot be %s", quote(p))
 	}
 	c.Provider = p
 	c.AllowTwoMemberships = r.boolean("allow_two_memberships", false)
-	c.Listen = l.listen(r)
-	if p == "embedded" {
+	switch p {
+	case providerEmbedded:
+		c.Listen = l.listen(r)
 		l.checkVoters()
 		l.checkWitnesses()
 		l.checkOtherMembership(r)
+	case ProviderCorosync:
+		l.checkCorosync(r)
 	}
 }
+
+// The membership providers.
+const (
+	providerEmbedded = "embedded"
+	ProviderCorosync = "corosync"
+)
 
 // listen defaults to this node's own address where that is a number; a name may resolve to 127.0.1.1 on its own machine.
 func (l *loader) listen(r reader) string {

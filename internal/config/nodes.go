@@ -24,7 +24,11 @@ var nodeFields = []string{"id", "address", "votes", "role", "witness", "machine"
 func (l *loader) readNodes() {
 	all := l.root.get("nodes")
 	if all == nil || all.kind == null {
-		l.rep.at(l.root.key("nodes"), "write `nodes:` and below it a name, an id, an address and levels for each", "there are no nodes")
+		remedy := "write `nodes:` and below it a name, an id, an address and levels for each"
+		if l.ring.ours {
+			remedy = "write `nodes:` and below it the name that corosync's nodelist has for each, and its levels" + l.ring.names()
+		}
+		l.rep.at(l.root.key("nodes"), remedy, "there are no nodes")
 		return
 	}
 	for _, f := range mapAt(all, "nodes", l.rep).n.fields {
@@ -35,10 +39,11 @@ func (l *loader) readNodes() {
 		r := mapAt(f.value, "nodes."+name, l.rep, nodeFields...)
 		n := nodeEntry{at: r.n, by: f.key}
 		n.Name = name
-		n.ID = l.nodeID(r, f.key)
+		listed := l.ring.named(name)
+		n.ID = l.nodeID(r, f.key, listed)
 		n.Witness = l.role(r)
-		n.Votes = r.number("votes", 1, 0, 100)
-		n.Address = l.address(r, f.key)
+		n.Votes = r.number("votes", listed.votes(), 0, 100)
+		n.Address = l.address(r, f.key, listed)
 		n.Machine = l.machine(r)
 		n.Action = fence.Action(r.enum("action", string(fence.ActionReboot), string(fence.ActionReboot), string(fence.ActionOff)))
 		l.nodes = append(l.nodes, n)
@@ -65,18 +70,24 @@ func (l *loader) role(r reader) bool {
 	return role
 }
 
-// nodeID is mandatory: an id that followed from an order or a name would change under an edit of the file.
-func (l *loader) nodeID(r reader, key *node) fence.NodeID {
+// nodeID is mandatory: an id that followed from an order or a name would change under an edit of the file. Corosync's nodelist has one for its own.
+func (l *loader) nodeID(r reader, key *node, listed *listed) fence.NodeID {
 	if !r.has("id") {
+		if l.ring.ours {
+			return l.listedID(key, listed)
+		}
 		l.rep.at(key, "write `id: N`, a number that this node keeps for ever", "node %s has no id", quote(key.value))
 		return 0
 	}
 	return fence.NodeID(r.number("id", 0, 1, 1<<31-1))
 }
 
-func (l *loader) address(r reader, key *node) string {
+func (l *loader) address(r reader, key *node, listed *listed) string {
 	a, ok := r.text("address")
 	if !ok {
+		if !r.has("address") && l.ring.ours {
+			return listed.address()
+		}
 		if !r.has("address") {
 			l.rep.at(key, "write `address: HOST` or `address: HOST:PORT`", "node %s has no address", quote(key.value))
 		}

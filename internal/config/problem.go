@@ -16,6 +16,8 @@ type Problem struct {
 	Remedy string `json:"remedy,omitempty"`
 	// Warning says that the configuration can be used all the same.
 	Warning bool `json:"warning,omitempty"`
+	// later: it may be over when this node's corosync answers.
+	later bool
 }
 
 // String is FILE:LINE:COL: TEXT; REMEDY, on one line.
@@ -49,6 +51,16 @@ func (ps Problems) Fatal() bool {
 		}
 	}
 	return false
+}
+
+// Later reports whether nothing is wrong but that corosync, whose nodelist is wanted, does not answer yet.
+func (ps Problems) Later() bool {
+	for _, p := range ps {
+		if !p.Warning && !p.later {
+			return false
+		}
+	}
+	return ps.Fatal()
 }
 
 // Warnings returns the problems that do not keep the configuration from being used.

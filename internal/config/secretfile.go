@@ -145,6 +145,9 @@ func secretRemedy(err error, path string) string {
 // readAuthkey finds the cluster's key, 32 bytes in base64; by default it lies beside the main file.
 func (l *loader) readAuthkey(top reader) {
 	at := top.n.get("authkey")
+	if at == nil && l.ring.ours {
+		return // corosync has a key of its own
+	}
 	if at == nil {
 		at = &node{file: l.root.file, line: 1, col: 1, value: "authkey"}
 	} else if _, ok := top.text("authkey"); !ok {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// self finds this node's entry: --node or FENCED_NODE, then `node` in the file, then the hostname, whole or up to its first dot.
+// self finds this node's entry: --node or FENCED_NODE, then `node` in the file, then what corosync says where it is the membership, then the hostname, whole or up to its first dot.
 func (l *loader) self(top reader) {
 	name, from := l.o.Node, "--node or FENCED_NODE"
 	at := l.root.key("nodes")
@@ -15,6 +15,13 @@ func (l *loader) self(top reader) {
 			return
 		}
 		from, at = "`node`", top.n.get("node")
+	}
+	if name == "" && l.ring.settings.Local != 0 {
+		for _, n := range l.nodes {
+			if n.ID == l.ring.settings.Local {
+				name, from = n.Name, "corosync's nodelist"
+			}
+		}
 	}
 	if name == "" {
 		name, from = l.hostname(), "the hostname"

@@ -123,7 +123,7 @@ func (l *loader) witness() *Config {
 	o := l.o
 	l.cfg = &Config{
 		StateDir: orDefault(o.StateDir, WitnessStateDir), RunDir: orDefault(o.RunDir, WitnessRunDir), SystemRoot: orDefault(o.SystemRoot, "/"),
-		Provider: "embedded", Witness: true,
+		Provider: providerEmbedded, Witness: true,
 	}
 	c := l.cfg
 	c.Simulated = c.SystemRoot != "/"
@@ -195,7 +195,7 @@ func (l *loader) peer(f field) {
 	}
 	r := mapAt(f.value, "nodes."+name, l.rep, "id", "address", "votes", "role")
 	n := nodeEntry{at: r.n, by: f.key}
-	n.Name, n.ID, n.Address = name, l.nodeID(r, f.key), l.address(r, f.key)
+	n.Name, n.ID, n.Address = name, l.nodeID(r, f.key, nil), l.address(r, f.key, nil)
 	n.Votes, n.Witness = r.number("votes", 1, 0, 100), l.role(r)
 	l.nodes = append(l.nodes, n)
 }

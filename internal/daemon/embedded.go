@@ -1,9 +1,6 @@
 package daemon
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"fmt"
 	"slices"
 
 	"github.com/fenced-project/fenced/fence"
@@ -18,11 +15,10 @@ func NewEmbedded(p *embedded.Provider) Embedded { return Embedded{p} }
 
 // Bootstrap makes the domain with a random id, once (R3, R4).
 func (e Embedded) Bootstrap() (string, error) {
-	raw := make([]byte, 16)
-	if _, err := rand.Read(raw); err != nil {
-		return "", fmt.Errorf("cannot make a domain id: %w", err)
+	id, err := newDomain()
+	if err != nil {
+		return "", err
 	}
-	id := hex.EncodeToString(raw)
 	return id, e.Provider.Bootstrap(id)
 }
 

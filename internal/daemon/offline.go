@@ -11,12 +11,21 @@ import (
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/internal/config"
 	"github.com/fenced-project/fenced/membership"
-	"github.com/fenced-project/fenced/membership/embedded"
+	"github.com/fenced-project/fenced/membership/corosync"
 )
 
-// Remembered is what a store whose daemon does not run remembers: the domain as its whole story makes it.
-func Remembered(o *embedded.Offline) (*domain.State, error) {
+// Stored is the store of a node whose daemon does not run.
+type Stored interface {
+	// Domain is "" where it has none; Only says that nobody else has what it remembers.
+	Domain() string
+	Only() bool
+	Replay(push func(membership.Event)) error
+}
+
+// Remembered is what such a store remembers: the domain as its whole story makes it.
+func Remembered(o Stored) (*domain.State, error) {
 	state := domain.New()
 	var failed error
 	err := o.Replay(func(ev membership.Event) {
@@ -59,9 +68,12 @@ type Rejoins struct {
 // GiveUp moves this node's store aside, so that the daemon begins a new one with its next start and joins as a newcomer (R3). The session
 // records and whether this node was ever armed stay: they are about this machine and not about the log. It refuses while a daemon has the
 // store open. Nothing is deleted: until the node has joined again the store can be moved back.
-func GiveUp(stateDir string, now time.Time) (Rejoins, error) {
+func GiveUp(stateDir, provider string, now time.Time) (Rejoins, error) {
 	from := filepath.Join(stateDir, "raft")
-	to := filepath.Join(stateDir, "raft.given-up-"+now.UTC().Format("20060102T150405Z"))
+	if provider == config.ProviderCorosync {
+		from = corosync.Dir(stateDir)
+	}
+	to := from + ".given-up-" + now.UTC().Format("20060102T150405Z")
 	r := Rejoins{From: from, To: to}
 	if err := idle(filepath.Join(from, "log.db")); err != nil {
 		return r, err
@@ -90,7 +102,7 @@ func idle(path string) error {
 }
 
 // CheckGiveUp says why a store is not to be given up lightly: victims and verdicts that nobody else has would be forgotten.
-func CheckGiveUp(o *embedded.Offline, s *domain.State) error {
+func CheckGiveUp(o Stored, s *domain.State) error {
 	if o.Domain() != "" && o.Only() {
 		return fmt.Errorf("%w: this store is the only voter of domain %s, so nobody else has what it remembers (%d open victims)", fence.ErrUnsafe, o.Domain(), len(s.Victims()))
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
 		}
 		s.FrozenWhy = d.member.Frozen()
 		s.Frozen = s.FrozenWhy != ""
-		if info.Leader != 0 {
+		if s.Ring = info.Ring; info.Leader != 0 {
 			s.Ring = "leader " + d.name(info.Leader)
 		}
 		for _, w := range info.Waiting {
@@ -41,7 +42,7 @@ func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
 		d.nodes(&s)
 		s.Operations = d.operations()
 		s.Clients = d.locals.list()
-		s.Attention = d.attention(info.Domain, joins(info), plugins)
+		s.Attention = append(d.attention(info.Domain, joins(info), plugins), d.strangers(info)...)
 	})
 	return s, err
 }
@@ -58,8 +59,8 @@ func joins(info membership.Info) string {
 
 // votes are those that this node counts on: of the view while it is in contact with a quorate one, else of those whom it hears itself.
 func (d *Daemon) votes(info membership.Info) client.Votes {
-	v := client.Votes{Have: info.Votes, Need: info.Need, Source: "roster"}
-	if d.member.Quorate() {
+	v := client.Votes{Have: info.Votes, Need: info.Need, Source: cmp.Or(info.Source, "roster")}
+	if info.Source != "" || d.member.Quorate() {
 		return v
 	}
 	dom := d.member.Domain()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fenced-project/fenced/membership"
+	"github.com/fenced-project/fenced/membership/corosync/libcorosync"
 )
 
 // Config of a provider.
@@ -77,6 +78,13 @@ func (c *Config) check() error {
 		bad("failure timeout (%v) must be at least four times the ping interval (%v)", c.FailureTimeout, c.Ping)
 	}
 	return errors.Join(errs...)
+}
+
+// Never reports whether an error of this package is about this machine and not about the corosync that runs on it: a library is missing, or the
+// processor is one for which nobody has tried. No waiting helps.
+func Never(err error) bool {
+	var missing *libcorosync.MissingError
+	return errors.As(err, &missing) || errors.Is(err, libcorosync.ErrUnsupported)
 }
 
 // group is the name of the CPG group.

@@ -1,7 +1,6 @@
 package corosync
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
@@ -62,7 +61,7 @@ func (p *Provider) deliver(from agreement.Process, data []byte) {
 		if _, other := err.(agreement.ProtocolError); other { //nolint:errorlint // Decode returns it bare
 			kind = membership.RefusedVersion
 		}
-		p.refuse(fmt.Sprintf("node %d", from.Node), err.Error(), kind)
+		p.refuse(p.named(from.Node), err.Error(), kind)
 		return
 	}
 	p.do(func(m *agreement.Machine, now int64) { m.Deliver(from, msg, now) })
@@ -92,32 +91,43 @@ func (p *Provider) refuse(peer, reason string, kind membership.RefusedKind) {
 	p.tell(membership.Refused{Peer: peer, Reason: reason, Kind: kind})
 }
 
+// counted takes how many votes votequorum counts in this part of the ring.
+func (p *Provider) counted(total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total = total
+}
+
 // Info is a snapshot for status.
 func (p *Provider) Info() membership.Info {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := membership.Info{Provider: "corosync"}
+	i := membership.Info{Provider: "corosync", Source: "corosync"}
 	if p.m == nil {
 		return i
 	}
 	s := p.m.Status()
-	i.Domain, i.Votes, i.Need = s.Domain, s.Votes, s.Need
+	i.Domain, i.Need = s.Domain, s.Need
 	now := membership.BootMS()
 	since := time.Now().Add(-time.Duration(now-s.Since) * time.Millisecond)
+	out := p.failed != "" || p.away != ""
+	if !out && s.Ring != (agreement.Ring{}) {
+		i.Ring, i.Nodes, i.Votes, i.Quorate = "ring "+s.Ring.String(), s.Nodes, p.total, s.Quorate
+	}
 	for _, what := range []string{p.failed, p.away, p.refusal} {
 		if what != "" {
 			i.Waiting = append(i.Waiting, membership.Wait{What: what, Since: since})
 		}
 	}
-	if s.Waiting != "" {
+	if s.Waiting != "" && !out { // without corosync nothing else is waited for
 		w := membership.Wait{What: s.Waiting, Since: since}
 		for _, n := range s.For {
-			w.For = append(w.For, fmt.Sprintf("node %d", n))
+			w.For = append(w.For, p.name(n))
 		}
 		i.Waiting = append(i.Waiting, w)
 	}
 	for _, h := range s.Heard {
-		i.Paths = append(i.Paths, membership.Path{Node: h.Node, LastSeen: time.Duration(now-h.At) * time.Millisecond})
+		i.Paths = append(i.Paths, membership.Path{Node: h.Node, Name: p.name(h.Node), LastSeen: time.Duration(now-h.At) * time.Millisecond})
 	}
 	return i
 }

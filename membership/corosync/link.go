@@ -44,6 +44,7 @@ type receiver interface {
 	ring(r agreement.Ring, nodes []fence.NodeID)
 	quorum(r agreement.Ring, quorate bool)
 	votes(own, need int, refused string)
+	counted(total int)
 	deliver(from agreement.Process, data []byte)
 	settled() // a batch is over
 }
@@ -306,6 +307,7 @@ func (l *link) count(c *connection) error {
 		}
 	}
 	l.to.votes(int(v.Votes), int(v.Quorum), refused)
+	l.to.counted(int(v.Total))
 	return nil
 }
 

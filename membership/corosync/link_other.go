@@ -19,6 +19,7 @@ type receiver interface {
 	ring(r agreement.Ring, nodes []fence.NodeID)
 	quorum(r agreement.Ring, quorate bool)
 	votes(own, need int, refused string)
+	counted(total int)
 	deliver(from agreement.Process, data []byte)
 	settled()
 }

@@ -2,11 +2,9 @@ package corosync
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -38,6 +36,8 @@ type Provider struct {
 	durable  time.Time
 	away     string // why there is no connection to corosync, "" if there is one
 	refusal  string // why corosync's settings are refused
+	total    int    // votes that votequorum counts in this part of the ring
+	names    map[fence.NodeID]string
 	reported map[string]time.Time
 }
 
@@ -68,7 +68,7 @@ func Open(cfg Config) (*Provider, error) {
 
 func (p *Provider) open() error {
 	c := &p.cfg
-	s, id, d, err := openStore(filepath.Join(c.StateDir, "corosync"), c.Self.Node, c.WriteDeadline)
+	s, id, d, err := openStore(Dir(c.StateDir), c.Self.Node, c.WriteDeadline)
 	if err != nil {
 		close(p.linked)
 		return err
@@ -235,11 +235,33 @@ func (p *Provider) SetDurable(at time.Time) {
 	}
 }
 
-// Bootstrap makes a new domain on this node, once, by an operator's word (R3). The first session with a quorum takes it over.
-func (p *Provider) Bootstrap() error {
-	var err error
-	p.do(func(m *agreement.Machine, now int64) { err = m.Bootstrap(rand.Text(), now) })
+// Bootstrap makes a new domain of this id on this node, once, by an operator's word (R3). The first session with a quorum takes it over.
+func (p *Provider) Bootstrap(domain string) error {
+	err := membership.ErrClosed
+	p.do(func(m *agreement.Machine, now int64) { err = m.Bootstrap(domain, now) })
 	return err
+}
+
+// Names says how nodes are called where people read of them; until then they are numbers.
+func (p *Provider) Names(names map[fence.NodeID]string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.names = names
+}
+
+// named is name for who does not hold the lock.
+func (p *Provider) named(id fence.NodeID) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.name(id)
+}
+
+// name is that of a node. The caller holds the lock.
+func (p *Provider) name(id fence.NodeID) string {
+	if s := p.names[id]; s != "" {
+		return s
+	}
+	return fmt.Sprintf("node %d", id)
 }
 
 // ticks drives the machine once in a ping interval.
@@ -266,7 +288,7 @@ func (p *Provider) ticks() {
 			}
 		})
 		for _, id := range ghosts {
-			p.refuse(fmt.Sprintf("node %d", id), "corosync still lists a process of it, and it is not in the ring: ignored (a bug of corosync up to 3.1.7; it ends when its corosync starts and stops again)", "")
+			p.refuse(p.named(id), "corosync still lists a process of it, and it is not in the ring: ignored (a bug of corosync up to 3.1.7; it ends when its corosync starts and stops again)", "")
 		}
 	}
 }

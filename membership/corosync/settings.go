@@ -17,10 +17,16 @@ import (
 type Settings struct {
 	Cluster string
 	Nodes   []Listed // sorted by id
+	// Local is this node, 0 where the nodelist does not have it.
+	Local fence.NodeID
 	// Token is what takes effect, Written what corosync.conf has (0 for nothing).
 	Token   time.Duration
 	Written time.Duration
-	TwoNode bool
+	// Consensus is how long, beyond the token, a ring waits for everybody's agreement.
+	Consensus time.Duration
+	// Provider is quorum.provider, "" where corosync.conf has none.
+	Provider string
+	TwoNode  bool
 	// WaitForAll is what takes effect: two_node brings it, unless it is switched off.
 	WaitForAll bool
 	Encrypted  bool // messages of the ring are authenticated
@@ -31,7 +37,14 @@ type Listed struct {
 	ID        fence.NodeID
 	Name      string   // "" where corosync.conf gives none
 	Addresses []string // of its links, in their order
+	Votes     int      // quorum_votes, 1 where it is not written
 }
+
+// QuorumLine is what corosync.conf must have.
+const QuorumLine = "add `quorum { provider: corosync_votequorum }` to corosync.conf on every node, and restart corosync"
+
+// NoQuorum reports whether nothing counts votes: then corosync says that every part of a cluster is quorate.
+func (s Settings) NoQuorum() bool { return s.Provider == "" }
 
 // keys is what is read; libcorosync.Map is one.
 type keys interface {
@@ -44,10 +57,12 @@ type keys interface {
 func read(m keys) (Settings, error) {
 	r := reader{m: m}
 	s := Settings{
-		Cluster: r.text("totem.cluster_name"),
-		Token:   time.Duration(r.number("runtime.config.totem.token")) * time.Millisecond,
-		Written: time.Duration(r.number("totem.token")) * time.Millisecond,
-		TwoNode: r.number("quorum.two_node") != 0,
+		Cluster:   r.text("totem.cluster_name"),
+		Token:     time.Duration(r.number("runtime.config.totem.token")) * time.Millisecond,
+		Written:   time.Duration(r.number("totem.token")) * time.Millisecond,
+		Consensus: time.Duration(r.number("runtime.config.totem.consensus")) * time.Millisecond,
+		Provider:  r.text("quorum.provider"),
+		TwoNode:   r.number("quorum.two_node") != 0,
 	}
 	wait, told := r.has("quorum.wait_for_all")
 	s.WaitForAll = wait != 0 || s.TwoNode && !told
@@ -60,6 +75,7 @@ func read(m keys) (Settings, error) {
 		s.Encrypted = true
 	}
 	s.Nodes = r.nodes()
+	s.Local = r.local()
 	return s, r.err
 }
 
@@ -120,7 +136,10 @@ func (r *reader) nodes() []Listed {
 			r.fail(fmt.Errorf("%s is %d, which is no node id", key, id))
 			continue
 		}
-		n := Listed{ID: fence.NodeID(id), Name: r.text(base + ".name")}
+		n := Listed{ID: fence.NodeID(id), Name: r.text(base + ".name"), Votes: 1}
+		if v, told := r.has(base + ".quorum_votes"); told {
+			n.Votes = int(min(v, 1<<16))
+		}
 		for i := range maxLinks {
 			if a := r.text(base + ".ring" + strconv.Itoa(i) + "_addr"); a != "" {
 				n.Addresses = append(n.Addresses, a)
@@ -137,31 +156,43 @@ func (r *reader) nodes() []Listed {
 	return out
 }
 
+// local is the node that corosync is itself.
+func (r *reader) local() fence.NodeID {
+	at, told := r.has("nodelist.local_node_pos")
+	if !told {
+		return 0
+	}
+	return fence.NodeID(r.number("nodelist.node." + strconv.FormatUint(at, 10) + ".nodeid"))
+}
+
 // shortToken is a token that a busy machine misses without being dead.
 const shortToken = time.Second
 
-// Warnings are settings that hurt, each with what to do.
-func (s Settings) Warnings() []string {
-	var w []string
-	warn := func(format string, args ...any) { w = append(w, fmt.Sprintf(format, args...)) }
+// Warning is a setting that hurts, and what to do.
+type Warning struct{ Text, Remedy string }
+
+// Warnings are the settings that hurt.
+func (s Settings) Warnings() []Warning {
+	var w []Warning
+	warn := func(remedy, format string, args ...any) { w = append(w, Warning{fmt.Sprintf(format, args...), remedy}) }
 	if s.Token > 0 && s.Token < shortToken {
-		warn("corosync's token is %v: a machine that is only busy for so long leaves the ring and is fenced; set totem.token to 1000 or more", s.Token)
+		warn("set totem.token to 1000 or more", "corosync's token is %v: a machine that is only busy for so long leaves the ring and is fenced", s.Token)
 	}
 	if s.Written > 0 && s.Token > s.Written {
-		warn("corosync's token is %v and not %v as corosync.conf says: token_coefficient adds to it for each node beyond two; set totem.token_coefficient to 0, or count with it", s.Token, s.Written)
+		warn("set totem.token_coefficient to 0, or count with it", "corosync's token is %v and not %v as corosync.conf says: token_coefficient adds to it for each node beyond two", s.Token, s.Written)
 	}
 	if s.TwoNode && !s.WaitForAll {
-		warn("corosync has two_node without wait_for_all: after a start each node alone is quorate and fences the other; remove `wait_for_all: 0`")
+		warn("remove `wait_for_all: 0`", "corosync has two_node without wait_for_all: after a start each node alone is quorate and fences the other")
 	}
 	if !s.Encrypted {
-		warn("corosync's messages are not authenticated: whoever reaches its port can end the cluster; set crypto_cipher and crypto_hash, and make a key by corosync-keygen")
+		warn("set crypto_cipher and crypto_hash, and make a key by corosync-keygen", "corosync's messages are not authenticated: whoever reaches its port can end the cluster")
 	}
 	if len(s.Nodes) > membership.MaxNodes {
-		warn("corosync lists %d nodes, fenced can have %d", len(s.Nodes), membership.MaxNodes)
+		warn("", "corosync lists %d nodes, fenced can have %d", len(s.Nodes), membership.MaxNodes)
 	}
 	for _, n := range s.Nodes {
 		if n.Name == "" {
-			warn("node %d has no name in corosync's nodelist; give it one", n.ID)
+			warn("give it one", "node %d has no name in corosync's nodelist", n.ID)
 		}
 	}
 	return w

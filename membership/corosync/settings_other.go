@@ -2,5 +2,7 @@
 
 package corosync
 
+import "time"
+
 // ReadSettings says that corosync cannot be asked on this machine.
-func ReadSettings() (Settings, error) { return Settings{}, supported() }
+func ReadSettings(time.Duration) (Settings, error) { return Settings{}, supported() }

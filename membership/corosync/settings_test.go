@@ -54,6 +54,7 @@ func good() fakeMap {
 		"totem.cluster_name": "web", "totem.token": 3000, "runtime.config.totem.token": 3000, "totem.crypto_cipher": "aes256", "totem.crypto_hash": "sha256",
 		"nodelist.node.0.nodeid": 10, "nodelist.node.0.name": "b", "nodelist.node.0.ring0_addr": "10.0.0.2", "nodelist.node.0.ring1_addr": "10.1.0.2",
 		"nodelist.node.1.nodeid": 2, "nodelist.node.1.name": "a", "nodelist.node.1.ring0_addr": "10.0.0.1",
+		"nodelist.local_node_pos": 1, "nodelist.node.0.quorum_votes": 2, "runtime.config.totem.consensus": 3600, "quorum.provider": "corosync_votequorum",
 	}
 }
 
@@ -61,7 +62,8 @@ func TestSettingsAreRead(t *testing.T) {
 	s, err := read(good())
 	want := Settings{
 		Cluster: "web", Token: 3 * time.Second, Written: 3 * time.Second, Encrypted: true,
-		Nodes: []Listed{{2, "a", []string{"10.0.0.1"}}, {10, "b", []string{"10.0.0.2", "10.1.0.2"}}},
+		Consensus: 3600 * time.Millisecond, Provider: "corosync_votequorum", Local: 2,
+		Nodes: []Listed{{2, "a", []string{"10.0.0.1"}, 1}, {10, "b", []string{"10.0.0.2", "10.1.0.2"}, 2}},
 	}
 	if err != nil || !reflect.DeepEqual(s, want) {
 		t.Errorf("got %+v, %v", s, err)
@@ -85,7 +87,7 @@ func TestSettingsThatHurtAreNamed(t *testing.T) {
 		m := good()
 		maps.Copy(m, tt.set)
 		s, err := read(m)
-		if w := s.Warnings(); err != nil || len(w) != 1 || !strings.Contains(w[0], tt.want) {
+		if w := s.Warnings(); err != nil || len(w) != 1 || !strings.Contains(w[0].Text, tt.want) {
 			t.Errorf("%s: %q, %v", name, w, err)
 		}
 	}

@@ -44,7 +44,7 @@ func (l *lab) Start(self membership.Self) (membership.Provider, error) {
 	p, err := l.openAs(self, int(self.Node))
 	if err == nil && !l.booted {
 		l.booted = true
-		err = p.Bootstrap()
+		err = p.Bootstrap("lab")
 	}
 	return p, err
 }

@@ -174,6 +174,7 @@ func (m *Machine) Tick(durableMS int64, healthy bool, now int64) (gap int64) {
 type Status struct {
 	Domain  string
 	Ring    Ring
+	Nodes   []fence.NodeID // in the ring
 	Quorate bool
 	Open    bool
 	Votes   int
@@ -198,7 +199,7 @@ type LastHeard struct {
 // Status says how it stands.
 func (m *Machine) Status() Status {
 	s := Status{
-		Domain: m.meta.Domain, Ring: m.streams.Ring(), Quorate: m.streams.Holds() == "", Open: m.open, Votes: m.presence.have(), Need: m.need,
+		Domain: m.meta.Domain, Ring: m.streams.Ring(), Nodes: slices.Clone(m.streams.nodes), Quorate: m.streams.Holds() == "", Open: m.open, Votes: m.presence.have(), Need: m.need,
 		Since: m.changedAt, Dropped: m.dropped, ViewAt: m.applied.ViewAt, Committed: m.applied.Index, SnapAt: m.snapAt,
 	}
 	for _, p := range m.group {
@@ -231,6 +232,9 @@ func (m *Machine) Status() Status {
 	}
 	return s
 }
+
+// Stores is how many nodes' stores the committed log knows of.
+func (m *Machine) Stores() int { return len(m.applied.Stores) }
 
 // Session is the name of the session that messages are bound to now.
 func (m *Machine) Session() Digest { return m.id }

@@ -1,6 +1,7 @@
 package libcorosync
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -50,6 +51,9 @@ func failed(what string, s Status) error {
 	}
 	return fmt.Errorf("%s: %w", what, s)
 }
+
+// ErrUnsupported says that this build cannot call corosync at all.
+var ErrUnsupported = errors.New("no corosync on this machine")
 
 // MissingError says that a library is not installed, or is not the one that it should be.
 type MissingError struct {

@@ -9,5 +9,5 @@ import (
 
 // Load says that corosync's libraries cannot be called here.
 func Load() error {
-	return fmt.Errorf("corosync's libraries can be called on linux on amd64 and arm64, not on %s/%s: set membership.provider to embedded", runtime.GOOS, runtime.GOARCH)
+	return fmt.Errorf("%w: corosync's libraries can be called on linux on amd64 and arm64, not on %s/%s: set membership.provider to embedded", ErrUnsupported, runtime.GOOS, runtime.GOARCH)
 }
