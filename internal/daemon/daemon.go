@@ -87,12 +87,12 @@ type Daemon struct {
 	rewire  *rewiring                    // loop only
 	limits  atomic.Pointer[fence.Roster] // for the engine's goroutines
 	session *sessionFiles
-	forced  *store.File           // the note of forced power (R31)
-	notes   member.LocalFound     // what it held at the start
-	seen    map[fence.NodeID]seen // since when the loop sees a node in a state; loop only
-	suspect map[fence.NodeID]bool // loop only
-	alarms  []alarm               // loop only
-	locals  locals                // loop only
+	forced  *store.File             // the note of forced power (R31)
+	notes   member.LocalFound       // what it held at the start
+	seen    map[fence.NodeID]seen   // since when the loop sees a node in a state; loop only
+	suspect map[fence.NodeID]string // the daemon of a node that is silent: its next one is not; loop only
+	alarms  []alarm                 // loop only
+	locals  locals                  // loop only
 
 	refusals refusals // loop only
 	// tests are those that run now; an operation ends them. Loop only.
@@ -143,7 +143,7 @@ func New(cfg Config) (*Daemon, error) {
 	history, recovery, err := store.OpenHistory(cfg.Config.StateDir+"/history.db", keep, diskDeadline)
 	d := &Daemon{
 		cfg: cfg, feed: api.NewFeed(cfg.Config.SelfName, cfg.Self.Instance, 0), inputs: make(chan any, inputQueue),
-		disk: make(chan func(), 256), seen: map[fence.NodeID]seen{}, suspect: map[fence.NodeID]bool{},
+		disk: make(chan func(), 256), seen: map[fence.NodeID]seen{}, suspect: map[fence.NodeID]string{},
 		replies: map[uint64]chan member.Answer{}, done: make(chan struct{}), log: cfg.Logger,
 	}
 	if err = errors.Join(err, recovery.Err()); err != nil { // history is no duty: nothing of it keeps a node out (R20)

@@ -136,7 +136,11 @@ func (d *Daemon) suspected(ev membership.Suspect) {
 	if !ev.Gone {
 		word = client.EventUnsuspect
 	}
-	d.suspect[ev.Member.Node] = ev.Gone
+	if ev.Gone {
+		d.suspect[ev.Member.Node] = ev.Member.Instance
+	} else {
+		delete(d.suspect, ev.Member.Node)
+	}
 	d.note(client.Event{Event: word, Node: d.name(ev.Member.Node), Incarnation: ev.Member.Boot})
 	d.step(member.Suspect{By: origin(ev.Member), Gone: ev.Gone})
 }

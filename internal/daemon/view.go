@@ -155,7 +155,7 @@ func (d *Daemon) state(n *domain.Node) string {
 		return client.StateFencing
 	case n.Victim != nil:
 		return client.StateFailed
-	case n.Suspect != "", n.Instance != "" && d.suspect[n.ID]:
+	case n.Suspect != "", n.Instance != "" && d.suspect[n.ID] == n.Instance:
 		return client.StateSuspect
 	case n.Phase == domain.PhaseMember && n.ID == d.cfg.Self.Node && d.member.Leaving():
 		return client.StateLeaving

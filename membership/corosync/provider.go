@@ -269,6 +269,7 @@ func (p *Provider) ticks() {
 	defer p.wg.Done()
 	t := time.NewTicker(p.cfg.Ping)
 	defer t.Stop()
+	probed := time.Now()
 	for {
 		select {
 		case <-t.C:
@@ -276,6 +277,10 @@ func (p *Provider) ticks() {
 			return
 		}
 		now := time.Now()
+		if now.Sub(probed) >= p.cfg.FailureTimeout/2 {
+			probed = now
+			p.store.probe()
+		}
 		if p.store.late(now) {
 			p.fail(fmt.Sprintf("a write of the log takes longer than %v", p.cfg.WriteDeadline))
 			return

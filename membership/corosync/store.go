@@ -25,6 +25,7 @@ var (
 	keyState    = []byte("state")
 	keySnapshot = []byte("snapshot")
 	keySnapAt   = []byte("snap_at")
+	keyProbe    = []byte("probe") // nothing is read of it
 )
 
 // identity names this store: it lives in the file that holds the log, so that who loses the log loses it too (R3).
@@ -42,10 +43,11 @@ type store struct {
 	written  func(seq uint64, at time.Time)
 	failed   func(error)
 
-	mu    sync.Mutex
-	queue []agreement.Write
-	began time.Time // of the write that is under way; zero for none
-	over  bool
+	mu      sync.Mutex
+	queue   []agreement.Write
+	began   time.Time // of the write that is under way; zero for none
+	probing bool      // something is to be written whatever it is
+	over    bool
 
 	wake, stop, ended chan struct{}
 }
@@ -139,6 +141,17 @@ func (s *store) write(w agreement.Write) {
 	}
 }
 
+// probe writes something, so that a disk that hangs is noticed without anybody needing it (R20). Its word is written's, with number 0.
+func (s *store) probe() {
+	s.mu.Lock()
+	s.probing = true
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
 // late reports whether a write has been under way for longer than its deadline.
 func (s *store) late(now time.Time) bool {
 	s.mu.Lock()
@@ -156,13 +169,13 @@ func (s *store) run() {
 			return
 		}
 		s.mu.Lock()
-		batch := s.queue
-		s.queue = nil
-		if len(batch) > 0 {
+		batch, probing := s.queue, s.probing
+		s.queue, s.probing = nil, false
+		if len(batch) > 0 || probing {
 			s.began = time.Now()
 		}
 		s.mu.Unlock()
-		if len(batch) == 0 {
+		if len(batch) == 0 && !probing {
 			continue
 		}
 		err := s.db.Update(func(tx *bbolt.Tx) error {
@@ -171,7 +184,7 @@ func (s *store) run() {
 					return err
 				}
 			}
-			return nil
+			return tx.Bucket(bucketMeta).Put(keyProbe, key(uint64(time.Now().UnixNano())))
 		})
 		s.mu.Lock()
 		s.began = time.Time{}
@@ -180,7 +193,11 @@ func (s *store) run() {
 			s.failed(fmt.Errorf("cannot write the log: %w", err))
 			return
 		}
-		s.written(batch[len(batch)-1].Seq, time.Now())
+		seq := uint64(0)
+		if len(batch) > 0 {
+			seq = batch[len(batch)-1].Seq
+		}
+		s.written(seq, time.Now())
 	}
 }
 

@@ -39,6 +39,16 @@ type Start struct {
 	Netns string `json:"netns,omitempty"`
 	// Dir is the working directory, "/" if empty.
 	Dir string `json:"dir,omitempty"`
+	// Beside are more programs, in the same environment: On begins them first, Off ends them, Restart leaves them alone.
+	Beside []Program `json:"beside,omitempty"`
+}
+
+// Program is one of Start.Beside.
+type Program struct {
+	Argv []string `json:"argv"`
+	Log  string   `json:"log"`
+	// Late is not begun by On but by Begin alone.
+	Late bool `json:"late,omitempty"`
 }
 
 // Report is what status says of a machine.
@@ -118,6 +128,25 @@ func (m *Machine) Cycle(ctx context.Context) error {
 // It is an error when the machine is off.
 func (m *Machine) Restart(ctx context.Context) error {
 	return m.locked(ctx, m.restart)
+}
+
+// Begin begins a program of Start.Beside, counted from zero, on a machine that has power. Whether it runs already is for the caller to know.
+func (m *Machine) Begin(ctx context.Context, i int) error {
+	return m.locked(ctx, func(context.Context) error {
+		p, err := m.power()
+		if err != nil {
+			return err
+		}
+		s, err := m.start()
+		switch {
+		case err != nil:
+			return err
+		case p != On || i < 0 || i >= len(s.Beside):
+			return fmt.Errorf("cannot begin program %d on machine %s: it has %d, and its power is %s", i, m.dir, len(s.Beside), p)
+		}
+		_, err = m.begin(s, s.Beside[i].Argv, s.Beside[i].Log)
+		return err
+	})
 }
 
 // locked runs f while holding the machine's lock file, so that two callers never switch one machine at the same time.

@@ -47,6 +47,14 @@ func (m *Machine) on(ctx context.Context) error {
 	if err := m.write(bootIDFile, []byte(newBootID()+"\n")); err != nil {
 		return err
 	}
+	for _, p := range s.Beside {
+		if p.Late {
+			continue
+		}
+		if _, err := m.begin(s, p.Argv, p.Log); err != nil {
+			return err
+		}
+	}
 	if err := m.launch(s); err != nil {
 		return err
 	}
@@ -72,31 +80,42 @@ func (m *Machine) restart(context.Context) error {
 	return m.launch(s)
 }
 
-// launch starts the program as the leader of a session of its own, with nothing of ours but its log, and records who it is.
-func (m *Machine) launch(s Start) error {
+// begin starts a program as the leader of a session of its own, with nothing of ours but its log.
+func (m *Machine) begin(s Start, argv []string, logPath string) (pid int, err error) {
+	s.Argv = argv
 	cmd, err := m.command(s)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if s.Log != "" {
-		path := s.Log
+	if logPath != "" {
+		path := logPath
 		if !filepath.IsAbs(path) {
 			path = m.path(path)
 		}
 		log, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 		if err != nil {
-			return fmt.Errorf("cannot open the log of machine %s: %w", m.dir, err)
+			return 0, fmt.Errorf("cannot open the log of machine %s: %w", m.dir, err)
 		}
 		defer log.Close()
 		cmd.Stdout, cmd.Stderr = log, log
 	}
 	if err := sealDescriptors(); err != nil {
-		return err
+		return 0, err
 	}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("cannot start %s on machine %s: %w", s.Argv[0], m.dir, err)
+		return 0, fmt.Errorf("cannot start %s on machine %s: %w", argv[0], m.dir, err)
 	}
-	r, err := newRecord(cmd.Process.Pid)
+	go func() { _ = cmd.Wait() }() // ends with the child or with this short-lived process; a caller that lives on gets no zombie
+	return cmd.Process.Pid, nil
+}
+
+// launch begins the machine's program and records who it is.
+func (m *Machine) launch(s Start) error {
+	pid, err := m.begin(s, s.Argv, s.Log)
+	if err != nil {
+		return err
+	}
+	r, err := newRecord(pid)
 	if err != nil {
 		return fmt.Errorf("cannot record what runs on machine %s: %w", m.dir, err)
 	}
@@ -104,7 +123,6 @@ func (m *Machine) launch(s Start) error {
 	if err != nil {
 		return fmt.Errorf("cannot record what runs on machine %s: %w", m.dir, err)
 	}
-	go func() { _ = cmd.Wait() }() // ends with the child or with this short-lived process; a caller that lives on gets no zombie
 	return m.write("pid", append(b, '\n'))
 }
 

@@ -76,6 +76,11 @@ func (n *Node) writeFiles() error {
 			}
 		}
 	}
+	if n.cluster.opt.Corosync != nil {
+		if err := n.installCorosync(); err != nil {
+			return err
+		}
+	}
 	if err := os.Symlink(n.runDir(), n.path("run")); err != nil { // power off wipes what is in it
 		return err
 	}
@@ -133,6 +138,9 @@ func (n *Node) start() machine.Start {
 	if w := n.cluster.net; w.spaces != nil {
 		s.Netns = w.spaces.node(n.Index)
 	}
+	if o.Corosync != nil {
+		n.besideCorosync(&s)
+	}
 	return s
 }
 
@@ -145,7 +153,11 @@ func (c *Cluster) config(n *Node) string {
 	w("cluster: %s", clusterName)
 	w("node: %s", n.Name)
 	w("authkey: %s", c.path("authkey"))
-	w("membership: {provider: embedded}")
+	if c.opt.Corosync != nil {
+		w("membership: {provider: corosync}")
+	} else {
+		w("membership: {provider: embedded}")
+	}
 	w("timings: {failure_timeout: %dms, ping_interval: %dms, lease: %dms, post_join_delay: %dms, post_fail_delay: %dms, stagger: 200ms}", ft, max(ft/10, 20), 2*ft,
 		c.opt.PostJoinDelay.Milliseconds(), c.opt.PostFailDelay.Milliseconds())
 	if c.opt.IdleStateless {
@@ -156,8 +168,10 @@ func (c *Cluster) config(n *Node) string {
 	w("nodes:")
 	for _, m := range c.first() {
 		w("  %s:", m.Name)
-		w("    id: %d", m.Index)
-		w("    address: %q", c.net.nodeAddress(m.Index))
+		if c.opt.Corosync == nil || !c.opt.Corosync.Nodelist {
+			w("    id: %d", m.Index)
+			w("    address: %q", c.net.nodeAddress(m.Index))
+		}
 		if m.Witness() {
 			w("    role: witness")
 			continue

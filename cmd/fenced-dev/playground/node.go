@@ -184,13 +184,13 @@ func (n *Node) signal(sig unix.Signal) error {
 	return nil
 }
 
-// processes are the daemon and all that descends from it.
+// processes are the daemon and all that descends from it, and corosync.
 func (n *Node) processes() []process {
 	r, err := n.report()
 	if err != nil || !r.Running {
 		return nil
 	}
-	return family(processes(), func(p process) bool { return p.pid == r.Pid })
+	return family(processes(), func(p process) bool { return p.pid == r.Pid || n.isCorosync(p) })
 }
 
 // Cut takes the node off the cluster network; its BMC and its management link stay. Heal puts it back.

@@ -36,6 +36,8 @@ type Options struct {
 	Witness bool
 	// Disks gives a node a disk of its own for its state; nil, or nil for a node, means none.
 	Disks func(node int) *DiskSpec
+	// Corosync makes it the membership: every machine runs one, in the node's namespaces. It needs Netns, and takes two nodes too.
+	Corosync *CorosyncSpec
 	// Disarmed leaves the cluster as bootstrap made it.
 	Disarmed bool
 	// IdleStateless is the policy of this name.
@@ -78,10 +80,17 @@ func (o *Options) fill() error {
 	if o.Nodes == 0 {
 		o.Nodes = defaultNodes
 	}
-	if o.Nodes < defaultNodes || o.Nodes > maxNodes {
-		return fmt.Errorf("a playground has %d to %d nodes, not %d", defaultNodes, maxNodes, o.Nodes)
+	fewest := defaultNodes
+	if o.Corosync != nil {
+		fewest = 2
+		if err := o.Corosync.fill(o); err != nil {
+			return err
+		}
 	}
-	if o.Spare < 0 || o.Nodes-o.Spare < defaultNodes || (o.Spare > 0 && o.Witness) {
+	if o.Nodes < fewest || o.Nodes > maxNodes {
+		return fmt.Errorf("a playground has %d to %d nodes, not %d", fewest, maxNodes, o.Nodes)
+	}
+	if o.Spare < 0 || o.Nodes-o.Spare < fewest || (o.Spare > 0 && o.Witness) {
 		return fmt.Errorf("%d of %d nodes cannot be spare", o.Spare, o.Nodes)
 	}
 	if o.FailureTimeout == 0 {

@@ -27,8 +27,8 @@ func (m *Machine) last() uint64 { return m.snapAt + uint64(len(m.log)) }
 
 // append gives an entry its place: the same everywhere, because everybody counts from the same opening. It is acknowledged when it is on disk.
 func (m *Machine) append(from Process, e Entry) {
-	if !m.open {
-		m.dropped++
+	if !m.open || e.View != nil && !m.quorate(e.View.Members) {
+		m.dropped++ // a view of less than a quorum would make victims of the rest (R30)
 		return
 	}
 	h := m.hellos[from]

@@ -67,6 +67,34 @@ func TestStoppedProcessNoticesItself(t *testing.T) {
 	}
 }
 
+// R30: who hears nobody, in a ring that is quorate, is no view; nor is what it proposes one for those who do hear each other.
+func TestAViewIsAQuorum(t *testing.T) {
+	w := agreed(t, 2)
+	n := w.nodes[0]
+	var sent []Message
+	for now := w.now; now < w.now+3*n.m.cfg.FailMS; now += 50 {
+		n.m.Deliver(n.process(), Message{Ping: &Ping{Seq: n.m.pings, Healthy: true}}, now)
+		n.m.Tick(0, true, now)
+		_, s := effectsOf(n.m)
+		sent = append(sent, s...)
+	}
+	if slices.ContainsFunc(sent, func(m Message) bool { return m.Entry != nil && m.Entry.View != nil }) {
+		t.Error("a view of one node of three is proposed")
+	}
+	o := w.nodes[1].m
+	alone := &View{Members: []Hello{o.hellos[n.process()]}}
+	before := o.last()
+	o.Deliver(n.process(), Message{Session: o.id, Entry: &Entry{View: alone, Base: o.applied.ViewAt}}, w.now)
+	if o.last() != before {
+		t.Error("a view of one node of three has a place in the log")
+	}
+	both := &View{Members: []Hello{o.hellos[n.process()], o.hellos[w.nodes[2].process()]}}
+	o.Deliver(n.process(), Message{Session: o.id, Entry: &Entry{View: both, Base: o.applied.ViewAt}}, w.now)
+	if o.last() != before+1 {
+		t.Error("a view of two has none")
+	}
+}
+
 // Nothing comes back from corosync any more: it is frozen, or has lost its ring. That is told although no word of it came.
 func TestSilentCorosyncIsTold(t *testing.T) {
 	w := agreed(t, 3)

@@ -323,6 +323,9 @@ func (n *node) told(e membership.Event) {
 	case membership.ViewInstalled:
 		n.w.say("node %d: view at %d: %v left %v", n.id, e.Index, names(e.View), e.View.Left)
 		line(e.Index, fmt.Sprintf("view %+v", e.View))
+		if 2*len(e.View.Members) <= len(n.w.nodes) {
+			n.w.t.Fatalf("node %d: a view of %v is no majority", n.id, names(e.View))
+		}
 		n.view = e.View
 		if n.w.wiped != nil && slices.ContainsFunc(e.View.Members, func(m membership.Member) bool { return m.Instance == n.w.wiped.self.Instance }) {
 			n.w.wiped = nil
