@@ -21,7 +21,26 @@ const (
 	tellEvery = 10 * time.Second
 )
 
-func askCorosync() (corosync.Settings, error) { return corosync.ReadSettings(askTime) }
+// askCorosync asks the corosync of this node. Its libraries wait for ever for one that is stopped: then a thread is left behind that waits with them.
+func askCorosync() (corosync.Settings, error) {
+	type answer struct {
+		s   corosync.Settings
+		err error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		s, err := corosync.ReadSettings()
+		got <- answer{s, err}
+	}()
+	t := time.NewTimer(askTime)
+	defer t.Stop()
+	select {
+	case a := <-got:
+		return a.s, a.err
+	case <-t.C:
+		return corosync.Settings{}, fmt.Errorf("corosync does not answer within %v", askTime)
+	}
+}
 
 // loadPatiently reads the configuration; where nothing is wrong with it but that corosync, whose nodelist it wants, does not answer yet, it waits
 // for that, and says so. What has started and cannot read who is in the cluster is no worse than what has not started.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership/corosync"
+	"github.com/fenced-project/fenced/membership/corosync/libcorosync"
 )
 
 // inRing is a configuration that leaves to corosync what corosync knows.
@@ -115,5 +116,17 @@ func TestOnlyCorosyncIsWaitedFor(t *testing.T) {
 	}
 	if _, ps := newRoom(t).loadIn(whole, func(*Options) {}); len(ps) != 0 {
 		t.Errorf("one that is not to be asked: %v", ps)
+	}
+}
+
+// No waiting brings a library: the package to install is named, and nothing starts.
+func TestALibraryThatIsMissingIsNotWaitedFor(t *testing.T) {
+	missing := &libcorosync.MissingError{Library: "libcmap.so.4", Package: "libcmap4", Err: errors.New("no such file")}
+	whole := strings.NewReplacer("n1: {", "n1: {id: 1, ", "n2: {", "n2: {id: 2, ", "n3: {", "n3: {id: 3, ").Replace(inRing)
+	for _, text := range []string{inRing, whole} {
+		c, ps := newRoom(t).loadIn(text, answers(nil, missing))
+		if c != nil || !strings.Contains(ps.Error(), "libcmap4") || ps.Later() {
+			t.Errorf("%v", ps)
+		}
 	}
 }

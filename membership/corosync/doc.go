@@ -7,7 +7,5 @@
 //
 // It knows no victim, no evidence and no device. It never starts corosync, and a corosync that is not there, or ends, is waited for and said.
 //
-// No configuration selects it yet: `provider: corosync` is refused (docs/reference/corosync.md says what is missing).
-//
 // Start reading at provider.go, then link.go.
 package corosync

@@ -2,7 +2,5 @@
 
 package corosync
 
-import "time"
-
 // ReadSettings says that corosync cannot be asked on this machine.
-func ReadSettings(time.Duration) (Settings, error) { return Settings{}, supported() }
+func ReadSettings() (Settings, error) { return Settings{}, supported() }

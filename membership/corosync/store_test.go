@@ -2,6 +2,7 @@ package corosync
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 	"go.uber.org/goleak"
 
+	"github.com/fenced-project/fenced/membership"
 	"github.com/fenced-project/fenced/membership/corosync/agreement"
 )
 
@@ -174,5 +176,74 @@ func TestLateAndFailedWrites(t *testing.T) {
 	}
 	if err := s.close(time.Minute); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A store that nobody writes to proves all the same that its disk takes writes, and keeps what it had (R20).
+func TestAnIdleStoreWrites(t *testing.T) {
+	dir := t.TempDir()
+	s, _, _, put := opened(t, dir)
+	put(agreement.Change{Meta: agreement.Meta{Domain: "d"}, Append: entries(1, 2, "x")})
+	at := make(chan time.Time, 8)
+	s.mu.Lock()
+	s.written = func(_ uint64, when time.Time) { at <- when }
+	s.mu.Unlock()
+	before := time.Now()
+	s.probe()
+	select {
+	case when := <-at:
+		if when.Before(before) {
+			t.Error("its word is older than the question")
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing was written")
+	}
+	if err := s.close(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	s, _, d, _ := opened(t, dir)
+	if d.Meta.Domain != "d" || len(d.Entries) != 2 {
+		t.Errorf("it holds %+v", d)
+	}
+	if err := s.close(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What a store remembers is read without changing it, and not beside a daemon that has it open.
+func TestRememberReadsAStore(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Remember(dir, 1); !errors.Is(err, ErrNoStore) {
+		t.Errorf("of nothing: %v", err)
+	}
+	s, id, _, put := opened(t, Dir(dir))
+	view := agreement.Entry{Index: 1, Node: 1, Boot: "b", Instance: "i", View: &agreement.View{Members: []agreement.Hello{{Node: 1, Boot: "b", Instance: "i", Store: id.Store}}}}
+	put(agreement.Change{Meta: agreement.Meta{Domain: "d", Commit: 2}, Append: append([]agreement.Entry{view}, entries(2, 3, "x")...)})
+	if _, err := Remember(dir, 1); err == nil {
+		t.Error("it is read while it is open")
+	}
+	if err := s.close(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Remember(dir, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []membership.Event
+	if err := r.Replay(func(e membership.Event) { told = append(told, e) }); err != nil || r.Domain() != "d" || !r.Only() || len(told) != 2 {
+		t.Errorf("domain %s, only %v, %+v, %v", r.Domain(), r.Only(), told, err)
+	}
+	if _, ok := told[0].(membership.ViewInstalled); !ok {
+		t.Errorf("first is %+v", told[0])
+	}
+	if _, err := Remember(dir, 2); err == nil {
+		t.Error("another node's store is read")
+	}
+	s, again, _, _ := opened(t, Dir(dir))
+	if err := s.close(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if again.Starts != id.Starts+1 {
+		t.Errorf("to be read counted as a start: %d after %d", again.Starts, id.Starts)
 	}
 }

@@ -310,7 +310,7 @@ func TestSettingsOfARunningCorosync(t *testing.T) {
 	c.Start()
 	must(t, c.Node(1).Do(func() error {
 		var s provider.Settings
-		if err := Retry(func() (err error) { s, err = provider.ReadSettings(Slow(5 * time.Second)); return err }); err != nil {
+		if err := Retry(func() (err error) { s, err = provider.ReadSettings(); return err }); err != nil {
 			return err
 		}
 		if s.Cluster != clusterName || s.Token != c.opt.Token || s.Written != c.opt.Token || !s.TwoNode || s.WaitForAll || s.Encrypted || len(s.Nodes) != 2 {
