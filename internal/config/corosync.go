@@ -85,7 +85,7 @@ func (l *loader) listedID(key *node, n *listed) fence.NodeID {
 		return n.ID
 	case l.ring.err != nil:
 		l.rep.add(Problem{
-			File: key.file, Line: key.line, Col: key.col, later: !corosync.Never(l.ring.err), Remedy: "start corosync, or write `id: N` as in its nodelist",
+			File: key.file, Line: key.line, Col: key.col, later: true, Remedy: "start corosync, or write `id: N` as in its nodelist",
 			Text: "node " + quote(key.value) + " has no id here, and corosync's nodelist cannot be read: " + l.ring.err.Error(),
 		})
 	case !l.ring.asked:
