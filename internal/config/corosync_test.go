@@ -26,7 +26,8 @@ func ringOf(change func(*corosync.Settings)) *corosync.Settings {
 	s := &corosync.Settings{
 		Cluster: "c", Token: time.Second, Written: time.Second, Consensus: 1200 * time.Millisecond, Provider: "corosync_votequorum", Encrypted: true,
 		Nodes: []corosync.Listed{
-			{ID: 1, Name: "n1", Addresses: []string{"10.0.0.1"}, Votes: 1}, {ID: 2, Name: "n2", Addresses: []string{"fd00::2", "10.1.0.2"}, Votes: 1},
+			{ID: 1, Name: "n1", Addresses: []string{"10.0.0.1"}, Votes: 1},
+			{ID: 2, Name: "n2", Addresses: []string{"fd00::2", "10.1.0.2"}, Votes: 1},
 			{ID: 3, Name: "n3", Addresses: []string{"n3.example"}, Votes: 1},
 		},
 	}
