@@ -144,6 +144,7 @@ func policyChanges(o, n Policy) []string {
 		{"policy even_split", o.EvenSplit, n.EvenSplit},
 		{"policy watchdog_while_paused", fmt.Sprint(o.WatchdogWhilePaused), fmt.Sprint(n.WatchdogWhilePaused)},
 		{"policy accept_softdog", fmt.Sprint(o.AcceptSoftdog), fmt.Sprint(n.AcceptSoftdog)},
+		{"policy minority_timeout", ms(o.MinorityMS), ms(n.MinorityMS)},
 		{"policy idle_stateless", fmt.Sprint(o.IdleStateless), fmt.Sprint(n.IdleStateless)},
 		{"history keep", fmt.Sprint(o.HistoryKeep), fmt.Sprint(n.HistoryKeep)},
 	} {

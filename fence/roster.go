@@ -59,6 +59,9 @@ type Policy struct {
 	// IdleStateless lets a member on which no client holds or waits for a grant count as stateless, after a clean scan (R12, S4.4). Only where
 	// every program that uses what is shared asks first: kernel dlm cannot.
 	IdleStateless bool `json:"idle_stateless,omitempty"`
+	// MinorityMS ends a stateful life that has no open watchdog and no lease for so long (S1.14); 0 is never. One with a watchdog goes down when
+	// its lease ends, whatever this says.
+	MinorityMS int64 `json:"minority_timeout_ms,omitempty"`
 }
 
 // The values of Policy.OnResidual.

@@ -41,7 +41,8 @@ func (t *turn) announce(a Announce) error {
 		}
 	}
 	n.Foreign = nil
-	n.Roster, n.Feature, n.Version, n.Watchdog, n.Why = a.Roster, a.Feature, a.Version, a.Watchdog, a.Why
+	n.Roster, n.Feature, n.Version, n.Why = a.Roster, a.Feature, a.Version, a.Why
+	t.watched(n, a)
 	if n.Victim != nil && n.Victim.Incarnation == life {
 		return t.refuse(n, life, "this life is a victim: only a verdict or its reset ends that")
 	}
@@ -192,6 +193,7 @@ func (t *turn) leave(e Leave) error {
 		return err
 	}
 	n.Phase, n.Stateful, n.Pending = PhaseLeft, false, nil
+	t.closes(n)
 	t.emit(Event{Kind: EventLeft, Node: n.ID, Life: n.Life, Text: e.Why})
 	t.orphans()
 	return nil

@@ -88,7 +88,9 @@ type Announce struct {
 	Roster   string         `json:"roster"` // hash of its own file's roster (R5)
 	Feature  int            `json:"feature"`
 	Watchdog fence.Watchdog `json:"watchdog,omitzero"`
-	Version  string         `json:"version,omitempty"`
+	// WatchdogSince is the Node.ClosedAt that the proposer had applied when its watchdog was opened (level 3).
+	WatchdogSince uint64 `json:"watchdog_since,omitempty"`
+	Version       string `json:"version,omitempty"`
 	// UpMS is how long this machine had been up when it said so, by its own clock: whoever drills a node learns from it whether it booted
 	// after its power was cut (level 3, 0 for unknown).
 	UpMS int64 `json:"up_ms,omitempty"`

@@ -24,6 +24,9 @@ func (t *turn) roster(e Roster) error {
 	if err := r.CheckWitnesses(); err != nil {
 		return err
 	}
+	if err := t.watchdogTiming(r); err != nil {
+		return err
+	}
 	if err := t.sameRoles(r); err != nil {
 		return err
 	}
@@ -148,6 +151,9 @@ const MaxNodes = 5000
 func (t *turn) adopt() {
 	for _, m := range t.s.View.Members {
 		if n := t.s.Node(m.Node); n != nil && n.Instance == "" && n.Suspect == "" {
+			if n.Life != m.Incarnation {
+				t.another(n)
+			}
 			n.Life, n.LifeIndex, n.Instance, n.Added = m.Incarnation, t.index, m.Instance, false
 			n.again(t.index)
 		}
@@ -169,6 +175,11 @@ func (t *turn) arm(a Arm) error {
 			if n := &t.s.Nodes[i]; n.Phase == PhaseMember && !t.s.Witness(n.ID) {
 				n.Stateful = true
 			}
+		}
+	}
+	for i := range t.s.Nodes {
+		if !a.Armed {
+			t.closes(&t.s.Nodes[i])
 		}
 	}
 	t.emit(Event{Kind: kind, Text: a.By + ": " + a.Reason})

@@ -70,7 +70,9 @@ type Node struct {
 	// Machine is declared by the roster or learned from the first admitted announcement; evidence must match it (R16).
 	Machine  fence.Machine  `json:"machine"`
 	Watchdog fence.Watchdog `json:"watchdog,omitzero"`
-	Stateful bool           `json:"stateful,omitempty"`
+	// ClosedAt is the index of the newest entry from which on Life's watchdog may be closed, or of Life's first sight (level 3).
+	ClosedAt uint64 `json:"closed_at,omitempty"`
+	Stateful bool   `json:"stateful,omitempty"`
 	// StatefulAt is the index of the newest word that this node may hold state, where the policy allows it to say that it does not (R12).
 	StatefulAt uint64 `json:"stateful_at,omitempty"`
 	// Roster is the hash that the life announced; a life with another one does not act (R5).
@@ -131,10 +133,12 @@ type Victim struct {
 	// off: unless it is to stay off, the power of all its levels comes back after the verdict.
 	Restore bool `json:"restore,omitempty"`
 	// First is the number of the first claim on it: only that claim's first read saw the machine as we found it (R10).
-	First uint64         `json:"first,omitempty"`
-	Claim *Claim         `json:"claim,omitempty"`
-	Tried []fence.NodeID `json:"tried,omitempty"` // actors whose walk failed in this round (R8)
-	Round int            `json:"round"`           // full rounds in which nobody succeeded
+	First uint64 `json:"first,omitempty"`
+	// Watchdog is what this life had announced of its own when it became a victim (level 3).
+	Watchdog fence.Watchdog `json:"watchdog,omitzero"`
+	Claim    *Claim         `json:"claim,omitempty"`
+	Tried    []fence.NodeID `json:"tried,omitempty"` // actors whose walk failed in this round (R8)
+	Round    int            `json:"round"`           // full rounds in which nobody succeeded
 }
 
 // Ask is one request that an operation serves.
@@ -288,7 +292,7 @@ func (s *State) Votes(without fence.NodeID) int {
 // Judge collects what admissibility of evidence on node n depends on, from committed state alone.
 func (s *State) Judge(n *Node) fence.Judge {
 	r, _ := s.Roster.Node(n.ID)
-	j := fence.Judge{Levels: r.Levels, Devices: s.Roster.Devices, Proven: n.Proven, Watchdog: n.Watchdog, Policy: s.Roster.Policy}
+	j := fence.Judge{Levels: r.Levels, Devices: s.Roster.Devices, Proven: n.Proven, Watchdog: s.watchdogOf(n), Policy: s.Roster.Policy}
 	j.Others = make([]fence.Machine, 0, len(s.Nodes))
 	for i := range s.Nodes {
 		if o := &s.Nodes[i]; o.ID != n.ID && o.Machine.Known() {

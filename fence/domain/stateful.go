@@ -25,7 +25,9 @@ func (t *turn) stateful(e Stateful) error {
 		n.StatefulAt = t.index // whatever off was on its way is void from now on
 	}
 	if n.Stateful != e.On {
-		n.Stateful = e.On
+		if n.Stateful = e.On; !e.On {
+			t.closes(n)
+		}
 		t.emit(Event{Kind: EventStateful, Node: n.ID, Life: n.Life, On: e.On})
 	}
 	return nil

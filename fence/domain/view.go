@@ -91,6 +91,7 @@ func (t *turn) departed(n *Node, instance string) {
 		n.Phase = PhaseAbsent
 		if n.Foreign != nil { // a clean life elsewhere leaves nothing behind: what is feared of this node is another life (0026)
 			n.Life, n.LifeIndex, n.Foreign = fence.Incarnation{}, 0, nil
+			t.another(n)
 		}
 		if phase == PhaseMember {
 			n.Phase = PhaseGone
@@ -130,6 +131,7 @@ func (t *turn) arrivals(old []Origin) {
 		}
 		if n.Life != m.Incarnation {
 			n.Life, n.LifeIndex, n.Stateful = m.Incarnation, t.index, false
+			t.another(n)
 		}
 		n.Instance, n.Feature = m.Instance, 0
 		n.again(t.index)
@@ -228,7 +230,7 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 		n.Pending = nil
 	}
 	t.drillFailed(n, "the node is a victim")
-	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: machine, Cause: cause, Index: t.index, Action: action}}
+	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: machine, Cause: cause, Index: t.index, Action: action}, Watchdog: t.victimWatchdog(n, life)}
 	n.Unknown = n.Unknown && life == n.Life && n.Foreign != nil // a life elsewhere answers nothing about this node's own machine
 	if p := n.PowerOn; p != nil {                               // off comes first (V5); what the new operation is to leave behind decides about on
 		n.PowerOn, n.Victim.Restore = nil, p.Drill

@@ -95,7 +95,7 @@ func (m *Member) start() {
 	if why != "" && r.Why != "" {
 		why += ": " + r.Why
 	}
-	if outcome == OutcomeClean && !m.openSession(m.dom.Armed) {
+	if outcome == OutcomeClean && (!m.watchdogReady() || !m.openSession(m.dom.Armed)) {
 		return
 	}
 	a := m.announcement(n)
@@ -108,18 +108,21 @@ func (m *Member) announcement(n *domain.Node) domain.Announce {
 	if m.dom.Feature >= domain.FeatureDrill {
 		a.UpMS = max(m.now-m.cfg.BootedMS, 1)
 	}
+	if a.Watchdog = m.announced(); a.Watchdog.Open {
+		a.WatchdogSince, m.dog.said = n.ClosedAt, n.ClosedAt
+	}
 	return a
 }
 
-// tellRoster announces this member's file again when it was read again and differs: only with an equal hash is it eligible (R5, S5.8). It
-// says nothing new about its state, and the domain takes nothing new from it.
+// tellRoster announces this member's file again when it was read again and differs (only with an equal hash is it eligible, R5, S5.8), and its
+// watchdog when it was opened or is another (R14). It says nothing new about its state, and the domain takes nothing new about that from it.
 func (m *Member) tellRoster(n *domain.Node) {
-	if n.Roster == m.cfg.RosterHash {
+	if n.Roster == m.cfg.RosterHash && !m.watchdogNews(n) {
 		return
 	}
 	a := m.announcement(n)
 	a.Clean = true
-	m.propose("roster/"+m.cfg.RosterHash, domain.Entry{Announce: &a})
+	m.propose(fmt.Sprintf("again/%s/%d/%v", m.cfg.RosterHash, a.WatchdogSince, a.Watchdog), domain.Entry{Announce: &a})
 }
 
 // freshScan reports whether there is a scan of this arrival that is not old; else it asks for one.

@@ -18,6 +18,9 @@ type Config struct {
 	Version    string
 	// BootedMS is when this machine booted, by the clock that Step gets; CLOCK_BOOTTIME itself begins there.
 	BootedMS int64
+	// Watchdog says whether this node has one to open (R14); SidesQuorate whether its own side may be quorate when the others are too (R15).
+	Watchdog     WatchdogMode
+	SidesQuorate bool
 }
 
 // Member is this node's mind. Only one goroutine may use it.
@@ -59,6 +62,9 @@ type Member struct {
 	windowsAt int64          // when the brake's windows were looked at
 	leaving   *leaving       // nil while this node means to stay
 	drill     *drilling      // nil while no drill is open
+	dog       watchdog
+	// aloneSince is since when this stateful life has no lease and no open watchdog, 0 for not.
+	aloneSince int64
 }
 
 // New returns the mind of a node that has heard nothing.
@@ -137,6 +143,8 @@ func (m *Member) take(in Input) {
 		m.scanned(in)
 	case SessionWritten:
 		m.sessionWritten(in)
+	case WatchdogSeen:
+		m.watchdogSeen(in)
 	case ClientRegistered:
 		m.registered(in)
 	case ClientGone:
@@ -170,9 +178,11 @@ func (m *Member) think() {
 		m.leave()
 		m.forced()
 		m.serve()
+		m.watch() // it goes on being fed: an operator is to look (a victim's lease ends all the same)
 		return
 	}
 	m.doomed()
+	m.watch()
 	m.home()
 	m.held = nil
 	if m.fell { // a life that must end does nothing any more, even where ending it was in vain (R22, R24)

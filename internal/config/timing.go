@@ -46,7 +46,7 @@ const defaultHistoryKeep = 10000
 
 func (l *loader) policy() fence.Policy {
 	r := mapAt(l.root.get("policy"), "policy", l.rep,
-		"on_residual", "even_split", "max_concurrent", "brake_window", "watchdog_while_paused", "accept_softdog", "idle_stateless")
+		"on_residual", "even_split", "max_concurrent", "brake_window", "watchdog_while_paused", "accept_softdog", "idle_stateless", "minority_timeout")
 	h := mapAt(l.root.get("history"), "history", l.rep, "keep")
 	return fence.Policy{
 		MaxConcurrent:       r.number("max_concurrent", 64, 1, 1000),
@@ -57,6 +57,7 @@ func (l *loader) policy() fence.Policy {
 		WatchdogWhilePaused: r.boolean("watchdog_while_paused", false),
 		AcceptSoftdog:       r.boolean("accept_softdog", false),
 		IdleStateless:       r.boolean("idle_stateless", false),
+		MinorityMS:          r.duration("minority_timeout", 0, longest),
 	}
 }
 
