@@ -31,6 +31,8 @@ const (
 	AttentionHistoryDamaged = "W213"
 	AttentionDrillFailed    = "W214"
 	AttentionStranger       = "W216"
+	AttentionWatchdogAbsent = "W220"
+	AttentionWatchdogSoft   = "W221"
 )
 
 // Explanation says what a code of Attention means for the cluster: how it comes about, what may happen while it stands, and what ends it.

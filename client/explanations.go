@@ -176,4 +176,16 @@ var explanations = []Explanation{
 		"It may use what is shared and nobody could fence it: fenced does not guess what it is. Its vote counts in corosync.",
 		"`fenced node add` with its id and its levels, or take it out of corosync's nodelist.",
 	},
+	{
+		AttentionWatchdogAbsent, "this node has no open watchdog",
+		"`watchdog.mode` wants one, and its device is missing, held by another process (systemd's RuntimeWatchdogSec=, sbd), was left running by an owner that died, or fenced-watchdog is not there: the text says which.",
+		"A node that is cut off, or whose daemon dies, is not reset by itself; the others need another proof that it is over, and `wait: watchdog` is refused for it.",
+		"See `fenced watchdog status` on that node, and free or load the device. It is tried again every ten seconds.",
+	},
+	{
+		AttentionWatchdogSoft, "a node's watchdog is softdog",
+		"The only watchdog that was opened there is the kernel's own timer.",
+		"A kernel that hangs hangs its timer too, so the others do not believe that such a node was reset (R15).",
+		"Load the driver of the board's or the BMC's watchdog and name its device. Who accepts the risk sets `policy.accept_softdog: true`.",
+	},
 }

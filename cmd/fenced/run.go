@@ -61,8 +61,10 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	if err != nil {
 		return errors.Join(err, provider.Close())
 	}
+	keep := watchdogOf(cfg, self.Instance)
 	d, err := fenced.New(fenced.Config{
-		Config: cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
+		Watchdog: keep,
+		Config:   cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
 		Scan: fenced.Scanner(cfg.SystemRoot, cfg.StateDir, self.Boot), Reset: resetter(cfg, log), Reload: reloader(o, cfg.Self, config.Load),
 		Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, BootedMS: fenced.Booted(cfg.SystemRoot), Logger: log,
 	})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fenced-project/fenced/client"
 	"github.com/fenced-project/fenced/internal/config"
+	fenced "github.com/fenced-project/fenced/internal/daemon"
 	"github.com/fenced-project/fenced/internal/watchdog"
 )
 
@@ -76,7 +77,7 @@ func checkWatchdog(ctx context.Context, c *config.Config, instance string) error
 	if c.Watchdog.Mode != config.WatchdogRequired {
 		return nil
 	}
-	w := watchdog.New(c.WatchdogSocket, instance, watchdogSettings(c), c.Roster.Timing.LeaseMS)
+	w := watchdog.New(c.WatchdogSocket, instance, watchdogSettings(c), longestLeaseMS)
 	defer w.Close()
 	s, err := w.Hello(ctx)
 	if err != nil {
@@ -89,3 +90,14 @@ func checkWatchdog(ctx context.Context, c *config.Config, instance string) error
 	}
 	return client.Errorf(client.CodeConfig, "watchdog.mode is required, and there is none: %s", s.Why())
 }
+
+// watchdogOf is the daemon's way to the holder; nil where the configuration wants no watchdog. The interface is nil too then.
+func watchdogOf(c *config.Config, instance string) fenced.Watchdog {
+	if c.Watchdog.Mode == config.WatchdogOff {
+		return nil
+	}
+	return watchdog.New(c.WatchdogSocket, instance, watchdogSettings(c), longestLeaseMS)
+}
+
+// longestLeaseMS bounds a lease to the holder; the roster's, which may change while this daemon runs, is below it.
+const longestLeaseMS = 60 * 60 * 1000

@@ -25,10 +25,11 @@ func (t *turn) stateful(e Stateful) error {
 		n.StatefulAt = t.index // whatever off was on its way is void from now on
 	}
 	if n.Stateful != e.On {
-		if n.Stateful = e.On; !e.On {
-			t.closes(n)
-		}
+		n.Stateful = e.On
 		t.emit(Event{Kind: EventStateful, Node: n.ID, Life: n.Life, On: e.On})
+	}
+	if !e.On {
+		t.closes(n)
 	}
 	return nil
 }

@@ -130,8 +130,8 @@ func (t *turn) arrivals(old []Origin) {
 			t.condemn(n)
 		}
 		if n.Life != m.Incarnation {
-			n.Life, n.LifeIndex, n.Stateful = m.Incarnation, t.index, false
 			t.another(n)
+			n.Life, n.LifeIndex, n.Stateful = m.Incarnation, t.index, false
 		}
 		n.Instance, n.Feature = m.Instance, 0
 		n.again(t.index)

@@ -32,6 +32,7 @@ type cluster struct {
 	silent   map[fence.NodeID]bool // its pings do not arrive
 	noBoot   map[fence.NodeID]bool // its power comes back and it does not start
 	frozen   map[fence.NodeID]bool // its loop hangs
+	dogs     map[fence.NodeID]*kennel
 	// inFlight: when a walk on this node ends, a call of it has not returned
 	inFlight map[fence.NodeID]bool
 	// onOff and onRelease watch for what must never happen; strict lets entries commit only while a majority is there.
@@ -184,7 +185,7 @@ func (c *cluster) start(id fence.NodeID) {
 	r := c.roster()
 	x.away = false
 	x.lease, x.appliedAt, x.streams = 0, map[uint64]int64{}, nil
-	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id), Virtual: c.virtual[id]}, RosterHash: r.Hash(), Version: "test", BootedMS: x.bootedAt})
+	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id), Virtual: c.virtual[id]}, RosterHash: r.Hash(), Version: "test", BootedMS: x.bootedAt, Watchdog: c.dogMode(id)})
 }
 
 // kill ends a daemon; powerOff ends the machine with it.
@@ -273,6 +274,11 @@ func (c *cluster) perform(x *node, e Effect) {
 		}
 	case SelfFence:
 		x.fell = true
+	case Feed:
+		c.feeds(x, e)
+	case Unfeed:
+		c.dogs[x.id].closes++
+		c.dogs[x.id].open = false
 	case Transition:
 		x.events = append(x.events, e.Events...)
 	case Notice:

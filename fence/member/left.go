@@ -35,6 +35,7 @@ func (m *Member) depart() {
 	m.leaveAnswer(Answer{Index: m.dom.Index})
 	if l := m.leaving; !l.gone && !m.parked() {
 		l.gone = true
+		m.watch() // nothing needs the watchdog any more, and there is no later
 		m.do(Depart{})
 	}
 }

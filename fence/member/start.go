@@ -95,7 +95,10 @@ func (m *Member) start() {
 	if why != "" && r.Why != "" {
 		why += ": " + r.Why
 	}
-	if outcome == OutcomeClean && (!m.watchdogReady() || !m.openSession(m.dom.Armed)) {
+	if outcome == OutcomeClean && !m.watchdogReady() {
+		return
+	}
+	if outcome == OutcomeClean && !m.openSession(m.dom.Armed) {
 		return
 	}
 	a := m.announcement(n)

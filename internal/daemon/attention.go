@@ -106,6 +106,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 	if !d.rosterEqual() {
 		out = append(out, d.otherRoster())
 	}
+	d.watchdogAttention(add)
 	for i := range dom.Nodes {
 		n := &dom.Nodes[i]
 		name := d.name(n.ID)

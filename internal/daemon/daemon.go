@@ -58,6 +58,8 @@ type Config struct {
 	Scan func(context.Context) member.ResidualScanned
 	// Reset ends this machine (R24); nil where nothing may: then a doomed life says so and waits for the others.
 	Reset func(why string) error
+	// Watchdog is the holder of this machine's watchdog, nil where the configuration wants none (R14).
+	Watchdog Watchdog
 	// Reload reads the configuration again and changes nothing. It runs off the loop.
 	Reload func() (*config.Config, error)
 	// Notify tells systemd; see notify.go.
@@ -109,6 +111,7 @@ type Daemon struct {
 	live       bool         // this daemon has been in a view; loop only
 	beat       atomic.Int64 // Now of the newest turn of the loop
 	pace       *pace        // loop only
+	keeper     *keeper      // nil without a watchdog
 	done       chan struct{}
 	wg         sync.WaitGroup
 	log        *slog.Logger
@@ -164,12 +167,15 @@ func New(cfg Config) (*Daemon, error) {
 	d.notes = d.foundLocal()
 	d.member = member.New(member.Config{
 		Self:    domain.Origin{Incarnation: fence.Incarnation{Node: cfg.Self.Node, Boot: cfg.Self.Boot}, Instance: cfg.Self.Instance},
-		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Version: cfg.Version, BootedMS: cfg.BootedMS,
+		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Version: cfg.Version, BootedMS: cfg.BootedMS, Watchdog: watchdogMode(cfg),
 	})
 	d.engine = engine.New(engine.Config{
 		Devices: cfg.Devices, Now: cfg.Now, Report: d.report,
 		Limit: func(device string) int { r, _ := d.limits.Load().Device(device); return r.Limit },
 	})
+	if cfg.Watchdog != nil {
+		d.keeper = newKeeper(cfg.Watchdog, d.post)
+	}
 	return d, nil
 }
 
@@ -181,6 +187,9 @@ func (d *Daemon) Feed() *api.Feed { return d.feed }
 func (d *Daemon) Run(ctx context.Context) error {
 	d.wg.Go(d.writeDisk)
 	d.wg.Go(func() { d.tellSystemd(ctx) })
+	if d.keeper != nil {
+		d.wg.Go(func() { d.keeper.run(d.done) })
+	}
 	err := d.loop(ctx)
 	close(d.done)
 	d.locals.end()

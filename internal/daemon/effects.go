@@ -40,6 +40,8 @@ func (d *Daemon) perform(e member.Effect) {
 		d.engine.Cancel(e.Life, e.Claim, e.Why)
 	case member.Deny:
 		d.cfg.Provider.Deny(e.Life)
+	case member.Feed, member.Unfeed:
+		d.keeper.tell(e)
 	case member.SelfFence:
 		d.selfFence(e.Why)
 	case member.Transition:
