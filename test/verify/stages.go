@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,11 +31,11 @@ func stages() []Stage {
 		{Name: "layers", Budget: 3 * time.Minute, Do: testOnly("./test/layers/...")},
 		{Name: "docs", Budget: 3 * time.Minute, Do: testOnly("./docs/...")},
 		{Name: "unit", Budget: 8 * time.Minute, More: times(8 * time.Minute), Do: unit},
-		{Name: "e2e", Budget: 8 * time.Minute, More: times(8 * time.Minute), Needs: []string{"build"}, Do: clusters("test/e2e")},
+		{Name: "e2e", Budget: 8 * time.Minute, More: times(8 * time.Minute), Needs: []string{"build"}, Do: clusters("test/e2e", "-skip", onRings)},
 		{Name: "systemd", Budget: 3 * time.Minute, More: times(3 * time.Minute), Needs: []string{"build"}, Do: clusters("test/systemd")},
 		{Name: "secrets", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/secrets")},
 		{Name: "nonsense", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/nonsense")},
-		{Name: "corosync", Budget: 8 * time.Minute, More: times(8 * time.Minute), Do: testRings},
+		{Name: "corosync", Budget: 8 * time.Minute, More: times(8 * time.Minute), Needs: []string{"build"}, Do: testRings},
 		{Name: "foreign", Budget: 3 * time.Minute, More: times(3 * time.Minute), Do: testOnly("./test/foreign")},
 		{Name: "bench", Budget: 3 * time.Minute, Needs: []string{"build"}, Do: benches},
 		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
@@ -142,16 +143,24 @@ func race(ctx context.Context, b *Bench) error {
 }
 
 // clusters runs the tests of one package that starts whole daemons: what `make build` made, not another copy of it.
-func clusters(pkg string) func(context.Context, *Bench) error {
+func clusters(pkg string, more ...string) func(context.Context, *Bench) error {
 	return func(ctx context.Context, b *Bench) error {
 		b.Env = []string{"FENCED_TEST_BUILD=" + filepath.Join(b.root, "build")}
-		return b.goTest(ctx, []string{"./" + pkg}, "-p", "1")
+		return b.goTest(ctx, []string{"./" + pkg}, append([]string{"-p", "1"}, more...)...)
 	}
 }
 
-// testRings runs the tests that need real corosync instances, one ring after the other: its tokens are short.
+// onRings are the tests of whole clusters whose membership is corosync; they are in the package of the others for the sake of what they share.
+const (
+	onRings    = "^TestRing"
+	notOnRings = "^Test([^R]|R[^i]|Ri[^n]|Rin[^g])"
+)
+
+// testRings runs the tests that need real corosync instances: the provider by itself, one ring after the other because their tokens are short, then
+// whole clusters.
 func testRings(ctx context.Context, b *Bench) error {
-	return b.goTest(ctx, []string{"./test/corosync/..."}, "-p", "1")
+	b.Env = []string{"FENCED_TEST_BUILD=" + filepath.Join(b.root, "build")}
+	return errors.Join(b.goTest(ctx, []string{"./test/corosync/..."}, "-p", "1"), b.goTest(ctx, []string{"./test/e2e"}, "-p", "1", "-skip", notOnRings))
 }
 
 // mutants breaks one rule at a time; each must be caught by the test that its patch names.

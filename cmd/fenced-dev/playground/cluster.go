@@ -139,6 +139,9 @@ func (c *Cluster) boot(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := c.startLate(ctx); err != nil {
+		return err
+	}
 	c.follow = c.startFollower()
 	c.say("bootstrap on %s", c.nodes[0].Name)
 	if err := c.bootstrap(ctx); err != nil {

@@ -23,8 +23,8 @@ type CorosyncSpec struct {
 	NoProvider bool
 	// Nodelist leaves ids and addresses of the nodes out of fenced's configuration: corosync's nodelist has them.
 	Nodelist bool
-	// Late are nodes (from 1) whose corosync does not start with their power; Node.StartCorosync does.
-	Late []int
+	// Late starts corosync when all daemons wait for it, and not with the power of a machine.
+	Late bool
 }
 
 // CorosyncMissing says why corosync cannot be used here, "" if it can.
@@ -80,13 +80,9 @@ func (n *Node) inShm(mounts string, argv ...string) []string {
 // besideCorosync lets the machine run corosync beside its daemon.
 func (n *Node) besideCorosync(s *machine.Start) {
 	s.Argv = n.inShm("", s.Argv...)
-	late := false
-	for _, i := range n.cluster.opt.Corosync.Late {
-		late = late || i == n.Index
-	}
 	s.Beside = append(s.Beside, machine.Program{
 		Argv: n.inShm("mount -t tmpfs tmpfs /run && mount --bind "+n.path("corosync")+" /var/lib/corosync && ", "corosync", "-f", "-c", n.corosyncConf()),
-		Log:  n.CorosyncLog(), Late: late,
+		Log:  n.CorosyncLog(), Late: n.cluster.opt.Corosync.Late,
 	})
 }
 
@@ -140,6 +136,40 @@ func (n *Node) StartCorosync(ctx context.Context) error {
 		return err
 	}
 	return m.Begin(ctx, 0)
+}
+
+// startLate starts every corosync that was to be late, when its daemon says that it waits for it.
+func (c *Cluster) startLate(ctx context.Context) error {
+	if c.opt.Corosync == nil || !c.opt.Corosync.Late {
+		return nil
+	}
+	for _, n := range c.first() {
+		if err := c.Await(ctx, n.Name+" to wait for corosync", func() bool { return n.waitsFor(ctx, "corosync does not run on this node") }); err != nil {
+			return err
+		}
+	}
+	for _, n := range c.first() {
+		if err := n.StartCorosync(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waitsFor reports whether the node's status says that it waits for something that is said so.
+func (n *Node) waitsFor(ctx context.Context, what string) bool {
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	s, err := n.client.Status(ctx)
+	if err != nil {
+		return false
+	}
+	for _, w := range s.Waiting {
+		if strings.Contains(w.What, what) {
+			return true
+		}
+	}
+	return false
 }
 
 // SignalCorosync sends a signal to corosync alone. After one that ends it (SIGKILL, SIGTERM) it returns when it is gone.
