@@ -28,7 +28,9 @@ func ring(t *testing.T, opt playground.Options) (*playground.Cluster, context.Co
 		opt.Corosync.Token = patience(time.Second)
 	}
 	if opt.BMCs == nil { // several of these run beside each other, each with three corosyncs: a BMC may be slow and is asked by one member all the same
-		opt.BMCs = func(int) []playground.BMCSpec { return []playground.BMCSpec{{AttemptTimeout: patience(8 * time.Second)}} }
+		opt.BMCs = func(int) []playground.BMCSpec {
+			return []playground.BMCSpec{{AttemptTimeout: patience(8 * time.Second)}}
+		}
 	}
 	return start(t, opt)
 }
