@@ -13,7 +13,7 @@ func dlmProbe(l *look) []Finding {
 	if f, ok := l.open(ProbeDLM); !ok {
 		return []Finding{f}
 	}
-	defer func() { _ = l.root.Close() }()
+	defer l.close()
 	entries, err := l.list(dlmDir)
 	var found []Finding
 	for _, e := range entries {

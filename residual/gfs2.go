@@ -16,7 +16,7 @@ func gfs2Probe(l *look) []Finding {
 	if f, ok := l.open(ProbeGFS2); !ok {
 		return []Finding{f}
 	}
-	defer func() { _ = l.root.Close() }()
+	defer l.close()
 	entries, err := l.list(gfs2Dir)
 	var found []Finding
 	for _, e := range entries {

@@ -12,43 +12,39 @@ import (
 	"syscall"
 )
 
-const maxValue = 4096
+// maxValue bounds a small file of sysfs, maxTable a table of procfs. A larger one was not read whole, which is an error.
+const (
+	maxValue = 4096
+	maxTable = 16 << 20
+)
 
 // look is what one run of a probe reads with: under the system root, which no symbolic link leaves, and bounded.
 type look struct {
 	o       Options
 	root    *os.Root
+	class   Class // of what this probe cannot look at; empty is state
 	entries int
 	session SessionState
 }
 
-// open opens the system root. A root without a mounted /sys shows nothing and so proves nothing: a container that hides it is not clean.
+// open opens the system root; the finding says why it could not.
 func (l *look) open(probe string) (Finding, bool) {
 	root, err := os.OpenRoot(l.o.SystemRoot)
 	if err != nil {
 		return l.unreadable(probe, "", err), false
 	}
 	l.root = root
-	d, err := root.Open("sys")
-	if err == nil {
-		_, err = d.ReadDir(1)
-		_ = d.Close()
-	}
-	switch {
-	case err == nil:
-		return Finding{}, true
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, io.EOF):
-		f := l.unknown(probe, l.path("sys"), "there is no sysfs here, so the kernel's state cannot be seen; mount it", false)
-		_ = root.Close()
-		return f, false
-	}
-	_ = root.Close()
-	return l.unreadable(probe, "sys", err), false
+	return Finding{}, true
 }
+
+func (l *look) close() { _ = l.root.Close() }
 
 func (l *look) path(p string) string { return filepath.Join(l.o.SystemRoot, p) }
 
-var errBound = fmt.Errorf("more than %d entries", MaxEntries)
+var (
+	errBound = fmt.Errorf("more than %d entries", MaxEntries)
+	errLong  = errors.New("it is longer than may be read")
+)
 
 // list returns the entries of a directory by name, nil where it does not exist. The error says that it could not be read whole.
 func (l *look) list(path string) ([]fs.DirEntry, error) {
@@ -89,25 +85,45 @@ func dangling(r *os.Root, path string) bool {
 
 // value reads one small file of sysfs, without the white space around it. It opens what it finds and may hang; the scan's deadline bounds it.
 func (l *look) value(path string) (string, error) {
-	f, err := l.root.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	b, err := io.ReadAll(io.LimitReader(f, maxValue))
+	b, err := l.read(path, maxValue)
 	return strings.TrimSpace(string(b)), err
 }
 
-// unknown is the finding of a probe that could not look (V12).
+// read reads a file of at most most bytes; of a longer one it returns the beginning and errLong.
+func (l *look) read(path string, most int64) ([]byte, error) {
+	f, err := l.root.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		return b[:most], errLong
+	}
+	return b, err
+}
+
+// gone reports an error that says: it does not exist, or does not any more. A process or a device may vanish while it is looked at, and what has
+// vanished holds nothing. It is never asked about the directory in which a probe begins.
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) || errors.Is(err, syscall.ENODEV)
+}
+
+// unknown is the finding of a probe that could not look (V12). Of a probe that can only find access it is access too: what it might have found
+// would not have counted either.
 func (l *look) unknown(probe, path, why string, reset bool) Finding {
-	return Finding{Probe: probe, Path: printable(path), Class: ClassState, What: WhatUnknown, Why: why, Reset: reset}
+	class := l.class
+	if class == "" {
+		class = ClassState
+	}
+	return Finding{Probe: probe, Path: printable(path), Class: class, What: WhatUnknown, Why: why, Reset: reset}
 }
 
 // unreadable is unknown with the error's reason. Missing permission, a file in a directory's place or a link that leads in a circle are none of
 // the kernel's state, and a reset would bring them back: they block, and a human repairs them (R25). Whatever else fails, a reset may clear.
 func (l *look) unreadable(probe, path string, err error) Finding {
 	standing := errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) ||
-		errors.Is(err, fs.ErrNotExist) || errors.Is(err, errBound)
+		errors.Is(err, fs.ErrNotExist) || errors.Is(err, errBound) || errors.Is(err, errLong)
 	var pe *fs.PathError
 	reason := err.Error()
 	if errors.As(err, &pe) {
@@ -117,5 +133,5 @@ func (l *look) unreadable(probe, path string, err error) Finding {
 			standing = true // os.Root's own refusal: the path leaves the system root
 		}
 	}
-	return l.unknown(probe, l.path(path), "cannot read it: "+reason, !standing)
+	return l.unknown(probe, l.path(path), "cannot read it: "+printable(reason), !standing)
 }

@@ -64,10 +64,10 @@ func (r Report) Residue() []Finding {
 	return out
 }
 
-// Unknown reports whether a probe could not look at something (exit 96).
+// Unknown reports whether a probe could not look at something that would count (exit 96). What might be access at most is not asked about.
 func (r Report) Unknown() bool {
 	for _, f := range r.Findings {
-		if f.What == WhatUnknown {
+		if f.What == WhatUnknown && f.Class == ClassState {
 			return true
 		}
 	}

@@ -25,25 +25,67 @@ type Options struct {
 	Boot string
 	// Session reads the session record of this boot, such as store.Read on DIR/session/BOOT.json. The error wraps fs.ErrNotExist where there is
 	// none; every other error is a record that cannot be read, which is dirty. It may hang: it is called under the probe's deadline.
-	Session func() ([]byte, error)
+	Session func() ([]byte, error) `json:"-"`
 	// Probe bounds one probe, Total the scan; zero means 2 s and 5 s.
 	Probe, Total time.Duration
+	// Devices are the paths of shared block devices, Directories and Commands what else the administrator wants to be looked at.
+	Devices, Directories []string
+	Commands             []Command
+	// Helper is the program, with its arguments, that runs the probes in a process of its own and ends in Serve; nil runs them here, for tests. A read
+	// that hangs in the kernel then hangs a process that is abandoned, and never a thread of the caller.
+	Helper []string `json:"-"`
 }
 
 // probe looks at one thing. It runs in a goroutine that nobody can stop, so it touches nothing but its own look and returns what it found.
 type probe struct {
 	name string
-	run  func(l *look) []Finding
+	// class is what its findings are, at most; clears says that a reset clears them (R25). A finding may know better: it says so itself.
+	class  Class
+	clears bool
+	run    func(l *look) []Finding
+	local  bool // runs in the caller's process: it reads what only the caller can
 }
 
 var probes = []probe{
-	{ProbeSession, sessionProbe},
-	{ProbeDLM, dlmProbe},
-	{ProbeGFS2, gfs2Probe},
+	{name: ProbeSession, class: ClassState, clears: true, run: sessionProbe, local: true},
+	{name: ProbeSystem, class: ClassState, run: systemProbe},
+	{name: ProbeDLM, class: ClassState, clears: true, run: dlmProbe},
+	{name: ProbeGFS2, class: ClassState, clears: true, run: gfs2Probe},
+	{name: ProbeOCFS2, class: ClassState, clears: true, run: ocfs2Probe},
+	{name: ProbeMounts, class: ClassState, clears: true, run: mountsProbe},
+	{name: ProbeLVM, class: ClassState, clears: true, run: lvmProbe},
+	{name: ProbeMD, class: ClassState, clears: true, run: mdProbe},
+	{name: ProbeDRBD, class: ClassState, clears: true, run: drbdProbe},
+	{name: ProbeDevices, class: ClassState, clears: true, run: devicesProbe},
+	{name: ProbeDirectories, class: ClassState, run: directoriesProbe},
+	{name: ProbeCommands, class: ClassState, run: commandsProbe},
+	{name: ProbeReservations, class: ClassAccess, run: reservationsProbe},
+	{name: ProbeISCSI, class: ClassAccess, run: iscsiProbe},
+	{name: ProbeMultipath, class: ClassAccess, run: multipathProbe},
+	{name: ProbeRBD, class: ClassAccess, run: rbdProbe},
+	{name: ProbeCeph, class: ClassAccess, run: cephProbe},
+	{name: ProbeConfigFS, class: ClassHint, clears: true, run: configfsProbe},
+}
+
+// Probe is what a probe declares of itself, for people.
+type Probe struct {
+	Name  string
+	Class Class
+	// Reset says that a reset of the machine clears what it finds (R25).
+	Reset bool
+}
+
+// Probes lists all probes of a scan, in the order of a report.
+func Probes() []Probe {
+	out := make([]Probe, len(probes))
+	for i, p := range probes {
+		out[i] = Probe{p.name, p.class, p.clears}
+	}
+	return out
 }
 
 // Scanner scans again and again. A probe that hangs in the kernel is left alone and not started a second time until it has come back, so a hung
-// file system costs one goroutine for each probe, however often it is scanned.
+// file system costs one helper (or one goroutine) for each probe, however often it is scanned.
 type Scanner struct {
 	o  Options
 	mu sync.Mutex
@@ -65,68 +107,93 @@ func New(o Options) *Scanner {
 // Scan is one scan by a Scanner that is thrown away.
 func Scan(ctx context.Context, o Options) Report { return New(o).Scan(ctx) }
 
+// answer is what one probe came to.
+type answer struct {
+	found   []Finding
+	session SessionState
+	// failed is why the process that ran it ended without it, "" if it did not.
+	failed string
+}
+
 // Scan runs all probes side by side and returns when all have answered, at the latest after Options.Total or when ctx ends. A probe that has
-// not answered by then is a finding of class state, "unknown" (V12): a scan that was called off is never clean.
+// not answered by then is a finding, "unknown" (V12): a scan that was called off is never clean.
 func (s *Scanner) Scan(ctx context.Context) Report {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, s.o.Total)
 	defer cancel()
-	answers := make([]chan []Finding, len(probes))
-	looks := make([]*look, len(probes))
+	answers := make([]chan answer, len(probes))
+	var remote []int
 	for i, p := range probes {
-		answers[i] = make(chan []Finding, 1)
-		looks[i] = &look{o: s.o}
+		answers[i] = make(chan answer, 1)
 		if since, hung := s.start(p.name); hung {
 			why := fmt.Sprintf("an earlier look has not returned for %s", time.Since(since).Round(time.Second))
-			answers[i] <- []Finding{looks[i].unknown(p.name, s.o.SystemRoot, why, true)}
+			answers[i] <- answer{failed: why}
+			continue
+		}
+		if s.o.Helper != nil && !p.local {
+			remote = append(remote, i)
 			continue
 		}
 		go func() {
-			found := p.run(looks[i])
+			a := run(p, s.o)
 			s.done(p.name)
-			answers[i] <- found
+			answers[i] <- a
 		}()
+	}
+	if len(remote) > 0 {
+		h := s.help(remote, answers)
+		defer h.abandon()
 	}
 	r := Report{Boot: s.o.Boot, Session: SessionUnreadable, Findings: []Finding{}}
 	timer := time.NewTimer(s.o.Probe)
 	defer timer.Stop()
 	late := false
 	for i, p := range probes {
-		found, ok := wait(ctx, answers[i], timer, &late)
+		a, ok := wait(ctx, answers[i], timer, &late)
 		if !ok {
-			why := fmt.Sprintf("no answer within %s: a read of the kernel's state hangs", min(s.o.Probe, s.o.Total))
+			a.failed = fmt.Sprintf("no answer within %s: a read of the kernel's state hangs", min(s.o.Probe, s.o.Total))
 			if err := context.Cause(ctx); err != nil && !late {
-				why = "the scan was ended before it answered: " + err.Error()
+				a.failed = "the scan was ended before it answered: " + err.Error()
 			}
-			found = []Finding{looks[i].unknown(p.name, s.o.SystemRoot, why, true)}
-		} else if p.name == ProbeSession && looks[i].session != "" {
-			r.Session = looks[i].session // read after the answer, which orders it
+		}
+		if a.failed != "" {
+			l := &look{o: s.o, class: p.class}
+			a.found = []Finding{l.unknown(p.name, s.o.SystemRoot, a.failed, true)}
+		} else if a.session != "" {
+			r.Session = a.session
 		}
 		r.Probes = append(r.Probes, p.name)
-		r.add(found)
+		r.add(a.found)
 	}
 	r.Took = time.Since(begin)
 	return r
 }
 
+// run runs one probe in this process.
+func run(p probe, o Options) answer {
+	l := &look{o: o}
+	found := p.run(l)
+	return answer{found: found, session: l.session}
+}
+
 // wait takes a probe's answer. After the deadline it takes only what is there already.
-func wait(ctx context.Context, answer <-chan []Finding, timer *time.Timer, late *bool) ([]Finding, bool) {
+func wait(ctx context.Context, from <-chan answer, timer *time.Timer, late *bool) (answer, bool) {
 	select {
-	case found := <-answer:
-		return found, true
+	case a := <-from:
+		return a, true
 	default:
 	}
 	if *late || ctx.Err() != nil {
-		return nil, false
+		return answer{}, false
 	}
 	select {
-	case found := <-answer:
-		return found, true
+	case a := <-from:
+		return a, true
 	case <-timer.C:
 		*late = true
 	case <-ctx.Done():
 	}
-	return nil, false
+	return answer{}, false
 }
 
 func (s *Scanner) start(name string) (time.Time, bool) {
@@ -156,12 +223,15 @@ func (r *Report) add(found []Finding) {
 			r.Findings = append(r.Findings, f)
 		case len(r.Findings) == MaxFindings:
 			r.Findings = append(r.Findings, Finding{
-				Probe: f.Probe, Path: filepath.Dir(f.Path), Class: ClassState, What: "more of the same",
+				Probe: f.Probe, Path: filepath.Dir(f.Path), Class: f.Class, What: "more of the same",
 				Why: fmt.Sprintf("there are more than %d findings", MaxFindings), Holders: []Holder{}, Reset: f.Reset,
 			})
 		default:
 			last := &r.Findings[MaxFindings]
 			last.Reset = last.Reset && f.Reset
+			if f.Class == ClassState { // what counts is not hidden behind what does not
+				last.Class = ClassState
+			}
 		}
 	}
 }

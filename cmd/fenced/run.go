@@ -65,7 +65,7 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	d, err := fenced.New(fenced.Config{
 		Watchdog: keep,
 		Config:   cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
-		Scan: fenced.Scanner(cfg.SystemRoot, cfg.StateDir, self.Boot), Reset: resetter(cfg, log), Reload: reloader(o, cfg.Self, config.Load),
+		Scan: fenced.Scanner(fenced.ResidualOptions(cfg, self.Boot, lookHelper()), cfg.StateDir), Reset: resetter(cfg, log), Reload: reloader(o, cfg.Self, config.Load),
 		Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, BootedMS: fenced.Booted(cfg.SystemRoot), Logger: log,
 	})
 	if err != nil {

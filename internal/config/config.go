@@ -21,6 +21,8 @@ type Config struct {
 	Devices []Device
 	// Plugins are the settings of single plugins, sorted by name; a plugin that is not listed has none.
 	Plugins []Plugin
+	// Residual is what a scan looks at.
+	Residual Residual
 	// Provider is "embedded" or ProviderCorosync; Listen is the local host:port of embedded membership's transport, TCP and UDP.
 	Provider            string
 	Listen              string

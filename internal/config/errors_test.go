@@ -119,6 +119,7 @@ func mistakes(t *testing.T) []mistake {
 		{name: "impossible default", text: good + "timings: {failure_timeout: 60s}\n"},
 		{name: "durations", text: good + "timings: {lease: 5, stagger: -1s, ping_interval: soon, post_join_delay: 48h}\n"},
 		{name: "policy", text: good + "policy: {on_residual: ignore, max_concurrent: 0, watchdog_while_paused: \"true\", accept_softdog: yes, idle_stateless: 1}\n"},
+		{name: "residual", text: good + "residual:\n  devices: [sdb, [x]]\n  directories: /run/x\n  commands: [{run: []}, {run: [prog]}, {run: [[x]]}, {reset: maybe, run: [/bin/x]}, run]\n  probe_timeout: 9s\n  scan_timeout: 50ms\n  device: x\n"},
 		{name: "even split", text: good + "policy: {even_split: \"node N2\"}\n"},
 		{name: "even split by a witness that is none", text: good + "policy: {even_split: witness}\n"},
 		{name: "two voters and no witness", text: ch("    id: 3\n", "    id: 3\n    votes: 0\n")},

@@ -162,7 +162,7 @@ type loader struct {
 	about   map[string]description // of plugins, where they are asked
 }
 
-var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "plugins", "watchdog", "api", "log"}
+var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "plugins", "residual", "watchdog", "api", "log"}
 
 func (l *loader) config() *Config {
 	o := l.o
@@ -188,6 +188,7 @@ func (l *loader) config() *Config {
 	l.readLevels()
 	c.Roster.Policy = l.policy()
 	l.readPlugins()
+	l.residual()
 	l.self(top)
 	l.notAsWitness()
 	l.membership()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/residual"
 )
 
 func TestGood(t *testing.T) {
@@ -45,6 +46,28 @@ func TestGood(t *testing.T) {
 	}
 	if c.Roster.Policy.OnResidual != fence.ResidualSelfFence || c.Roster.Policy.EvenSplit != "freeze" || c.Roster.Policy.MaxConcurrent != 64 {
 		t.Errorf("policy: %+v", c.Roster.Policy)
+	}
+}
+
+func TestResidual(t *testing.T) {
+	c, problems := newRoom(t).load(good + `residual:
+  devices: [/dev/disk/by-id/wwn-1]
+  directories: [/run/mine]
+  commands:
+    - {run: [/usr/local/sbin/leases, --all], reset: true}
+    - run: [/usr/local/sbin/other]
+  probe_timeout: 1s
+  scan_timeout: 3s
+`)
+	if problems.Fatal() {
+		t.Fatal(problems)
+	}
+	want := Residual{
+		Devices: []string{"/dev/disk/by-id/wwn-1"}, Directories: []string{"/run/mine"}, ProbeMS: 1000, TotalMS: 3000,
+		Commands: []residual.Command{{Argv: []string{"/usr/local/sbin/leases", "--all"}, Reset: true}, {Argv: []string{"/usr/local/sbin/other"}}},
+	}
+	if !reflect.DeepEqual(c.Residual, want) {
+		t.Errorf("%+v", c.Residual)
 	}
 }
 

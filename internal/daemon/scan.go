@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/internal/config"
 	"github.com/fenced-project/fenced/internal/store"
 	"github.com/fenced-project/fenced/residual"
 )
@@ -22,26 +24,39 @@ func SessionPath(stateDir, boot string) string {
 // armedPath marks, for all boots, that this node was a member of an armed cluster: from then on leftover state is dirty, not unguarded.
 func armedPath(stateDir string) string { return filepath.Join(stateDir, "armed") }
 
-// Scanner reads the kernel and this node's own records, and puts what it sees in the words of the start table.
-func Scanner(systemRoot, stateDir, boot string) func(context.Context) member.ResidualScanned {
-	s := residual.New(residual.Options{
-		SystemRoot: systemRoot, Boot: boot,
-		Session: func() ([]byte, error) { return store.Read(SessionPath(stateDir, boot)) },
-	})
-	return func(ctx context.Context) member.ResidualScanned {
-		r := s.Scan(ctx)
-		out := member.ResidualScanned{
-			Session: member.Session{State: sessionState(r.Session), Boot: boot, EverArmed: everArmed(stateDir)},
-			Unsure:  r.Unknown() || !r.Complete(), Resettable: r.ResetClears(),
-		}
-		var why []string
-		for _, f := range r.Residue() {
-			out.State = true
-			why = append(why, fmt.Sprintf("%s %s %s", f.Probe, f.What, f.Path))
-		}
-		out.Why = strings.Join(why, "; ")
-		return out
+// ResidualOptions say what a scan of this node looks at. helper is the program that looks (residual.Options.Helper).
+func ResidualOptions(c *config.Config, boot string, helper []string) residual.Options {
+	r := c.Residual
+	return residual.Options{
+		SystemRoot: c.SystemRoot, Boot: boot, Helper: helper, Devices: r.Devices, Directories: r.Directories, Commands: r.Commands,
+		Probe: time.Duration(r.ProbeMS) * time.Millisecond, Total: time.Duration(r.TotalMS) * time.Millisecond,
+		Session: func() ([]byte, error) { return store.Read(SessionPath(c.StateDir, boot)) },
 	}
+}
+
+// Scanner reads the kernel and this node's own records, and puts what it sees in the words of the start table.
+func Scanner(o residual.Options, stateDir string) func(context.Context) member.ResidualScanned {
+	s := residual.New(o)
+	return func(ctx context.Context) member.ResidualScanned { return Scanned(s.Scan(ctx), stateDir) }
+}
+
+// Scanned puts a report in the words of the start table. It reads the marker of armed clusters in stateDir.
+func Scanned(r residual.Report, stateDir string) member.ResidualScanned {
+	out := member.ResidualScanned{
+		Session: member.Session{State: sessionState(r.Session), Boot: r.Boot, EverArmed: everArmed(stateDir)},
+		Unsure:  r.Unknown() || !r.Complete(), Resettable: r.ResetClears(),
+	}
+	var why []string
+	for _, f := range r.Residue() {
+		out.State = true
+		if f.What == residual.WhatUnknown {
+			why = append(why, fmt.Sprintf("%s %s: %s", f.Probe, f.Path, f.Why))
+			continue
+		}
+		why = append(why, fmt.Sprintf("%s %s", f.What, f.Path))
+	}
+	out.Why = strings.Join(why, "; ")
+	return out
 }
 
 // sessionState translates the record's state; a word that is not known is unreadable.
