@@ -39,6 +39,7 @@ type node struct {
 	wallMS                int64
 	// Its corosync does nothing, its quorum service speaks late, its group takes nothing, until then.
 	frozenUntil, apartUntil, chokedUntil int64
+	without                              bool // its corosync stays stopped until a script starts it
 	pids                                 uint32
 	slowly                               int64 // how much longer its proposals are on their way
 	down                                 bool  // it left, and its daemon stays down until somebody starts it
@@ -119,7 +120,7 @@ func (m *machine) up() {
 	if r := n.w.rings; r != nil {
 		epoch := m.epoch
 		n.w.after(span(n.w.chance, 0, 4*second), func() {
-			if m.epoch == epoch {
+			if m.epoch == epoch && !n.without {
 				r.up(n)
 			}
 		})

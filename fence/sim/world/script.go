@@ -16,18 +16,20 @@ type Script struct{ w *World }
 
 // Setup says how a scripted world is made. Durations are in milliseconds.
 type Setup struct {
-	Seed     uint64
-	Timing   fence.Timing
-	Policy   fence.Policy
-	Nodes    []ScriptNode
-	BootMS   int64
-	EffectMS int64 // the longest effect time of devices
-	HoldUpMS int64
-	Attempt  int64 // the deadline of an attempt at a device, in milliseconds
-	Attempts int
-	Choose   func(up func(fence.NodeID) bool, mutual func(a, b fence.NodeID) bool) []fence.NodeID
-	Watch    Watcher
-	Trace    func(string)
+	Seed uint64
+	// Membership is Corosync, or "" for the embedded one.
+	Membership string
+	Timing     fence.Timing
+	Policy     fence.Policy
+	Nodes      []ScriptNode
+	BootMS     int64
+	EffectMS   int64 // the longest effect time of devices
+	HoldUpMS   int64
+	Attempt    int64 // the deadline of an attempt at a device, in milliseconds
+	Attempts   int
+	Choose     func(up func(fence.NodeID) bool, mutual func(a, b fence.NodeID) bool) []fence.NodeID
+	Watch      Watcher
+	Trace      func(string)
 }
 
 // ScriptNode is one node of a scripted world. A level's steps are "bmc", "pdu-1" and "pdu-2", each its own.
@@ -59,7 +61,7 @@ type Watcher interface {
 
 // NewScript makes the cluster as its founding left it; every machine is off.
 func NewScript(s Setup) (*Script, error) {
-	o := Options{Seed: s.Seed, Nodes: len(s.Nodes), Minutes: 24 * 60, Without: Kinds(), Choose: s.Choose, Trace: s.Trace}
+	o := Options{Seed: s.Seed, Nodes: len(s.Nodes), Minutes: 24 * 60, Membership: s.Membership, Without: Kinds(), Choose: s.Choose, Trace: s.Trace}
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
@@ -79,6 +81,9 @@ func NewScript(s Setup) (*Script, error) {
 		of := w.nodes[i]
 		of.mach.virtual, of.mach.policy = n.Virtual, n.Returns
 		of.app.deaf, of.app.critical = n.Deaf, n.Critical
+	}
+	if w.rings != nil {
+		w.rings.poll()
 	}
 	return &Script{w: w}, nil
 }

@@ -1,6 +1,7 @@
 package agreement
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -153,13 +154,13 @@ func restored(p Participant, all []Participant) bool {
 	return false
 }
 
+// storeOf looks in what is sorted by node.
 func storeOf(stores []Store, node fence.NodeID) (Store, bool) {
-	for _, s := range stores {
-		if s.Node == node {
-			return s, true
-		}
+	i, ok := slices.BinarySearchFunc(stores, node, func(s Store, n fence.NodeID) int { return cmp.Compare(s.Node, n) })
+	if !ok {
+		return Store{}, false
 	}
-	return Store{}, false
+	return stores[i], true
 }
 
 // receivers are those whose log is another, and From where the transfer to all of them begins.

@@ -1,6 +1,7 @@
 package agreement
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/fenced-project/fenced/fence"
@@ -49,6 +50,15 @@ func (m *Machine) keepVotes(p Plan) {
 	for _, v := range p.Voters {
 		m.votesOf = append(m.votesOf, nodeVotes{v.Process.Node, v.Votes})
 	}
+}
+
+// votesFor is how many votes a node had in the last plan.
+func (p *presence) votesFor(node fence.NodeID) int {
+	i, ok := slices.BinarySearchFunc(p.votesOf, node, func(v nodeVotes, n fence.NodeID) int { return cmp.Compare(v.node, n) })
+	if !ok {
+		return 0
+	}
+	return p.votesOf[i].votes
 }
 
 // have is how many votes were in the last plan.
@@ -134,18 +144,15 @@ func (m *Machine) renewed() uint64 {
 		votes int
 	}
 	var all []acked
-	for _, v := range m.votesOf {
-		if v.node == m.cfg.Self.Node {
-			if v.votes < m.needed {
-				all = append(all, acked{m.pings, v.votes})
-			}
-			continue
-		}
-		for _, q := range m.group {
-			if pe := m.peers[q]; q.Node == v.node && pe != nil && pe.acked != 0 {
-				all = append(all, acked{pe.acked, v.votes})
-				break
-			}
+	if own := m.votesFor(m.cfg.Self.Node); own > 0 && own < m.needed {
+		all = append(all, acked{m.pings, own})
+	}
+	var counted []fence.NodeID
+	for _, q := range m.group {
+		votes := m.votesFor(q.Node)
+		if pe := m.peers[q]; votes > 0 && q.Node != m.cfg.Self.Node && pe != nil && pe.acked != 0 && !slices.Contains(counted, q.Node) {
+			counted = append(counted, q.Node) // once for each node, whatever processes it has
+			all = append(all, acked{pe.acked, votes})
 		}
 	}
 	slices.SortFunc(all, func(a, b acked) int { return int(int64(b.seq) - int64(a.seq)) })

@@ -10,36 +10,39 @@ import (
 
 // faults are what happens to machines, daemons, disks and links.
 var faults = map[string]command{
-	"boot":    onNode("boot A", (*world.Script).PowerOn, found),
-	"power":   {usage: "power A on|off: its button", parse: parsePower},
-	"mains":   {usage: "mains A on|off: of the machine and its BMC", parse: parseMains},
-	"outlet":  {usage: "outlet A 1|2 on|off: by somebody else than a daemon", parse: parseOutlet},
-	"crash":   onNode("crash A", (*world.Script).Crash, nil),
-	"panic":   onNode("panic A: it hangs for ever, switched on", (*world.Script).Panic, nil),
-	"pause":   forNode("pause A for 60s: machine and clock stand still", (*world.Script).Pause),
-	"kill":    {usage: "kill A [masked] | kill A after N effects | kill A before EFFECT (masked) | kill leader", parse: parseKill},
-	"run":     onNode("run A: its daemon is started now", (*world.Script).StartDaemon, nil),
-	"stop":    forNode("stop A for 60s: SIGSTOP", (*world.Script).Stop),
-	"hang":    forNode("hang A for 20s: only its deciding loop", (*world.Script).Hang),
-	"lag":     forNode("lag A for 5s: it applies the log late", (*world.Script).Lag),
-	"slow":    {usage: "slow A 6s: what it proposes is that much longer on its way; 0s ends it", parse: parseSlow},
-	"elect":   onNode("elect A", (*world.Script).Elect, nil),
-	"compact": onNode("compact A: a snapshot, and the log before it forgotten", (*world.Script).Compact, nil),
-	"disk":    forNode("disk A for 30s: it answers nothing", (*world.Script).Disk),
-	"wipe":    onNode("wipe A: its store is empty", (*world.Script).Wipe, nil),
-	"copy":    onNode("copy A: keep what its store is now", (*world.Script).Copy, nil),
-	"restore": {usage: "restore A: its store is the copy", parse: parseRestore},
-	"cut":     {usage: "cut A B | C D | ..., cut A -> B, cut A <-> B", parse: parseCut},
-	"heal":    {usage: "heal: every link, heal A B: those between them", parse: parseHeal},
-	"wall":    {usage: "wall A [-]1h: its wall clock is off", parse: parseWall},
-	"torn":    onNode("torn A: its session record is unreadable", (*world.Script).Torn, nil),
-	"endless": onNode("endless A: ending its own machine does not work there", (*world.Script).Endless, nil),
-	"file":    {usage: "file A older|equal: its configuration file, as its daemon finds it", parse: parseFile},
-	"scan":    {usage: "scan A unreadable|readable", parse: parseScan},
-	"state":   {usage: "state A there|none: kernel state that only a reset clears", parse: parseState},
-	"client":  {usage: "client A ends|crashes|wants", parse: parseClient},
-	"start":   {usage: "start [cold]: everybody who is not off, until all is well; cold does not wait", parse: parseStart},
-	"repeat":  {usage: "repeat N every 400ms COMMAND...", parse: parseRepeat},
+	"boot":     onNode("boot A", (*world.Script).PowerOn, found),
+	"power":    {usage: "power A on|off: its button", parse: parsePower},
+	"mains":    {usage: "mains A on|off: of the machine and its BMC", parse: parseMains},
+	"outlet":   {usage: "outlet A 1|2 on|off: by somebody else than a daemon", parse: parseOutlet},
+	"crash":    onNode("crash A", (*world.Script).Crash, nil),
+	"panic":    onNode("panic A: it hangs for ever, switched on", (*world.Script).Panic, nil),
+	"pause":    forNode("pause A for 60s: machine and clock stand still", (*world.Script).Pause),
+	"kill":     {usage: "kill A [masked] | kill A after N effects | kill A before EFFECT (masked) | kill leader", parse: parseKill},
+	"run":      onNode("run A: its daemon is started now", (*world.Script).StartDaemon, nil),
+	"stop":     forNode("stop A for 60s: SIGSTOP", (*world.Script).Stop),
+	"hang":     forNode("hang A for 20s: only its deciding loop", (*world.Script).Hang),
+	"lag":      forNode("lag A for 5s: it applies the log late", (*world.Script).Lag),
+	"slow":     {usage: "slow A 6s: what it proposes is that much longer on its way; 0s ends it", parse: parseSlow},
+	"elect":    onNode("elect A", (*world.Script).Elect, nil),
+	"compact":  onNode("compact A: a snapshot, and the log before it forgotten", (*world.Script).Compact, nil),
+	"disk":     forNode("disk A for 30s: it answers nothing", (*world.Script).Disk),
+	"wipe":     onNode("wipe A: its store is empty", (*world.Script).Wipe, nil),
+	"copy":     onNode("copy A: keep what its store is now", (*world.Script).Copy, nil),
+	"restore":  {usage: "restore A: its store is the copy", parse: parseRestore},
+	"freeze":   onCorosync("freeze A for 5s: its corosync stands still", (*world.Script).Freeze),
+	"streams":  onCorosync("streams A for 5s: its quorum service speaks that much later than its group's", (*world.Script).Apart),
+	"corosync": {usage: "corosync A stops|starts", parse: parseCorosync},
+	"cut":      {usage: "cut A B | C D | ..., cut A -> B, cut A <-> B", parse: parseCut},
+	"heal":     {usage: "heal: every link, heal A B: those between them", parse: parseHeal},
+	"wall":     {usage: "wall A [-]1h: its wall clock is off", parse: parseWall},
+	"torn":     onNode("torn A: its session record is unreadable", (*world.Script).Torn, nil),
+	"endless":  onNode("endless A: ending its own machine does not work there", (*world.Script).Endless, nil),
+	"file":     {usage: "file A older|equal: its configuration file, as its daemon finds it", parse: parseFile},
+	"scan":     {usage: "scan A unreadable|readable", parse: parseScan},
+	"state":    {usage: "state A there|none: kernel state that only a reset clears", parse: parseState},
+	"client":   {usage: "client A ends|crashes|wants", parse: parseClient},
+	"start":    {usage: "start [cold]: everybody who is not off, until all is well; cold does not wait", parse: parseStart},
+	"repeat":   {usage: "repeat N every 400ms COMMAND...", parse: parseRepeat},
 }
 
 // found: whoever is switched on by hand is not lost.
@@ -72,6 +75,25 @@ func forNode(usage string, f func(*world.Script, int, int64)) command {
 		d, err := span(args[2])
 		return func(p *play) error { f(p.s, i, d); return nil }, err
 	}}
+}
+
+// onCorosync is forNode for what only clusters on corosync have.
+func onCorosync(usage string, f func(*world.Script, int, int64)) command {
+	of := forNode(usage, f)
+	return command{usage: usage, parse: func(c *compiler, args []string) (action, error) {
+		if c.set.setup.Membership != world.Corosync {
+			return nil, fmt.Errorf("there is no corosync: write `set membership corosync`")
+		}
+		return of.parse(c, args)
+	}}
+}
+
+func parseCorosync(c *compiler, args []string) (action, error) {
+	if c.set.setup.Membership != world.Corosync {
+		return nil, fmt.Errorf("there is no corosync: write `set membership corosync`")
+	}
+	i, which, err := choice(c, args, "stops", "starts")
+	return func(p *play) error { p.s.Corosync(i, which == 1); return nil }, err
 }
 
 // choice reads `A word...` with one of some words at the end.

@@ -111,10 +111,15 @@ func setLine(c *compiler, args []string) error {
 		if !slices.Contains([]string{fence.ResidualSelfFence, fence.ResidualVoteOnly, fence.ResidualHalt}, value) {
 			err = fmt.Errorf("on_residual is self-fence, vote-only or halt")
 		}
+	case name == "membership":
+		p.Membership, err = world.Corosync, nil
+		if value != world.Corosync {
+			err = fmt.Errorf("membership is corosync, or not set: embedded")
+		}
 	case name == "idle_stateless":
 		p.Policy.IdleStateless, err = strconv.ParseBool(value)
 	default:
-		known := append(slices.Collect(maps.Keys(times)), "attempts", "max_concurrent", "on_residual", "idle_stateless")
+		known := append(slices.Collect(maps.Keys(times)), "attempts", "max_concurrent", "on_residual", "idle_stateless", "membership")
 		err = fmt.Errorf("nothing is called %q; there are %s", name, strings.Join(slices.Sorted(slices.Values(known)), ", "))
 	}
 	return err
