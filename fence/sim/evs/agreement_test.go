@@ -86,6 +86,15 @@ func (c *cluster) harm(kinds []int) {
 			clear(c.part)
 			c.form()
 		}
+	case 13: // votequorum's numbers change and change back: a new session in the middle of everything, without a change of the group
+		for _, more := range []int{1, 0} {
+			if d.m != nil && d.joined {
+				d.propose()
+				d.m.Votes(1, len(c.nodes)/2+1+more, c.now)
+				d.effects()
+				c.net.Sequence(d.i)
+			}
+		}
 	default:
 		d.propose()
 	}
@@ -160,6 +169,9 @@ func runSeed(t *testing.T, s uint64) Forms {
 	c := newCluster(t, s, []int{3, 3, 5, 4}[s%4])
 	c.settle()
 	kinds := []int{11, 12}
+	if s%3 == 0 {
+		kinds = append(kinds, 13, 13, 12, 12)
+	}
 	for k := range 11 { // swarm: each seed has its own harm
 		if c.rnd.IntN(5) < 3 {
 			kinds = append(kinds, k)
