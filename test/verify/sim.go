@@ -26,7 +26,6 @@ var sameSeeds = []sweep{
 	{3, 10, 0, 999, true},
 	{5, 10, 0, 199, true},
 	{16, 2, 0, 4, true},
-	{64, 1, 0, 0, true},
 }
 
 // newSeeds are seeds that nobody has seen, of the commit's hash: one commit is judged by the same seeds again, another one by others. One that
