@@ -34,7 +34,7 @@ type lab struct {
 
 func newLab(t testing.TB, n int) *lab {
 	l := &lab{
-		t: t, dir: t.TempDir(), timeout: membershiptest.Slow(500 * time.Millisecond), faults: NewFaults(),
+		t: t, dir: t.TempDir(), timeout: membershiptest.Slow(time.Second), faults: NewFaults(),
 		running: make(map[fence.NodeID]*Provider), tweak: func(*Config) {},
 	}
 	for i := 1; i <= n; i++ {
@@ -49,6 +49,7 @@ func (l *lab) config(self membership.Self) Config {
 		Self: self, Name: n.Name, Cluster: "lab", Authkey: []byte("0123456789abcdef0123456789abcdef"),
 		StateDir: l.store(self.Node), Listen: n.Address, Nodes: l.nodes,
 		FailureTimeout: l.timeout, Faults: l.faults, Version: "test",
+		WriteDeadline: membershiptest.Slow(30 * time.Second), // a busy disk is not what most tests are about
 	}
 	if os.Getenv("FENCED_TEST_LOG") != "" {
 		c.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", self.Node)

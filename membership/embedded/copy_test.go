@@ -100,6 +100,7 @@ func TestCloneIsRefusedAndItsOriginalStays(t *testing.T) {
 // is silent. Then it is the node.
 func TestCloneWaitsForAnOriginalThatHearsNothing(t *testing.T) {
 	p := newParty(t, 3)
+	p.timeout = membershiptest.Slow(3 * time.Second) // as above
 	p.startAll()
 	p.heardPosition(1, 3)
 	p.heardPosition(2, 3)

@@ -219,6 +219,7 @@ func leaderDies(t *testing.T, timeout time.Duration) time.Duration {
 // R20: after a stop of this process timers restart and nobody leaves because of it.
 func TestStoppedProcessAccusesNobody(t *testing.T) {
 	p := newParty(t, 3)
+	p.timeout = membershiptest.Slow(3 * time.Second) // a stall of this machine must not be a silence of its own
 	p.startAll()
 	l := p.leader()
 	mark := p.readers[l].Mark()

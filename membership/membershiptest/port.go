@@ -1,8 +1,9 @@
 package membershiptest
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"testing"
 )
@@ -13,7 +14,9 @@ func FreePort(t testing.TB) string {
 	t.Helper()
 	const first, end = 15000, 32000 // Linux gives those from 32768 on
 	for range 200 {
-		addr := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(end-first))
+		b := make([]byte, 2)
+		_, _ = rand.Read(b) // never fails
+		addr := fmt.Sprintf("127.0.0.1:%d", first+int(binary.BigEndian.Uint16(b))%(end-first))
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
 			continue

@@ -2,10 +2,11 @@ package playground
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -45,6 +46,12 @@ func loopback(n, bmcs int) (*network, error) {
 // The ports of the loopback's clusters.
 const firstPort, endPort = 15000, 32000
 
+func anyPort() int {
+	b := make([]byte, 2)
+	_, _ = rand.Read(b) // never fails
+	return int(binary.BigEndian.Uint16(b)) % (endPort - firstPort)
+}
+
 // freePorts returns loopback ports that are free for TCP and UDP both, all held open until the last is found so that none comes twice. None is of
 // those that the kernel gives to whoever asks for any port (Linux: from 32768 on): a daemon that is killed and started again must find its own free.
 func freePorts(n int) ([]int, error) {
@@ -59,7 +66,7 @@ func freePorts(n int) ([]int, error) {
 		if tries > 10*n+100 {
 			return nil, fmt.Errorf("cannot find %d free ports on the loopback", n)
 		}
-		port := firstPort + rand.IntN(endPort-firstPort)
+		port := firstPort + anyPort()
 		l, err := net.Listen("tcp4", "127.0.0.1:"+strconv.Itoa(port))
 		if err != nil {
 			continue
