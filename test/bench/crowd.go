@@ -48,7 +48,7 @@ func (r *run) ipmiCrowd(ctx context.Context, n int, name, cpu string) error {
 	c := &crowd{plant: p, settle: bmcSettle, specs: specs(n, bmcSettle, func(i int) (string, string) { return h.UUIDs[i], "" })}
 	var all []surge
 	var pretending []float64
-	for i := range r.n() + 1 {
+	for i := range r.rounds() + 1 {
 		before := h.cpu()
 		s, err := c.surge(ctx, uint64(i+1))
 		spent := h.cpu() - before
@@ -102,7 +102,7 @@ func (r *run) dummyCrowd(ctx context.Context) error {
 	}
 	c := &crowd{plant: p, settle: settle, specs: specs(n, settle, func(i int) (string, string) { return uuid(i), deviceName(i) })}
 	var all []surge
-	for i := range r.n() + 1 {
+	for i := range r.rounds() + 1 {
 		for k := range n {
 			if err := os.WriteFile(filepath.Join(dir, deviceName(k)), []byte("on"), 0o600); err != nil {
 				return errors.Join(err, p.stop())

@@ -68,6 +68,14 @@ func (r *run) n() int {
 	return 20
 }
 
+// rounds is how often something is repeated of which each round takes seconds of both processors: in a quick run once.
+func (r *run) rounds() int {
+	if r.quick {
+		return 1
+	}
+	return r.n()
+}
+
 // skip says that names are not measured here; where everything is demanded (CI) that is a failure.
 func (r *run) skip(why string, names ...string) error {
 	if os.Getenv("FENCED_TEST_REQUIRE") == "all" {

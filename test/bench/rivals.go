@@ -109,7 +109,7 @@ func (r *run) rivals(ctx context.Context, names []string, kind string) error {
 		return errors.Join(err, h.stop())
 	}
 	b := &bout{contest: c, plant: p, hardware: h, bare: bare}
-	for i := range r.n() + 1 {
+	for i := range r.rounds() + 1 {
 		if err = b.round(ctx); err != nil {
 			break
 		}
