@@ -359,6 +359,8 @@ func (m *Member) spec(n *domain.Node, c *domain.Claim) operation.Spec {
 		return s
 	}
 	s.Victim, s.Action = n.Victim.Victim, n.Victim.Action
+	at := m.lastHeardNode(n.ID)
+	s.Speaks = at >= 0 && m.now-at <= m.dom.Roster.Timing.FailureTimeoutMS
 	return s
 }
 

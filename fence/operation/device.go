@@ -80,7 +80,7 @@ func (o *Operation) command(d *device) {
 	o.commanded = true
 	o.bound(d)
 	o.issue(d)
-	d.effectMS, d.settles = d.dueMS+d.EffectMS, o.changes(d)
+	d.effectMS, d.settles = d.dueMS+o.lag(d), o.changes(d)
 	o.out = append(o.out, Do{ID: d.callID, Device: d.Name, Target: d.Target, Action: o.spec.do(), DeadlineMS: d.dueMS})
 	if o.spec.on() {
 		o.reportDevice(d, PhasePoweringOn)
@@ -96,10 +96,22 @@ func (o *Operation) changes(d *device) bool {
 	return d.lastState != fence.PowerUnknown && d.lastState != o.spec.want() && !o.spec.InFlight && o.late[d.Step] <= o.nowMS
 }
 
-// over forgets that the command of this attempt may still take effect, if what was read back shows that it did.
-func (d *device) over() {
+// lag is how long after a command was accepted it may end a life: the device's longest effect time, and then the supply's hold-up.
+func (o *Operation) lag(d *device) int64 {
+	if o.spec.on() {
+		return d.EffectMS
+	}
+	return d.EffectMS + d.HoldUpMS
+}
+
+// over forgets that the command of this attempt may still take effect, if what was read back shows that it did: but for the supply, which holds
+// up from then on.
+func (o *Operation) over(d *device) {
 	if d.settles {
 		d.effectMS = 0
+		if !o.spec.on() && d.HoldUpMS > 0 {
+			d.effectMS = d.first.FinishedMS + d.HoldUpMS
+		}
 	}
 }
 
@@ -179,7 +191,7 @@ func (o *Operation) accepted(d *device, r CallResult) {
 		return
 	}
 	d.commandedMS = r.FinishedMS
-	d.effectMS = r.FinishedMS + d.EffectMS
+	d.effectMS = r.FinishedMS + o.lag(d)
 	d.lastState = ""
 	d.stand = polling
 	o.read(d)
@@ -274,7 +286,7 @@ func (o *Operation) abandon(d *device, text string) {
 	switch d.stand {
 	case closed, pausing:
 	case confirmed, rereading, reread:
-		d.over()
+		o.over(d)
 		o.close(d, ClassOK, text)
 	default:
 		o.close(d, ClassUnknown, text)

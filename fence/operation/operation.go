@@ -26,8 +26,8 @@ type Operation struct {
 	commanded bool
 	// open: every device of the stage is identified, switching has begun.
 	open bool
-	// elapsed: the watchdog of the stage has been waited for.
-	elapsed bool
+	// elapsed: the watchdog of the stage has been waited for. silent: its first reads began behind the hold-up of its supplies.
+	elapsed, silent bool
 	// Timers: for the watchdog, the begin of the all-off pass, the human.
 	waitID, passID, askID uint64
 	passAtMS              int64
@@ -93,7 +93,7 @@ func (o *Operation) nextStage() {
 	for o.next < len(o.stages) {
 		o.current = o.stages[o.next]
 		o.next++
-		o.devices, o.open, o.elapsed = nil, false, false
+		o.devices, o.open, o.elapsed, o.silent = nil, false, false, false
 		o.waitID, o.passID, o.result.OffMS = 0, 0, 0
 		if o.current.asks {
 			o.park()

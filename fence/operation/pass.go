@@ -2,6 +2,7 @@ package operation
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/fenced-project/fenced/fence"
 )
@@ -45,15 +46,29 @@ func (o *Operation) rereadDone(d *device, r CallResult) {
 	}
 	d.final = readOf(r)
 	d.stand, d.endID = reread, 0
-	if o.all(reread) {
+	if o.all(reread) && !o.again() {
 		o.conclude()
 	}
+}
+
+// again makes the reads of a pass the first ones and begins another pass, where the machine spoke until just now and its supplies hold up: it may
+// have spoken until this pass began (R16 d, R17).
+func (o *Operation) again() bool {
+	if o.silent || !o.spec.Speaks || !slices.ContainsFunc(o.devices, func(d *device) bool { return d.HoldUpMS > 0 }) {
+		return false
+	}
+	o.silent = true
+	for _, d := range o.devices {
+		d.first, d.final, d.stand = d.final, fence.Read{}, confirmed
+	}
+	o.schedulePass()
+	return true
 }
 
 // passFailed ends a pass that has failed or can no longer succeed: the devices that were off stay confirmed by their first reads, and are read again in the
 // next pass. An answer of the old pass counts for nothing.
 func (o *Operation) passFailed() {
-	o.passID = 0
+	o.passID, o.silent = 0, false
 	for _, d := range o.devices {
 		if d.stand == rereading || d.stand == reread {
 			d.stand, d.callID, d.endID = confirmed, 0, 0
@@ -82,7 +97,7 @@ func (o *Operation) conclude() {
 
 func (o *Operation) closeAll(class Class, text string) {
 	for _, d := range o.devices {
-		d.over()
+		o.over(d)
 		o.close(d, class, text)
 	}
 	o.devices = nil

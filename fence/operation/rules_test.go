@@ -222,6 +222,58 @@ func TestR17HoldUp(t *testing.T) {
 	}
 }
 
+// R16 d, R17: a machine that spoke until just now speaks on while its supplies hold up, and what was read before that would be void. The walk's
+// first reads begin behind it, for all devices of the level, whichever opened last.
+func TestR16dFirstReadBehindTheHoldUp(t *testing.T) {
+	spec, fakes := newSpec(level(dev("a"), dev("b"))), abcd()
+	spec.Judge.Devices[0].HoldUpMS, spec.Speaks = 5000, true
+	fakes["b"].do = func(f *fake, n int) answer { return answer{ms: 400, effectMS: 2000} }
+	w, r := walk(t, spec, fakes)
+	if !r.Proven || w.now-begin > operation.Duration(spec) {
+		t.Fatalf("%+v after %d ms of %d", r, w.now-begin, operation.Duration(spec))
+	}
+	opened := max(fakes["a"].effect, fakes["b"].effect)
+	for _, d := range r.Evidence.Devices {
+		if d.First.StartedMS < opened+5000 || d.Final.StartedMS < d.First.FinishedMS+5000 {
+			t.Errorf("%s: off at %d, first read at %d, last at %d", d.Device, opened, d.First.StartedMS, d.Final.StartedMS)
+		}
+	}
+	fakes = abcd()
+	spec.Judge.Devices[0].HoldUpMS = 0
+	if _, r := walk(t, spec, fakes); !r.Proven || fakes["a"].reads != 3 {
+		t.Errorf("a device without hold-up is read %d times", fakes["a"].reads)
+	}
+}
+
+// R9: a supply feeds the machine after its outlet is off, and a life that came meanwhile ends with it: the claim is not quiet before.
+func TestR9HoldUpIsInFlight(t *testing.T) {
+	spec, fakes := newSpec(level(dev("a"))), abcd()
+	spec.Judge.Devices[0].HoldUpMS = 5000
+	w := newWorld(spec, fakes)
+	w.at(begin+1000, operation.Cancelled{Why: "a later life"}, nil)
+	w.run(nil)
+	if r := w.result; r.Proven || r.EffectUntilMS < fakes["a"].effect+5000 || r.EffectUntilMS > begin+1000+5000 {
+		t.Errorf("off at %d, in flight until %d", fakes["a"].effect, r.EffectUntilMS)
+	}
+}
+
+// A pass that fails behind the hold-up begins all of it anew.
+func TestR16dAnOutletThatComesBackBehindTheHoldUp(t *testing.T) {
+	spec, fakes := newSpec(level(dev("a"), dev("b"))), abcd()
+	spec.Judge.Devices[0].HoldUpMS, spec.Speaks = 5000, true
+	fakes["a"].status = func(f *fake, n int) answer {
+		a := f.truth()
+		if n == 4 { // before, off, behind the hold-up, and then in the pass
+			a.state = fence.PowerOn
+		}
+		return a
+	}
+	_, r := walk(t, spec, fakes)
+	if !r.Proven || classes(r, "a") != "lied ok " || fakes["a"].reads != 8 {
+		t.Errorf("%d reads: %+v", fakes["a"].reads, r)
+	}
+}
+
 // V2: accepting is not doing. A device that stays on has lied, one that is neither is in limbo, and the next level takes it.
 func TestV2AcceptedIsNotDone(t *testing.T) {
 	for want, state := range map[string]fence.PowerState{"lied lied ": fence.PowerOn, "limbo limbo ": fence.PowerUnknown} {

@@ -32,6 +32,9 @@ type Spec struct {
 	Only bool
 	// InFlight: something of an earlier claim on this machine may still take effect, so that no read-back shows whose command did what (R9).
 	InFlight bool
+	// Speaks: a life of this machine was heard until just now. Its supplies hold up after the devices read off, so it speaks on, and what is heard
+	// after the evidence's first read voids it (R16 d): the walk reads once more behind the hold-up, and that is the first read.
+	Speaks bool
 	// EndMS is when the claim's time is over, by the clock that Step gets: nothing is asked of a device after it, so that an actor that was
 	// stopped and wakes does not switch under a claim that the others have long waited out (R9). Zero means no end.
 	EndMS int64
@@ -183,6 +186,10 @@ func stageMS(s Spec, st stage) int64 {
 		sum += int64(d.Attempts) * (2*(d.AttemptMS+graceMS) + d.PollMS)
 		attempts += int64(d.Attempts)
 	}
-	// Each attempt may be spoilt by a pass of its own, which waits and then reads all.
-	return sum + attempts*(max(settle, holdUp)+slowest)
+	// Each attempt may be spoilt by a pass of its own, which waits and then reads all; by its second one where a machine may speak on.
+	passes := int64(1)
+	if holdUp > 0 {
+		passes = 2
+	}
+	return sum + attempts*passes*(max(settle, holdUp)+slowest)
 }

@@ -164,7 +164,7 @@ func (d *device) effect(p *proc, spec operation.Spec, action fence.Action, targe
 	if d.node == nil {
 		cut := action == fence.ActionOff && w.check.cuts(spec, m) && (m.mach.outlet[d.pdu-1] || m.mach.cut.outlet[d.pdu-1])
 		m.mach.setOutlet(d.pdu-1, action == fence.ActionOn, "pdu")
-		m.mach.cut.outlet[d.pdu-1] = cut
+		m.mach.cut.outlet[d.pdu-1], m.mach.cut.victim = cut, spec.Victim.Boot
 		if action == fence.ActionOff {
 			w.restoreOutlet(d, m)
 		}

@@ -71,6 +71,7 @@ type machine struct {
 type cut struct {
 	chassis bool
 	outlet  [2]bool
+	victim  string // the boot that the newest of it was meant for
 }
 
 func (m *machine) power() bool { return m.mains && (m.outlet[0] || m.outlet[1]) }
@@ -166,6 +167,7 @@ func (m *machine) feed(before bool, why string) {
 	case before && !now:
 		w.after(span(w.chance, 10*ms, w.plan.holdUp), func() {
 			if !m.power() {
+				w.check.heldUp(m)
 				was := m.chassis
 				m.powerOff(why)
 				m.chassis = was && m.policy == 1 // remembered for the return of the power
