@@ -53,7 +53,7 @@ func (w *World) strikeMachine(k faultKind, r *rand.Rand, n *node, d int64) bool 
 		if !m.alive() {
 			return false
 		}
-		m.pause(d, r.IntN(2) == 0)
+		m.pause(d, r.IntN(2) == 0 || !m.virtual) // only a hypervisor stops a machine's clock
 	case faultCrash:
 		if !m.running {
 			return false

@@ -9,6 +9,13 @@ import (
 
 // What is judged where it happens: on the disk, at the gate, at a device.
 
+// heldUp is I5 where a supply outlasts its outlets: what a claim did ends no life that was admitted since.
+func (c *checker) heldUp(m *machine) {
+	if n := c.dom.Node(m.n.id); m.running && m.mains && m.cut.outlet[0] && m.cut.outlet[1] && m.cut.victim != m.boot && n.Life.Boot == m.boot && c.dom.Clean(n.ID) {
+		c.fail("I5", "the supplies of %s held up after an off for %s, and end %s, which was admitted meanwhile", m.n.name, m.cut.victim, m.boot)
+	}
+}
+
 // cuts reports whether what a walk switches off is for the cluster to switch on again. Before all members knew better a view could end that.
 func (c *checker) cuts(s operation.Spec, m *node) bool {
 	return m.id == s.Victim.Node && c.dom.Feature >= domain.FeatureAlive
@@ -114,15 +121,25 @@ func (c *checker) calls(p *proc, k *call) {
 		c.poweringOn(p, k.r.spec)
 	}
 	began, known := c.claimed[claimKey{k.r.spec.Victim.Node, k.r.spec.Claim}]
-	age := c.w.now - began.at - (p.n.mach.skipped - began.skipped)
+	age := c.w.now - began.at
+	if c.trusts(p, k.r.spec) {
+		age -= p.n.mach.skipped - began.skipped
+	}
 	if wait := c.waitedOut(k.r.spec); k.action != "" && known && age > wait {
 		c.fail("R9", "%s switches %s under claim %d, %d ms after it was committed: the others have waited it out after %d ms",
 			p, k.device, k.r.spec.Claim, age/ms, wait/ms)
 	}
 }
 
-// claimed is when a claim was committed, and how much time its actor's clock had not counted by then. A guest that was paused with its clock cannot
-// know how late it is; what its walk does to a later life is I5's.
+// trusts reports whether an actor cannot know that its claim is over but by its clock: what it has applied shows the claim in force. A guest that
+// was paused with its clock cannot know how late it is until it hears from others; what its walk does to a later life is I5's.
+func (c *checker) trusts(p *proc, s operation.Spec) bool {
+	n := p.m.Domain().Node(s.Victim.Node)
+	in := func(k *domain.Claim) bool { return k != nil && k.Number == s.Claim && k.Actor == p.run.Origin }
+	return n != nil && (n.Victim != nil && in(n.Victim.Claim) || n.PowerOn != nil && in(n.PowerOn.Claim))
+}
+
+// claimed is when a claim was committed, and how much time its actor's clock had not counted by then.
 type claimed struct{ at, skipped int64 }
 
 // claimKey names a claim.
