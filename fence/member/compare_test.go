@@ -163,3 +163,27 @@ func TestFrozenSaysWhy(t *testing.T) {
 		t.Error("without quorum nothing is released or granted, and it is not frozen")
 	}
 }
+
+// TestTwoAndTwoWaitForAPerson: I3, 0063. Of two halves nobody knows which is right, so all wait; whose daemon a person ends, the other half goes on.
+func TestTwoAndTwoWaitForAPerson(t *testing.T) {
+	c := newCluster(t, 4, true)
+	c.run(compareEveryMS + 2000)
+	c.errs(3)
+	c.dom(4).Node(3).Proven = []string{"nobody proved this"} // the same mistake
+	c.something()
+	c.run(10 * compareEveryMS)
+	for _, x := range c.nodes {
+		if x.m.Frozen() == "" || x.m.Domain().Node(x.id).Outvoted() {
+			t.Fatalf("node %d goes on, or was outvoted: %q", x.id, x.m.Frozen())
+		}
+	}
+	c.powerOff(4)
+	c.install()
+	c.run(2 * compareEveryMS)
+	if c.n(1).m.Frozen() != "" || c.n(2).m.Frozen() != "" || c.n(3).m.Frozen() == "" {
+		t.Fatalf("then: %q, %q, %q", c.n(1).m.Frozen(), c.n(2).m.Frozen(), c.n(3).m.Frozen())
+	}
+	if n := c.dom(1).Node(4); n.Victim != nil || n.Last == nil {
+		t.Fatalf("nobody fenced the one that went: %+v", n)
+	}
+}

@@ -79,6 +79,7 @@ func (m *Member) arrive() {
 func (m *Member) contact(is bool) {
 	if is && !m.quorum {
 		m.leaseFrom = m.now
+		m.reachable()
 	}
 	m.quorum = is
 }

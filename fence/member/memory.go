@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
@@ -35,8 +36,9 @@ type session struct {
 	retryAt     int64 // a write that failed is not repeated before
 	// found is what the first scan of this daemon found: what its predecessor left, before this daemon wrote anything.
 	found *Session
-	// member: this daemon was an admitted member, so its own record counts from then on.
-	member bool
+	// held is what this daemon was when it was an admitted member last: stateful or stateless, "" for never. It counts from then on, and not the
+	// record: that says stateful as soon as it means to be admitted again.
+	held SessionState
 }
 
 // sessionRetryMS lies between two tries to write the session record; sessionLostMS ends the wait for an answer that never comes.
@@ -190,6 +192,15 @@ func (s *marks) begin(name string, now int64) int64 {
 }
 
 func (s *marks) drop(name string) { delete(s.m, name) }
+
+// dropAll drops every mark whose name begins so.
+func (s *marks) dropAll(prefix string) {
+	for name := range s.m { // order: each is judged by its name alone
+		if strings.HasPrefix(name, prefix) {
+			delete(s.m, name)
+		}
+	}
+}
 
 // restart lets everything begin now: this node does not know what passed (R20).
 func (s *marks) restart(now int64) {

@@ -97,6 +97,30 @@ func (m *Member) proposalDone(in ProposalDone) {
 			m.do(Answer{Reply: p.reply, Unknown: true})
 		}
 		p.done, p.until = true, m.now+againMS
+		if lost := lostMark(p.key); in.Delivered {
+			m.since.drop(lost)
+		} else {
+			p.until = m.now + min(lostMS, max(againMS, (m.now-m.since.begin(lost, m.now))/2))
+		}
+	}
+}
+
+// lostMS is how long at most the same thing is not asked again whose fate stays unknown: without contact it would be asked twice a second for as
+// long as that lasts. It is half of what has passed so far, so that the end of a short outage is not waited for.
+const lostMS = 8000
+
+// lostPrefix begins the marks of proposals of which nobody knows what became of them.
+const lostPrefix = "lost/"
+
+func lostMark(key string) string { return lostPrefix + key }
+
+// reachable lets what was asked in vain be asked at once: there is contact again.
+func (m *Member) reachable() {
+	m.since.dropAll(lostPrefix)
+	for i := range m.proposals {
+		if p := &m.proposals[i]; p.done {
+			p.until = min(p.until, m.now+againMS)
+		}
 	}
 }
 

@@ -85,8 +85,8 @@ func (m *Member) start() {
 		session.State = m.session.found.State
 		session.EverArmed = session.EverArmed || m.session.found.EverArmed
 	}
-	if m.session.member {
-		session = m.session.durable
+	if m.session.held != "" {
+		session.State = m.session.held
 	}
 	outcome, why := StartTable(session, r.State || r.Unsure, m.lifeWord())
 	if m.tainted != "" {
@@ -193,8 +193,12 @@ func (m *Member) keepSession() {
 	}
 	in, ok := m.dom.InView(m.cfg.Self.Node)
 	if ok && in == m.cfg.Self && n.Phase == domain.PhaseMember {
-		m.session.member = true
-		m.openSession(n.Stateful)
+		switch written := m.openSession(n.Stateful); {
+		case n.Stateful:
+			m.session.held = SessionStateful
+		case written, m.session.held == "":
+			m.session.held = SessionStateless
+		}
 	}
 }
 

@@ -187,3 +187,43 @@ func TestALateOffDoesNotSpareWhoWasGranted(t *testing.T) {
 	c.run(500)
 	c.stateless(3, false)
 }
+
+// TestAStatelessMemberThatWasCutOffReturnsWithoutAReset: R12, S4.4. The record that it writes to be admitted again is not what it was.
+func TestAStatelessMemberThatWasCutOffReturnsWithoutAReset(t *testing.T) {
+	c := newCluster(t, 3, true)
+	c.idleStateless(true)
+	c.run(500)
+	c.stateless(3, true)
+	for range 2 {
+		c.n(3).cut = true
+		c.install()
+		c.run(5000)
+		if n := c.dom(1).Node(3); n.Phase != domain.PhaseGone {
+			t.Fatalf("%+v", n)
+		}
+		c.n(3).cut = false
+		c.install()
+		c.run(1000)
+		if n := c.dom(1).Node(3); !c.dom(1).Clean(3) || c.n(3).fell {
+			t.Fatalf("fell %v: %+v", c.n(3).fell, n)
+		}
+		c.run(idleScanMS + 2000)
+		c.stateless(3, true)
+	}
+	s := c.register(3, "db", RoleWatch)
+	c.run(500)
+	want(t, s, "state granted")
+	if c.n(3).m.session.held != SessionStateful {
+		t.Fatal("who was granted would call itself clean")
+	}
+	c.dead[3] = true
+	c.n(3).cut = true
+	c.install()
+	c.run(1000)
+	c.n(3).cut = false
+	c.install()
+	c.run(1000)
+	if c.dom(1).Clean(3) {
+		t.Fatal("who was granted came back as if it held nothing")
+	}
+}
