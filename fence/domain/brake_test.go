@@ -58,3 +58,19 @@ func TestPowerOnOfANodeThatNobodySawNamesItsNode(t *testing.T) { // R9: the walk
 		t.Fatalf("it is for %+v", p)
 	}
 }
+
+func TestWhoCallsItselfDirtyCountsToo(t *testing.T) { // R21, 0063: one bad probe in a new build calls a whole cluster dirty
+	w := newWorld(t, 5)
+	w.s.Roster.Policy.MaxConcurrent = 64
+	for _, id := range []fence.NodeID{4, 5} {
+		w.must(id, Entry{Announce: &Announce{Why: "dlm", Machine: machine(id), Roster: w.s.RosterHash}})
+	}
+	w.must(1, Entry{Overdue: &Overdue{Lives: []fence.Incarnation{w.s.OverdueLife(w.s.Node(4)), w.s.OverdueLife(w.s.Node(5))}}})
+	four, five := w.claimEntry(4), w.claimEntry(5)
+	four.Claim.Answers, five.Claim.Answers = true, true
+	w.must(1, four)
+	w.must(1, Entry{Verdict: w.proof(4)})
+	w.refused(1, five, "R21")
+	w.must(1, Entry{Request: &Request{ID: "r", Node: 5, Action: fence.ActionReboot, Cause: fence.CauseOperator, By: "op"}})
+	w.must(1, five) // a person said so
+}

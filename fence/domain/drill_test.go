@@ -262,3 +262,32 @@ func TestADrillThatLosesItsActorOwesPower(t *testing.T) { // R9
 		}
 	}
 }
+
+func TestWhatAnOutvotedActorSawProvesNothing(t *testing.T) { // I3, R16 a
+	w := drillWorld(t, 4)
+	p := w.drilledOff(4)
+	one := w.s.Node(1)
+	one.Frozen = one.Instance
+	w.refused(1, Entry{DrillOff: p}, "I3")
+	one.Frozen = ""
+	w.must(1, Entry{DrillOff: p})
+	w.back(4, 1, 2, 3, 4)
+	d := w.s.Node(4).Drill
+	m := Entry{Mapping: &Mapping{Node: 4, Mapping: d.Reach, Drill: d.ID}}
+	one.Frozen = one.Instance
+	w.refused(1, m, "I3")
+	w.view(1, 2, 3, 4)
+	if n := w.s.Node(4); n.Drill != nil || n.LastDrill.Passed {
+		t.Fatalf("it waits for a word that nobody would take: %+v", n)
+	}
+}
+
+func TestADrillNeedsNoArming(t *testing.T) { // 0057: it is how one finds out before arming
+	w := drillWorld(t, 4)
+	w.must(1, Entry{Arm: &Arm{By: "op"}})
+	p := w.drilledOff(4)
+	w.must(1, Entry{DrillOff: p})
+	w.back(4, 1, 2, 3, 4)
+	d := w.s.Node(4).Drill
+	w.must(1, Entry{Mapping: &Mapping{Node: 4, Mapping: d.Reach, Drill: d.ID}})
+}

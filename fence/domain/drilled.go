@@ -50,6 +50,9 @@ func (t *turn) drillOff(e DrillOff) error {
 	if err := errors.Join(checkAttempts(e.Attempts, e.Text), checkPhases(e.Phases)); err != nil {
 		return err
 	}
+	if e.Evidence != nil && t.s.Node(t.by.Node).Outvoted() {
+		return fmt.Errorf("%s has another state than the majority: what it read proves nothing (I3)", t.name(t.by.Node))
+	}
 	d := n.Drill
 	if e.Evidence != nil {
 		if e.Evidence.Level != d.Level {
@@ -158,6 +161,8 @@ func (t *turn) mapping(m Mapping) error {
 		return errors.New("its power was not read off under this drill (R16 b)")
 	case d.Actor != t.by:
 		return fmt.Errorf("only %s saw it", t.name(d.Actor.Node))
+	case t.s.Node(t.by.Node).Outvoted():
+		return fmt.Errorf("%s has another state than the majority: what it saw proves nothing (I3)", t.name(t.by.Node))
 	case n.Life == d.Life || n.Instance == "" || !t.s.Clean(n.ID):
 		return fmt.Errorf("%s is not back as a new clean life: nothing shows that its power was cut", t.name(n.ID))
 	}
@@ -216,6 +221,8 @@ func (t *turn) drillOrphan(n *Node) {
 	case d.Evidence != nil:
 		if m, ok := t.s.InView(d.Actor.Node); !ok || m != d.Actor || !t.s.Clean(d.Actor.Node) {
 			t.drillFailed(n, "who saw its power cut is gone: nothing is proven")
+		} else if t.s.Node(d.Actor.Node).Outvoted() {
+			t.drillFailed(n, "who saw its power cut has another state than the majority: nothing is proven (I3)")
 		}
 	case n.Instance != d.Instance || n.Life != d.Life:
 		t.drillFailed(n, "the node went before its power was cut")

@@ -8,6 +8,9 @@ import (
 	"github.com/fenced-project/fenced/fence"
 )
 
+// FeatureNamed is the feature level from which a request for a life that has its verdict succeeds although a later life is there (R11, R29).
+const FeatureNamed = 3
+
 // request makes a life a victim because somebody asked (R29), joins an open operation, or succeeds at once when a fresh verdict satisfies it.
 func (t *turn) request(r Request) error {
 	t.asked = &r
@@ -33,6 +36,10 @@ func (t *turn) request(r Request) error {
 	}
 	if r.Action == fence.ActionOn {
 		return t.requestOn(n, r)
+	}
+	if t.s.proven(n, r) {
+		t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.Last.Incarnation, Verdict: n.Last, Operation: n.LastOperation, Request: r.ID, Text: "that life has its verdict, a later one is there"})
+		return nil
 	}
 	ask := Ask{ID: r.ID, By: r.By, Reason: r.Reason}
 	if v := n.Victim; v != nil {
@@ -126,6 +133,15 @@ func (t *turn) satisfied(n *Node, r Request) bool {
 		return n.Life == n.Last.Incarnation || t.s.IsOver(n.Life)
 	}
 	return (n.Life == n.Last.Incarnation || t.s.IsOver(n.Life)) && n.PowerOn == nil && (n.OffHeld || r.Action == fence.ActionReboot)
+}
+
+// proven reports whether the very life that a request names was proven over while a later one of its node is there or is a victim itself (R29). The
+// later one is not touched: it was not named. Who wants it held off names it.
+func (s *State) proven(n *Node, r Request) bool {
+	if s.Feature < FeatureNamed || r.Boot == "" || r.Action != fence.ActionReboot || n.Last == nil || n.Last.Boot != r.Boot || n.Last.Unknown() {
+		return false
+	}
+	return n.Last.Evidence.Kind == fence.EvidencePowerOff && (n.Victim != nil || n.Instance != "")
 }
 
 // requestOn makes a power-on obligation for a node that is held off.

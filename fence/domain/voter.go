@@ -96,7 +96,7 @@ func (n *Node) offInFlight() bool {
 func (s *State) staying(old, now []Origin) int {
 	sum := 0
 	for _, m := range now {
-		if slices.Contains(old, m) {
+		if among(old, m) {
 			sum += s.votesOf(m.Node)
 		}
 	}

@@ -110,6 +110,9 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 	for i := range dom.Nodes {
 		n := &dom.Nodes[i]
 		name := d.name(n.ID)
+		if l := n.LastDrill; l != nil && !l.Passed && n.Drill == nil { // also while the node is out: that is when somebody looks why
+			add(client.AttentionDrillFailed, name, fmt.Sprintf("the drill of level %d of %s failed: %s", l.Level+1, name, l.Text), fmt.Sprintf("fenced drill %s --level %d", name, l.Level+1))
+		}
 		switch {
 		case n.Victim != nil && n.Foreign != nil && n.Life != n.Victim.Incarnation:
 			add(client.AttentionForeign, name, "another machine comes in the name of "+name+" and is kept out, the victim stays: "+n.Why, "take that machine away, or fenced ack "+name+" when the old one is surely over")
@@ -123,8 +126,6 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 			// its operation is shown; there is nothing to see to yet
 		case n.Outvoted():
 			add(client.AttentionDiverged, name, "the state of "+name+" is not that of the majority, so it is frozen and nobody counts on it", "fenced reboot "+name+", and before it starts again "+newStore+" there")
-		case n.LastDrill != nil && !n.LastDrill.Passed && n.Drill == nil && n.Phase == domain.PhaseMember:
-			add(client.AttentionDrillFailed, name, fmt.Sprintf("the drill of level %d of %s failed: %s", n.LastDrill.Level+1, name, n.LastDrill.Text), fmt.Sprintf("fenced drill %s --level %d", name, n.LastDrill.Level+1))
 		case n.Phase == domain.PhaseUnguarded:
 			add(client.AttentionUnguarded, name, n.Why, "reboot "+name)
 		case n.Phase == domain.PhaseDirty, n.Why != "" && n.Phase == domain.PhaseJoining:
