@@ -22,12 +22,13 @@ func (c *checker) cuts(s operation.Spec, m *node) bool {
 }
 
 // leftOff is R9's other half: what the cluster itself switched off it switches on again, unless it is to stay off or a human took it over. Who comes
-// with a finger on the button finds nothing that a claim's off left behind.
+// with a finger on the button finds nothing that a claim's off left behind, but for one supply of two.
 func (c *checker) leftOff(n *node, dn *domain.Node) {
 	m := &n.mach
 	owes := dn.PowerOn != nil || dn.Victim != nil || dn.OffHeld || dn.Instance != "" || // its end is not noticed yet
 		len(dn.Unquiet) > 0 || !c.dom.Armed || !c.dom.View.Quorate
-	if off := m.cut.chassis && !m.chassis || m.cut.outlet[0] && !m.outlet[0] || m.cut.outlet[1] && !m.outlet[1]; off && !owes {
+	dark := m.mains && !m.power() && (m.cut.outlet[0] || m.cut.outlet[1])
+	if off := m.cut.chassis && !m.chassis || dark; off && !owes {
 		c.fail("R9", "%s was switched off by a claim, and nobody is to switch it on", n.name)
 	}
 }
