@@ -123,20 +123,20 @@ func TestASlowReaderIsDroppedAndDelaysNobody(t *testing.T) {
 func slowReader(t *testing.T, keep int, why string) {
 	dropped := make(chan string, 10_000)
 	log := slog.New(slog.NewTextHandler(lines(dropped), nil))
-	r := start(t, Config{Log: log}, keep, func(s *Server) { s.times.write = slow(200 * time.Millisecond) })
+	r := start(t, Config{Log: log}, keep, func(s *Server) { s.times.write = slow(time.Second) })
 	conn, err := net.Dial("unix", r.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close() //nolint:errcheck // a test's end
 	fmt.Fprint(conn, "GET /v1/events?from=0 HTTP/1.0\r\nUser-Agent: sleeper\r\n\r\n")
-	_ = conn.SetReadDeadline(time.Now().Add(slow(5 * time.Second)))
+	_ = conn.SetReadDeadline(time.Now().Add(slow(30 * time.Second)))
 	if _, err := conn.Read(make([]byte, 1)); err != nil { // the stream is open; from here on nothing is read
 		t.Fatal(err)
 	}
 	other := make(chan uint64, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(t.Context(), slow(20*time.Second))
+		ctx, cancel := context.WithTimeout(t.Context(), slow(time.Minute))
 		defer cancel()
 		c := client.New(r.path, "reader")
 		defer c.Close()
@@ -152,7 +152,7 @@ func slowReader(t *testing.T, keep int, why string) {
 	for range 2000 { // 8 MB, far more than a socket holds
 		r.feed.Publish(client.Event{Event: client.EventView, Text: text})
 	}
-	for limit := time.After(slow(10 * time.Second)); ; {
+	for limit := time.After(slow(30 * time.Second)); ; {
 		select {
 		case line := <-dropped:
 			if !strings.Contains(line, "event reader dropped") || !strings.Contains(line, "sleeper") {
