@@ -33,6 +33,7 @@ const (
 	AttentionStranger       = "W216"
 	AttentionWatchdogAbsent = "W220"
 	AttentionWatchdogSoft   = "W221"
+	AttentionLastWords      = "W222"
 )
 
 // Explanation says what a code of Attention means for the cluster: how it comes about, what may happen while it stands, and what ends it.

@@ -188,4 +188,10 @@ var explanations = []Explanation{
 		"A kernel that hangs hangs its timer too, so the others do not believe that such a node was reset (R15).",
 		"Load the driver of the board's or the BMC's watchdog and name its device. Who accepts the risk sets `policy.accept_softdog: true`.",
 	},
+	{
+		AttentionLastWords, "this machine ended its own life",
+		"fenced on it decided that this life must not go on, said so durably, and reset the machine (R24): left-over state, a verdict on it, a lease that ended while its watchdog was open. The text says which.",
+		"None by itself: the others counted on it. A row of them means that a reset does not clear what is found; after three without an admission between them the node stays out, dirty, and the machine runs.",
+		"See what the text names. The line goes away after a day.",
+	},
 }

@@ -250,6 +250,14 @@ func (h *holder) release(conn uint64) reply {
 	return h.answered(nil)
 }
 
+// expire ends the lease at once: the daemon ends this machine's life, and the watchdog is to make sure of it.
+func (h *holder) expire(conn uint64) reply {
+	h.mu.Lock()
+	err := h.lease.expire(conn)
+	h.mu.Unlock()
+	return h.answer(err)
+}
+
 // test opens the devices and never feeds them: a machine whose watchdog works is reset (`fenced watchdog test`).
 func (h *holder) test(conn uint64, pid int, r request) reply {
 	if err := checkHello(r); err != nil {

@@ -95,6 +95,17 @@ func (l *lease) closed(custody bool) {
 	}
 }
 
+// expire ends the lease now and for good. Without open devices there is nothing to end.
+func (l *lease) expire(conn uint64) *refusal {
+	if l.conn != conn || conn == 0 {
+		return refuse(codeBusy, "this connection does not hold the lease")
+	}
+	if l.phase == phaseOpen {
+		l.phase = phaseExpired
+	}
+	return nil
+}
+
 // gone forgets a connection. Its lease runs on to its end, fed: a daemon that is started again in time may go on with it (R26).
 func (l *lease) gone(conn uint64) {
 	if l.conn == conn {
@@ -102,5 +113,5 @@ func (l *lease) gone(conn uint64) {
 	}
 }
 
-// mayEnd reports whether this process may end by itself: never while a lease protects something, or after it ended that way.
+// mayEnd reports whether this process may end by itself: never while a lease protects something, or after it ended that way (V14).
 func (l *lease) mayEnd() bool { return l.phase == phaseClosed || l.phase == phaseCustody }

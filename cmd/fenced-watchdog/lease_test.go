@@ -117,6 +117,23 @@ func TestOrphanAndTest(t *testing.T) {
 	}
 }
 
+// R24: who ends its own life ends the feeding at once, and for good; a stranger does not.
+func TestExpire(t *testing.T) {
+	l := lease{phase: phaseClosed}
+	must(t, l.hello(1, "a", 5000), "")
+	must(t, l.expire(1), "")
+	if l.phase != phaseClosed {
+		t.Fatal("nothing was open, and now it is over")
+	}
+	l.opened(6000)
+	must(t, l.expire(2), codeBusy)
+	must(t, l.expire(0), codeBusy)
+	must(t, l.expire(1), "")
+	if _, err := l.renew(1, 1000, 5000); l.mayFeed(1000) || err == nil {
+		t.Fatal("it is fed on")
+	}
+}
+
 func must(t *testing.T, r *refusal, code string) {
 	t.Helper()
 	have := ""

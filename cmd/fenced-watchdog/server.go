@@ -97,6 +97,8 @@ func (h *holder) handle(conn uint64, pid int, root bool, r request) reply {
 		return h.renew(conn, r)
 	case "release":
 		return h.release(conn)
+	case "expire":
+		return h.expire(conn)
 	case "test":
 		return h.test(conn, pid, r)
 	}

@@ -8,7 +8,7 @@ const wireVersion = 1
 // way means what it meant when it was sent.
 type request struct {
 	Version int    `json:"v"`
-	Op      string `json:"op"` // hello, renew, release, status, test
+	Op      string `json:"op"` // hello, renew, release, expire, status, test
 	// Instance names the daemon that asks (hello); its connection holds the lease from then on.
 	Instance string `json:"instance,omitempty"`
 	// Devices are paths as the system root shows them; TimeoutMS is what each is set to, PretimeoutMS 0 for none (hello).

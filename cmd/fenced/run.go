@@ -181,9 +181,18 @@ func plugins(c *config.Config, log *slog.Logger) (*host.Host, error) {
 	return h, nil
 }
 
+// resetOptions waits for the watchdog as long as this node's own takes.
+func resetOptions(c *config.Config, log *slog.Logger) reset.Options {
+	o := reset.Options{Log: log}
+	if c.Watchdog.Mode != config.WatchdogOff {
+		o.Watchdog = ms(c.Watchdog.TimeoutMS) + 5*time.Second
+	}
+	return o
+}
+
 // resetter is the last resort (R24), where the guard allows one; nil where it does not.
 func resetter(c *config.Config, log *slog.Logger) func(string) error {
-	r, err := reset.New(reset.Guard{SystemRoot: c.SystemRoot, Allowed: c.AllowReset}, reset.Options{Log: log})
+	r, err := reset.New(reset.Guard{SystemRoot: c.SystemRoot, Allowed: c.AllowReset}, resetOptions(c, log))
 	if err != nil {
 		log.Warn("this node cannot reset itself", "error", err)
 		return nil

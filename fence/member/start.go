@@ -193,6 +193,7 @@ func (m *Member) keepSession() {
 	}
 	in, ok := m.dom.InView(m.cfg.Self.Node)
 	if ok && in == m.cfg.Self && n.Phase == domain.PhaseMember {
+		m.cfg.SelfFences = 0
 		switch written := m.openSession(n.Stateful); {
 		case n.Stateful:
 			m.session.held = SessionStateful
@@ -233,8 +234,15 @@ func (m *Member) fallSoon(present bool) {
 
 func (m *Member) fall(why string) {
 	m.fell, m.fellWhy = true, why
+	if m.cfg.SelfFences >= maxSelfFences { // a reset does not help: it stays out, dirty, and the machine runs (R24)
+		m.do(Notice{Kind: domain.EventDirty, Node: m.cfg.Self.Node, Life: m.cfg.Self.Incarnation, Text: bound(fmt.Sprintf("%d lives in a row ended themselves, so this one stays out instead: %s", m.cfg.SelfFences, why))})
+		return
+	}
 	m.do(SelfFence{Why: why})
 }
+
+// maxSelfFences bounds how many lives in a row end themselves without one between them that was admitted (R24).
+const maxSelfFences = 3
 
 // confess says in the log that this life is dirty, in case ending it is in vain: the others then fence it (R22, R24). Without it a member
 // whose critical client is gone would stay one for as long as its reset fails (S4.8).

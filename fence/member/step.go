@@ -21,6 +21,8 @@ type Config struct {
 	// Watchdog says whether this node has one to open (R14); SidesQuorate whether its own side may be quorate when the others are too (R15).
 	Watchdog     WatchdogMode
 	SidesQuorate bool
+	// SelfFences is how many lives of this machine in a row ended themselves before this one (R24).
+	SelfFences int
 }
 
 // Member is this node's mind. Only one goroutine may use it.

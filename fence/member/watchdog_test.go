@@ -206,3 +206,27 @@ func TestMinorityTimeout(t *testing.T) {
 		}
 	}
 }
+
+// R24: after a bounded number of lives in a row that ended themselves the node stays out instead, dirty; an admission ends the row.
+func TestSelfFenceStopsALoop(t *testing.T) {
+	for before, falls := range map[int]bool{0: true, maxSelfFences - 1: true, maxSelfFences: false} {
+		c := newCluster(t, 3, true)
+		c.run(1000)
+		c.powerOff(3)
+		c.install()
+		c.run(500)
+		c.boot(3)
+		x := c.n(3)
+		x.m.cfg.SelfFences, x.residue, x.disk.EverArmed = before, true, true
+		c.install()
+		c.run(3000)
+		if x.fell != falls || !x.m.fell || c.dom(1).Clean(3) {
+			t.Errorf("%d before: reset %t, mind made up %t, clean %t", before, x.fell, x.m.fell, c.dom(1).Clean(3))
+		}
+	}
+	c := newCluster(t, 3, true)
+	c.n(2).m.cfg.SelfFences = maxSelfFences
+	if c.run(1000); c.n(2).m.cfg.SelfFences != 0 {
+		t.Error("an admitted life counts the row of those before it")
+	}
+}

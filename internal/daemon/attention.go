@@ -107,6 +107,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 		out = append(out, d.otherRoster())
 	}
 	d.watchdogAttention(add)
+	d.lastWordsAttention(add)
 	for i := range dom.Nodes {
 		n := &dom.Nodes[i]
 		name := d.name(n.ID)

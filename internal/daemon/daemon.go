@@ -112,6 +112,8 @@ type Daemon struct {
 	beat       atomic.Int64 // Now of the newest turn of the loop
 	pace       *pace        // loop only
 	keeper     *keeper      // nil without a watchdog
+	words      lastWords    // of the newest life that ended itself; loop only
+	wordsFile  *store.File
 	done       chan struct{}
 	wg         sync.WaitGroup
 	log        *slog.Logger
@@ -165,9 +167,10 @@ func New(cfg Config) (*Daemon, error) {
 	d.session = newSessionFiles(cfg.Config.StateDir, cfg.Self.Boot)
 	d.forced = store.NewFile(LocalPath(cfg.Config.StateDir), 0o600, diskDeadline)
 	d.notes = d.foundLocal()
+	d.readLastWords()
 	d.member = member.New(member.Config{
 		Self:    domain.Origin{Incarnation: fence.Incarnation{Node: cfg.Self.Node, Boot: cfg.Self.Boot}, Instance: cfg.Self.Instance},
-		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Version: cfg.Version, BootedMS: cfg.BootedMS, Watchdog: watchdogMode(cfg),
+		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Version: cfg.Version, BootedMS: cfg.BootedMS, Watchdog: watchdogMode(cfg), SelfFences: d.words.Count,
 	})
 	d.engine = engine.New(engine.Config{
 		Devices: cfg.Devices, Now: cfg.Now, Report: d.report,

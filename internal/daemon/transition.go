@@ -30,6 +30,9 @@ func (d *Daemon) transition(t member.Transition) {
 		case domain.EventRoster, domain.EventView, domain.EventRecover, domain.EventClean: // who comes for the first time counts from then on
 			d.members()
 		}
+		if e.Kind == domain.EventClean && e.Node == d.cfg.Self.Node && e.Life.Boot == d.cfg.Self.Boot {
+			d.settled()
+		}
 		if e.Kind == domain.EventRoster {
 			d.feed.Rename(d.me())
 			d.follow(true)

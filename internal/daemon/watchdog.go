@@ -17,6 +17,7 @@ type Watchdog interface {
 	Renew(ctx context.Context, untilMS int64) (watchdog.State, error)
 	Release(ctx context.Context) (watchdog.State, error)
 	Hello(ctx context.Context) (watchdog.State, error)
+	Expire(ctx context.Context) (watchdog.State, error)
 	Close()
 }
 
@@ -80,6 +81,13 @@ func (k *keeper) run(done <-chan struct{}) {
 			return
 		}
 	}
+}
+
+// expire has the feeding end at once: this life ends itself (R24). What comes of it nobody waits for; the lease ends by itself.
+func (k *keeper) expire() {
+	ctx, cancel := context.WithTimeout(context.Background(), watchdogWord)
+	defer cancel()
+	_, _ = k.w.Expire(ctx)
 }
 
 // knowing is what the member knows already, and since when nothing could be opened.

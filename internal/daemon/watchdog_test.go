@@ -39,6 +39,7 @@ func (h *holderFake) Renew(context.Context, int64) (watchdog.State, error) {
 }
 func (h *holderFake) Release(context.Context) (watchdog.State, error) { return h.answer("release") }
 func (h *holderFake) Hello(context.Context) (watchdog.State, error)   { return h.answer("hello") }
+func (h *holderFake) Expire(context.Context) (watchdog.State, error)  { return h.answer("expire") }
 func (h *holderFake) Close()                                          {}
 
 func openState() watchdog.State {

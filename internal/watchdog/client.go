@@ -61,6 +61,11 @@ func (c *Client) Release(ctx context.Context) (State, error) {
 	return c.ask(ctx, request{Op: "release"})
 }
 
+// Expire ends the lease now: nothing is fed any more, and this machine is reset. It cannot be taken back.
+func (c *Client) Expire(ctx context.Context) (State, error) {
+	return c.ask(ctx, request{Op: "expire"})
+}
+
 // Test opens the devices and has them not fed: a watchdog that works resets this machine.
 func (c *Client) Test(ctx context.Context) (State, error) {
 	c.mu.Lock()

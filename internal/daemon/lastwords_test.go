@@ -1,0 +1,59 @@
+package daemon
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/fenced-project/fenced/internal/config"
+	"github.com/fenced-project/fenced/internal/store"
+	"github.com/fenced-project/fenced/membership"
+)
+
+// life is a daemon as far as its last words need one.
+func life(dir, boot string) *Daemon {
+	d := &Daemon{cfg: Config{Config: &config.Config{StateDir: dir}, Self: membership.Self{Boot: boot}}, log: slog.New(slog.NewTextHandler(io.Discard, nil)), disk: make(chan func(), 1)}
+	d.readLastWords()
+	return d
+}
+
+// R24: each life that ends itself makes the row longer, whatever it tries within one boot; an admission ends it, and the words stay.
+func TestLastWordsCountARow(t *testing.T) {
+	dir := t.TempDir()
+	for i, boot := range []string{"a", "b", "c"} {
+		d := life(dir, boot)
+		if d.words.Count != i {
+			t.Fatalf("boot %s knows of %d", boot, d.words.Count)
+		}
+		d.speak(d.words, "dirty")
+		again := life(dir, boot)
+		again.speak(again.words, "still here")
+	}
+	d := life(dir, "d")
+	if d.words.Count != 3 || d.words.Why != "still here" || d.words.Boot != "c" {
+		t.Fatalf("%+v", d.words)
+	}
+	d.settled()
+	(<-d.disk)()
+	if d = life(dir, "e"); d.words.Count != 0 || d.words.Why != "still here" {
+		t.Fatalf("after an admission: %+v", d.words)
+	}
+}
+
+// The next boot shows them; what cannot be read counts as none.
+func TestLastWordsAreShown(t *testing.T) {
+	dir := t.TempDir()
+	d := life(dir, "a")
+	d.speak(d.words, "a lockspace was left")
+	if b, err := store.Read(LastWordsPath(dir)); err != nil || !strings.Contains(string(b), "a lockspace was left") {
+		t.Fatalf("%s %v", b, err)
+	}
+	if err := os.WriteFile(LastWordsPath(dir), []byte("torn"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if d = life(dir, "b"); d.words != (lastWords{}) {
+		t.Errorf("%+v", d.words)
+	}
+}
