@@ -14,7 +14,7 @@ type Config struct {
 	// TwoNode is votequorum's two_node with wait_for_all: one of two is a quorum, once it has seen the other since its corosync started (R23).
 	TwoNode bool
 	// LowestID is auto_tie_breaker: of two even halves the one with the lowest node id has the quorum.
-	LowestID bool
+	LowestID func() bool // nil for no
 	// Chance draws a number below n.
 	Chance func(n int) int
 }

@@ -218,7 +218,7 @@ func (m *Model) quorum(s *station) Quorum {
 	switch {
 	case m.cfg.TwoNode:
 		q.Quorate = s.seen
-	case m.cfg.LowestID && 2*votes == all:
+	case m.cfg.LowestID != nil && m.cfg.LowestID() && 2*votes == all:
 		q.Quorate = s.ring.has(0)
 	}
 	return q

@@ -54,7 +54,8 @@ func (c *coro) connect() {
 	c.connected = true
 	p.n.pids++
 	net.Connect(p.n.i, p.n.pids)
-	c.m.Votes(1, p.w.roster.Quorum(), p.n.local())
+	own, need := p.w.rings.votes(p.n.i)
+	c.m.Votes(own, need, p.n.local())
 	c.effects()
 	p.w.rings.token(p.n.i)
 	c.wakeQuorum()

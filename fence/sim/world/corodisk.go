@@ -152,8 +152,8 @@ func (w *World) told(p *proc, index, said uint64, in member.Input) {
 		w.check.fail("R6", "%s is told an entry at index %d, which had none", p, index)
 		return
 	}
-	if n := popcount(r.disks[had{index, said}]); n < w.roster.Quorum() {
-		w.check.fail("R6", "%s is told an entry at index %d that %d disks have", p, index, n)
+	if have, need := r.have(r.disks[had{index, said}]); have < need {
+		w.check.fail("R6", "%s is told an entry at index %d that %d disks have", p, index, popcount(r.disks[had{index, said}]))
 	}
 	r.lines[index], r.top = said, index
 	if v, ok := in.(member.ViewInstalled); ok {
@@ -164,6 +164,27 @@ func (w *World) told(p *proc, index, said uint64, in member.Input) {
 	}
 	w.check.committedInput(int(index), in)
 }
+
+// have counts the votes of some nodes, and what a quorum needs.
+func (r *rings) have(nodes uint64) (have, need int) {
+	for i := range r.w.opt.Nodes {
+		own, n := r.votes(i)
+		if need = n; nodes>>i&1 == 1 {
+			have += own
+		}
+	}
+	return have, need
+}
+
+// votes are what a node counts for and what a quorum needs: of two even halves the one with the lowest node goes on where the policy says so.
+func (r *rings) votes(i int) (own, need int) {
+	if r.w.roster.Policy.EvenSplit == lowestID {
+		return agreement.LowestID(1, r.w.opt.Nodes, i == 0)
+	}
+	return 1, r.w.opt.Nodes/2 + 1
+}
+
+const lowestID = "lowest-id"
 
 func popcount(x uint64) (n int) {
 	for ; x != 0; x &= x - 1 {

@@ -111,6 +111,11 @@ func setLine(c *compiler, args []string) error {
 		if !slices.Contains([]string{fence.ResidualSelfFence, fence.ResidualVoteOnly, fence.ResidualHalt}, value) {
 			err = fmt.Errorf("on_residual is self-fence, vote-only or halt")
 		}
+	case name == "even_split":
+		p.Policy.EvenSplit = value
+		if value != "freeze" && (value != "lowest-id" || p.Membership != world.Corosync) {
+			err = fmt.Errorf("even_split is freeze, or lowest-id behind `set membership corosync`")
+		}
 	case name == "membership":
 		p.Membership, err = world.Corosync, nil
 		if value != world.Corosync {
@@ -119,7 +124,7 @@ func setLine(c *compiler, args []string) error {
 	case name == "idle_stateless":
 		p.Policy.IdleStateless, err = strconv.ParseBool(value)
 	default:
-		known := append(slices.Collect(maps.Keys(times)), "attempts", "max_concurrent", "on_residual", "idle_stateless", "membership")
+		known := append(slices.Collect(maps.Keys(times)), "attempts", "max_concurrent", "on_residual", "idle_stateless", "even_split", "membership")
 		err = fmt.Errorf("nothing is called %q; there are %s", name, strings.Join(slices.Sorted(slices.Values(known)), ", "))
 	}
 	return err
