@@ -11,7 +11,9 @@ import (
 // A node is stopped, and wakes up when it is a victim and before its power is cut, with another's verdict in its queue (S1.9, S5.16). It
 // must release nothing, claim nothing and not be a member again in its old life; and it is fenced once.
 // proves: S1.9, S5.16
-func TestFrozenNodeWakesBeforeItsPowerOff(t *testing.T) {
+func TestFrozenNodeWakesBeforeItsPowerOff(t *testing.T) { frozenNodeWakes(t, start) }
+
+func frozenNodeWakes(t *testing.T, start starter) {
 	c, ctx := start(t, playground.Options{Nodes: 5, BMCs: short})
 	const frozen, dead, watcher = 5, 4, 1
 	must(t, c.BMC(frozen).SetKnobs(ctx, "hang"))
@@ -53,7 +55,9 @@ func TestFrozenNodeWakesBeforeItsPowerOff(t *testing.T) {
 // The mains fail and return; two of three boot first, and their memory calls the third a member (S5.12). When it comes within
 // post_join_delay nobody is fenced.
 // proves: S5.12
-func TestAllPoweredOffAndTheLastComesInTime(t *testing.T) {
+func TestAllPoweredOffAndTheLastComesInTime(t *testing.T) { lastComesInTime(t, start) }
+
+func lastComesInTime(t *testing.T, start starter) {
 	c, ctx := start(t, playground.Options{})
 	blackout(t, c)
 	for _, n := range c.Nodes()[:2] {

@@ -14,6 +14,9 @@ import (
 
 // Tests whose names begin with TestRing run on real corosync rings; `make corosync` runs them, and not the stage of this package.
 
+// starter builds a cluster: start, or ring where a test is run over both memberships.
+type starter = func(*testing.T, playground.Options) (*playground.Cluster, context.Context)
+
 // ring builds a cluster whose membership is corosync. Its token is the least that fenced does not warn of: a shorter one takes a busy machine for a
 // dead one.
 func ring(t *testing.T, opt playground.Options) (*playground.Cluster, context.Context) {
@@ -118,4 +121,24 @@ func TestRingCleanLeave(t *testing.T) {
 	a.await(ctx, "node-3 to have left", func() bool { return !c.Node(3).Running() && stateOn(ctx, c.Node(1), "node-3") == client.StateLeft })
 	must(t, c.Node(3).Restart(ctx))
 	a.over(ctx)
+}
+
+// A machine with its corosync is stopped and wakes up as a victim (S1.9, S5.16). Corosync reports no loss of quorum to it: it must notice by itself.
+//
+// proves: S1.9, S5.16
+func TestRingFrozenNodeWakes(t *testing.T) { frozenNodeWakes(t, ring) }
+
+// The mains return, and the last of three comes within post_join_delay: rings form and grow, and nobody is fenced (S5.12).
+//
+// proves: S5.12
+func TestRingMainsReturn(t *testing.T) { lastComesInTime(t, ring) }
+
+// A node dies while another one is on its way into the ring: nobody waits for it, and both are members again.
+func TestRingNodeDiesWhileAnotherJoins(t *testing.T) {
+	c, ctx := ring(t, playground.Options{})
+	a := accidentOf(t, c)
+	must(t, c.Node(3).Kill())
+	a.await(ctx, "another life of node-3, with corosync", func() bool { return c.Node(3).BootID() != a.lives[3] && c.Node(3).CorosyncRuns() })
+	must(t, c.Node(1).Kill())
+	a.over(ctx, 1, 3)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // sweepTime bounds how long one sweep waits for killed processes to be gone.
-const sweepTime = 5 * time.Second
+const sweepTime = 15 * time.Second
 
 // sweep takes away whatever a cluster left: processes (by tag and by namespace), namespaces, its directory if it was a temporary one.
 // It may be called at any time by anybody who has the right, again and again.
