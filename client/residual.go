@@ -2,12 +2,14 @@ package client
 
 // Residual is what a node found in its own kernel that a dead cluster may have left there, and what follows from it.
 type Residual struct {
-	API string `json:"api"`
+	API       string `json:"api"`
+	Simulated bool   `json:"simulated"`
 	// Result is clean, dirty or unknown; unknown is dirty to every rule (V12).
 	Result   string        `json:"result"`
 	Findings List[Finding] `json:"findings"`
-	Policy   string        `json:"policy"`
-	Would    string        `json:"would"`
+	// Policy is on_residual of this node's file; Would is what follows from it when fenced starts here.
+	Policy string `json:"policy"`
+	Would  string `json:"would"`
 }
 
 // Finding is one thing that a probe found. Class is state, access or hint.
@@ -18,7 +20,16 @@ type Finding struct {
 	What    string       `json:"what"`
 	Why     string       `json:"why"`
 	Holders List[Holder] `json:"holders"`
+	// Reset says that a reset of the machine clears it (R25).
+	Reset bool `json:"reset"`
 }
+
+// The results of a look.
+const (
+	ResidualClean   = "clean"
+	ResidualDirty   = "dirty"
+	ResidualUnknown = "unknown"
+)
 
 // Holder is a process that uses what was found.
 type Holder struct {

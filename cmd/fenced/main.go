@@ -33,6 +33,7 @@ func main() {
 		VerifyPlugin:   verifyPlugin,
 		TestPlugin:     testPlugin,
 		ListAgents:     listAgents,
+		Residual:       residue,
 		CheckLog:       checkLog,
 		Recover:        recovery,
 		Corosync:       askCorosync,

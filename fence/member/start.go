@@ -216,7 +216,8 @@ func (m *Member) doomed() {
 	switch {
 	case m.lifeWord() == LifeVictim:
 		m.fallSoon(ok && in == m.cfg.Self)
-	case mine && ok && in == m.cfg.Self && n.Phase == domain.PhaseDirty && n.Victim == nil && m.scan.have && m.scan.result.Resettable:
+	case mine && ok && in == m.cfg.Self && n.Phase == domain.PhaseDirty && n.Victim == nil && m.scan.have &&
+		Respond(OutcomeDirty, m.scan.result.Resettable, m.dom.Armed, m.dom.Roster.Policy.OnResidual) == ResponseSelfFence:
 		m.fall(n.Why)
 	}
 }

@@ -69,6 +69,25 @@ func fakeRecover(_ context.Context, _ config.Options, a cli.RecoverArgs) (cli.Re
 	}}, nil
 }
 
+// fakeResidual answers by the name of the system root.
+func fakeResidual(_ context.Context, o config.Options) (client.Residual, error) {
+	r := client.Residual{API: client.API, Simulated: true, Result: client.ResidualClean, Policy: "self-fence", Would: "announce clean"}
+	unknown := client.Finding{Probe: "gfs2", Path: "/sys/fs/gfs2", Class: "state", What: "unknown", Why: "cannot read it: not a directory\x1b[31m"}
+	nfs := client.Finding{Probe: "mounts", Path: "/srv/nfs", Class: "access", What: "nfs4 mount of server:/export", Why: "its server is reached from here", Holders: client.List[client.Holder]{{PID: 1, Comm: "systemd", StartTime: 7}}}
+	switch o.SystemRoot {
+	case "clean":
+		r.Findings = client.List[client.Finding]{nfs}
+	case "dirty":
+		r.Result, r.Would = client.ResidualDirty, "self-fence: state is left over and no session of this boot explains it"
+		r.Findings = client.List[client.Finding]{{Probe: "dlm", Path: "/sys/kernel/dlm/ls", Class: "state", What: "dlm lockspace ls", Why: "the kernel holds a lockspace that no daemon of ours controls", Reset: true}, nfs}
+	case "unknown":
+		r.Result, r.Would, r.Findings = client.ResidualUnknown, "stay out: state is left over from this boot", client.List[client.Finding]{unknown}
+	default:
+		return r, config.Problems{{File: "wrong.yaml", Line: 3, Col: 1, Text: "residual has no field \"device\"", Remedy: "did you mean devices?"}}
+	}
+	return r, nil
+}
+
 // testDeps stand for what cmd/fenced injects.
 func testDeps() cli.Deps {
 	return cli.Deps{
@@ -85,6 +104,7 @@ func testDeps() cli.Deps {
 			fmt.Fprintf(stdout, "witness config=%s root=%s state=%s run=%s strict=%t\n", o.Path, o.SystemRoot, o.StateDir, o.RunDir, o.Strict)
 			return nil
 		},
+		Residual:       fakeResidual,
 		WatchdogStatus: fakeHolder, WatchdogTest: fakeTest,
 		Dev: func(_ context.Context, args []string, _ io.Reader, stdout, _ io.Writer) int {
 			fmt.Fprintf(stdout, "dev %q\n", args)

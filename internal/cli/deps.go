@@ -34,6 +34,8 @@ type Deps struct {
 	TestPlugin func(ctx context.Context, path string, o PluginTest) (client.PluginReport, error)
 	// ListAgents asks the agent plugin (its path) for the fence agents that are installed, all or those with these names.
 	ListAgents func(ctx context.Context, path string, names []string) ([]client.Agent, error)
+	// Residual looks at this machine as a starting daemon would, and changes nothing.
+	Residual func(ctx context.Context, o config.Options) (client.Residual, error)
 	// CheckLog checks event lines of any number of nodes offline, file by file.
 	CheckLog func(files []string, o LogCheck) (LogReport, error)
 	// Recover prepares `fenced recover` on the store of this node, whose daemon must not run.
