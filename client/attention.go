@@ -30,6 +30,7 @@ const (
 	AttentionRefusedStore   = "W212"
 	AttentionHistoryDamaged = "W213"
 	AttentionDrillFailed    = "W214"
+	AttentionUnfenceable    = "W215"
 	AttentionStranger       = "W216"
 	AttentionWatchdogAbsent = "W220"
 	AttentionWatchdogSoft   = "W221"

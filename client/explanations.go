@@ -171,6 +171,12 @@ var explanations = []Explanation{
 		"See to what the text names, then drill again: fenced drill NODE --level N. Who lets it stand has one level less.",
 	},
 	{
+		AttentionUnfenceable, "nothing could fence this node now",
+		"When the devices of its levels were probed last, every level had one that did not answer as it must: unreachable, login refused, another machine.",
+		"None while the node lives. If it fails, nobody can prove that it is off, and what it shares stays blocked until a person acts.",
+		"`fenced test NODE` says what each device answers. A device that refused the login is not probed again before a person has tested it: correct the password first.",
+	},
+	{
 		AttentionStranger, "a node is in corosync's ring that no roster knows",
 		"Corosync's nodelist has a node that the committed roster lacks: it was added to corosync.conf and not to fenced, or its id differs.",
 		"It may use what is shared and nobody could fence it: fenced does not guess what it is. Its vote counts in corosync.",

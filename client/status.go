@@ -154,12 +154,15 @@ const (
 	HealthUnknown = "unknown"
 )
 
-// Path is the last check of one device of one level (counted from 1), by the answering node.
+// Path is the newest probe of one device of one level (counted from 1), by whichever member probes it. Checked is when its answer was last another one
+// than before; Class and Text say what it answered.
 type Path struct {
 	Device  string `json:"device"`
 	Level   int    `json:"level"`
 	Health  string `json:"health"`
 	Checked Time   `json:"checked,omitzero"`
+	Class   string `json:"class,omitempty"`
+	Text    string `json:"text,omitempty"`
 }
 
 // Watchdog is what the node announced of its own watchdog. Kind "" means none.

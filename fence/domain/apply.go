@@ -41,6 +41,7 @@ const (
 	EventLocal    EventKind = "local-power" // forced power without claim and quorum (R31)
 	EventStateful EventKind = "stateful"
 	EventRecover  EventKind = "recover"
+	EventHealth   EventKind = "device-health"
 	EventDrill    EventKind = "drill"    // one step of a drill; Step says which
 	EventDiverged EventKind = "diverged" // a member has another state than the majority, and is frozen (I3)
 	EventFrozen   EventKind = "frozen"   // in a Notice: this node found that out
@@ -68,6 +69,8 @@ type Event struct {
 	Attempts []Attempt
 	Times    Times
 	Text     string
+	// Device and Class are of an EventHealth.
+	Device, Class string
 	// Step and Phases are of an EventDrill.
 	Step   DrillStep
 	Phases []PhaseTime
@@ -86,6 +89,7 @@ func (s *State) Apply(index uint64, by Origin, e Entry) ([]Event, error) {
 		s.Rejected++
 		return nil, fmt.Errorf("%w: %w", ErrRejected, err)
 	}
+	t.logins()
 	return t.events, nil
 }
 
@@ -165,6 +169,8 @@ func (t *turn) apply(e Entry) error {
 		return t.mapping(*e.Mapping)
 	case e.Window != nil:
 		return t.window(*e.Window)
+	case e.Health != nil:
+		return t.health(*e.Health)
 	case e.Drill != nil:
 		return t.drill(*e.Drill)
 	case e.DrillReady != nil:

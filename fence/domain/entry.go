@@ -42,11 +42,12 @@ type Entry struct {
 	Local    *LocalPower `json:"local,omitempty"` // level 2
 	Window   *Window     `json:"window,omitempty"`
 	// Level 3:
-	Drill      *DrillStart `json:"drill,omitempty"`
-	DrillReady *DrillReady `json:"drill_ready,omitempty"`
-	DrillOff   *DrillOff   `json:"drill_off,omitempty"`
-	DrillEnd   *DrillEnd   `json:"drill_end,omitempty"`
-	Compare    *Compare    `json:"compare,omitempty"`
+	Drill      *DrillStart  `json:"drill,omitempty"`
+	DrillReady *DrillReady  `json:"drill_ready,omitempty"`
+	DrillOff   *DrillOff    `json:"drill_off,omitempty"`
+	DrillEnd   *DrillEnd    `json:"drill_end,omitempty"`
+	Compare    *Compare     `json:"compare,omitempty"`
+	Health     *HealthEntry `json:"health,omitempty"`
 }
 
 // Origin is the daemon that proposed an entry, as the membership provider authenticated it.
@@ -271,7 +272,7 @@ func (e Entry) kinds() int {
 	for _, set := range []bool{
 		e.Feature != nil, e.Roster != nil, e.Arm != nil, e.Announce != nil, e.Stateful != nil, e.Leave != nil, e.Request != nil,
 		e.Overdue != nil, e.Claim != nil, e.ClaimEnd != nil, e.Returned != nil, e.Verdict != nil, e.PowerOn != nil, e.Ack != nil, e.Mapping != nil,
-		e.Replace != nil, e.Local != nil, e.Window != nil, e.Drill != nil, e.DrillReady != nil, e.DrillOff != nil, e.DrillEnd != nil, e.Compare != nil,
+		e.Replace != nil, e.Local != nil, e.Window != nil, e.Drill != nil, e.DrillReady != nil, e.DrillOff != nil, e.DrillEnd != nil, e.Health != nil, e.Compare != nil,
 	} {
 		if set {
 			n++

@@ -51,6 +51,7 @@ func (t *turn) roster(e Roster) error {
 	if t.s.Feature == 0 {
 		t.s.Feature = 1
 	}
+	t.forgetHealth()
 	t.adopt()
 	t.emit(Event{Kind: EventRoster, Text: fmt.Sprintf("version %d hash %s by %s", r.Version, t.s.RosterHash, e.By)})
 	return nil

@@ -28,6 +28,8 @@ type State struct {
 	Answering []fence.Incarnation `json:"answering,omitempty"`
 	// Comparison is the newest one of the members' states, nil before the first (I3).
 	Comparison *Comparison `json:"comparison,omitempty"`
+	// Health is what the newest probes of devices said, by device and target.
+	Health []DeviceHealth `json:"health,omitempty"`
 	// Rejected counts entries that were not applied.
 	Rejected uint64 `json:"rejected"`
 }

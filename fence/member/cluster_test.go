@@ -28,11 +28,14 @@ type cluster struct {
 	// nameless: the device of a node gives no identity; wired: which node it really switches; pings: everybody hears everybody who is connected
 	nameless map[fence.NodeID]bool
 	wired    map[fence.NodeID]fence.NodeID
-	pings    bool
-	silent   map[fence.NodeID]bool // its pings do not arrive
-	noBoot   map[fence.NodeID]bool // its power comes back and it does not start
-	frozen   map[fence.NodeID]bool // its loop hangs
-	dogs     map[fence.NodeID]*kennel
+	// onProbe answers a probe (nil: it never ends); without it every device is well. probed counts them by device and by who asked.
+	onProbe func(by fence.NodeID, p Probe) *Probed
+	probed  map[string]map[fence.NodeID]int
+	pings   bool
+	silent  map[fence.NodeID]bool // its pings do not arrive
+	noBoot  map[fence.NodeID]bool // its power comes back and it does not start
+	frozen  map[fence.NodeID]bool // its loop hangs
+	dogs    map[fence.NodeID]*kennel
 	// inFlight: when a walk on this node ends, a call of it has not returned
 	inFlight map[fence.NodeID]bool
 	// onOff and onRelease watch for what must never happen; strict lets entries commit only while a majority is there.
@@ -272,6 +275,10 @@ func (c *cluster) perform(x *node, e Effect) {
 				c.operate(x, o, operation.Cancelled{Why: e.Why})
 			}
 		}
+	case Probe:
+		c.probe(x, e)
+	case CancelProbe:
+		x.queue = append(x.queue, Probed{Number: e.Number, Class: "timeout", Text: e.Why})
 	case SelfFence:
 		x.fell = true
 	case Feed:
@@ -354,6 +361,33 @@ func (c *cluster) answer(id uint64, device string, action fence.Action, deadline
 	}
 	r.Identity = fence.Identity{UUIDs: []string{machine}}
 	return r
+}
+
+// probe answers a probe.
+func (c *cluster) probe(x *node, e Probe) {
+	if c.probed == nil {
+		c.probed = map[string]map[fence.NodeID]int{}
+	}
+	if c.probed[e.Device] == nil {
+		c.probed[e.Device] = map[fence.NodeID]int{}
+	}
+	c.probed[e.Device][x.id]++
+	if c.onProbe != nil {
+		if in := c.onProbe(x.id, e); in != nil {
+			in.Number = e.Number
+			x.queue = append(x.queue, *in)
+		}
+		return
+	}
+	x.queue = append(x.queue, *c.wellProbed(e))
+}
+
+func (c *cluster) wellProbed(e Probe) *Probed {
+	var target fence.NodeID
+	if _, err := fmt.Sscanf(e.Device, "bmc-%d", &target); err != nil {
+		c.t.Fatal(err)
+	}
+	return &Probed{Number: e.Number, Class: domain.Healthy, State: fence.PowerOn, Identity: fence.Identity{UUIDs: []string{uuid(target)}}}
 }
 
 // elsewhere is the answer of an outlet that feeds something else: nothing at all (0), or another node.

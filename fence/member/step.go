@@ -64,6 +64,7 @@ type Member struct {
 	windowsAt int64          // when the brake's windows were looked at
 	leaving   *leaving       // nil while this node means to stay
 	drill     *drilling      // nil while no drill is open
+	probe     probing
 	dog       watchdog
 	// aloneSince is since when this stateful life has no lease and no open watchdog, 0 for not.
 	aloneSince int64
@@ -155,6 +156,8 @@ func (m *Member) take(in Input) {
 		m.requested(in)
 	case LeaveRequested:
 		m.leaveRequested(in)
+	case Probed:
+		m.probed(in)
 	case DevicesChange:
 		if m.rewiring = !in.Done; m.rewiring {
 			m.abandon("the devices of this node change")
@@ -175,6 +178,7 @@ func (m *Member) think() {
 		m.serve()
 		return
 	}
+	defer m.probes()                             // when it is known what else is going on
 	if m.compare(); m.cmp.why != "" && !m.fell { // what its state tells it to do, to others or to itself, is not to be believed
 		m.held = nil
 		m.leave()

@@ -146,6 +146,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 	if d.historyWhy != "" {
 		add(client.AttentionHistoryDamaged, d.cfg.Config.SelfName, "history is not whole on this node's disk: "+d.historyWhy, "move "+d.cfg.Config.StateDir+"/history.db aside and start fenced again; no duty depends on it")
 	}
+	out = append(out, d.unfenceable()...)
 	out = append(out, d.untold()...)
 	out = append(out, d.alarmed()...)
 	for _, text := range unused(plugins) {

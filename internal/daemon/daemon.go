@@ -38,10 +38,14 @@ type Cluster interface {
 // Devices is the plugin host as the daemon uses it.
 type Devices interface {
 	engine.Device
+	// Look is Status for who has time: it gives way to any other call at the device, and to ctx's end, and is errGaveWay then.
+	Look(ctx context.Context, device, target string) (engine.Reading, error)
 	Plugins() client.Plugins
 	// Reload starts fresh processes of these plugins, of all that run without names; no call is lost.
 	Reload(ctx context.Context, plugins []string) (client.PluginsReloaded, error)
-	// Configure replaces the devices; nothing may be asked of one that changes meanwhile.
+	// Demand has the plugins run by a configuration's checksums. Those that are concerned start anew; it returns when they have, or ctx ends.
+	Demand(ctx context.Context, c *config.Config)
+	// Configure replaces the devices and demands the checksums; nothing may be asked of one that changes meanwhile.
 	Configure(*config.Config) error
 	Close() error
 }
@@ -99,6 +103,10 @@ type Daemon struct {
 	refusals refusals // loop only
 	// tests are those that run now; an operation ends them. Loop only.
 	tests map[uint64]context.CancelCauseFunc
+	// probes are those of devices that run now; loop only. life ends with the daemon.
+	probes map[uint64]context.CancelCauseFunc
+	life   context.Context
+	end    context.CancelFunc
 
 	replies map[uint64]chan member.Answer
 	reply   uint64
@@ -159,6 +167,8 @@ func New(cfg Config) (*Daemon, error) {
 		return nil, err
 	}
 	d.records = newRecords(history, keep, d)
+	d.probes = map[uint64]context.CancelCauseFunc{}
+	d.life, d.end = context.WithCancel(context.Background())
 	d.ownHash = cfg.Config.Roster.Hash()
 	d.limits.Store(&cfg.Config.Roster)
 	if d.base, err = openBase(cfg.Config.StateDir); err != nil {
@@ -195,6 +205,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	err := d.loop(ctx)
 	close(d.done)
+	d.end()
 	d.locals.end()
 	errs := []error{err, d.engine.Close(), d.cfg.Provider.Close(), d.cfg.Devices.Close()}
 	d.wg.Wait()

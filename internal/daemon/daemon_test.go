@@ -134,6 +134,8 @@ func (d devices) Plugins() client.Plugins { return client.Plugins{} }
 func (d devices) Reload(context.Context, []string) (client.PluginsReloaded, error) {
 	return client.PluginsReloaded{}, nil
 }
+func (d devices) Demand(context.Context, *config.Config) {}
+
 func (d devices) Close() error { return nil }
 
 func (d devices) Configure(*config.Config) error {
@@ -141,6 +143,10 @@ func (d devices) Configure(*config.Config) error {
 		d.l.torn.Add(1)
 	}
 	return nil
+}
+
+func (d devices) Look(ctx context.Context, device, target string) (engine.Reading, error) {
+	return d.Status(ctx, device, target)
 }
 
 func (d devices) Status(ctx context.Context, device, _ string) (engine.Reading, error) {

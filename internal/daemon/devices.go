@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -43,13 +45,49 @@ func (h *HostDevices) Status(ctx context.Context, device, target string) (engine
 	return engine.Reading{State: r.State, Identity: r.Identity, Detail: r.Detail}, classify(err)
 }
 
+// Look implements Devices.
+func (h *HostDevices) Look(ctx context.Context, device, target string) (engine.Reading, error) {
+	r, err := h.host.Look(ctx, device, target)
+	if errors.Is(err, host.ErrGaveWay) {
+		err = errGaveWay
+	}
+	return engine.Reading{State: r.State, Identity: r.Identity, Detail: r.Detail}, classify(err)
+}
+
+// errGaveWay ends a look that something real came upon.
+var errGaveWay = fmt.Errorf("not asked to the end: something real came: %w", host.ErrGaveWay)
+
 // Do implements engine.Device.
 func (h *HostDevices) Do(ctx context.Context, device, target string, action fence.Action) error {
 	return classify(h.host.Do(ctx, device, target, string(action)))
 }
 
-// Configure gives the host the devices of a configuration; those that are as they were keep their processes.
-func (h *HostDevices) Configure(c *config.Config) error { return h.host.Configure(DeviceConfigs(c)) }
+// Configure gives the host the devices and checksums of a configuration; what is as it was keeps its processes.
+func (h *HostDevices) Configure(c *config.Config) error {
+	now, cancel := context.WithCancel(context.Background())
+	cancel() // nobody's devices wait for a plugin's start
+	h.Demand(now, c)
+	return h.host.Configure(DeviceConfigs(c))
+}
+
+// Demand implements Devices.
+func (h *HostDevices) Demand(ctx context.Context, c *config.Config) {
+	h.host.Demand(ctx, Checksums(c))
+	h.mu.Lock()
+	h.listed = time.Time{} // who asks now wants to see what came of it
+	h.mu.Unlock()
+}
+
+// Checksums are those that a configuration demands, by plugin.
+func Checksums(c *config.Config) map[string]string {
+	sums := map[string]string{}
+	for _, p := range c.Plugins {
+		if p.SHA256 != "" {
+			sums[p.Name] = p.SHA256
+		}
+	}
+	return sums
+}
 
 // Close ends the host.
 func (h *HostDevices) Close() error { return h.host.Close() }

@@ -129,6 +129,7 @@ type testTask struct {
 	step    fence.Step
 	machine fence.Machine
 	drilled bool
+	refused bool // it refused a login lately: only who names its node tries again (R28)
 	to      *client.TestRead
 }
 
@@ -167,6 +168,7 @@ func (d *Daemon) Test(ctx context.Context, node string) (client.Test, error) {
 		})
 	}
 	wg.Wait()
+	d.tellTested(ctx, tasks)
 	for i := range out.Nodes {
 		n := &out.Nodes[i]
 		n.OK = n.Text == "" && !slices.ContainsFunc(n.Devices, func(r client.TestRead) bool { return !r.OK })
@@ -197,7 +199,7 @@ func (d *Daemon) testTasks(node string, out *client.Test) ([]testTask, error) {
 					continue
 				}
 				tn.Devices = append(tn.Devices, client.TestRead{Level: i + 1, Device: s.String()})
-				own = append(own, testTask{step: s, machine: n.Machine, drilled: dom.Proves(n, i, s)})
+				own = append(own, testTask{step: s, machine: n.Machine, drilled: dom.Proves(n, i, s), refused: node == "" && dom.LoginRefused(s.Device)})
 			}
 		}
 		if len(own) == 0 {
@@ -217,10 +219,17 @@ func (d *Daemon) testTasks(node string, out *client.Test) ([]testTask, error) {
 
 // testOne reads one device and judges what it says, as a fence would before it switches.
 func (d *Daemon) testOne(ctx context.Context, t testTask) {
+	if t.refused {
+		*t.to = client.TestRead{
+			Level: t.to.Level, Device: t.to.Device, State: string(fence.PowerUnknown), Proof: client.ProofNone, Class: client.ClassAuth,
+			Text: "it refused the login before, and is not asked again, so that the account is not locked: correct the password, then test its node by name",
+		}
+		return
+	}
 	begin := time.Now()
 	one, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	got, err := d.cfg.Devices.Status(one, t.step.Device, t.step.Target)
+	got, err := d.cfg.Devices.Look(one, t.step.Device, t.step.Target)
 	r := t.to
 	r.State, r.Class, r.Proof, r.MS = string(got.State), client.ClassOK, client.ProofNone, time.Since(begin).Milliseconds()
 	r.Identity = spelled(got.Identity, t.machine)
@@ -254,3 +263,31 @@ func (d *Daemon) endTests() {
 		cancel(errOperationFirst)
 	}
 }
+
+// tellTested tells the log what is news of logins: one that was refused is repeated by nobody, one that works ends that (R28).
+func (d *Daemon) tellTested(ctx context.Context, tasks []testTask) {
+	for _, t := range tasks {
+		auth := t.to.Class == client.ClassAuth
+		if t.refused || (!auth && t.to.Class != client.ClassOK) {
+			continue
+		}
+		_, err := d.commit(ctx, func() (domain.Entry, error) {
+			dom := d.member.Domain()
+			dev, ok := dom.Roster.Device(t.step.Device)
+			if !ok || dom.Feature < domain.FeatureHealth || dom.LoginRefused(t.step.Device) == auth {
+				return domain.Entry{}, errNoNews
+			}
+			h := domain.DeviceHealth{
+				Device: t.step.Device, Target: t.step.Target, Mapping: dev.Mapping, Class: t.to.Class, Named: t.to.Proof == client.ProofIdentity,
+				Text: t.to.Text, AtMS: time.Now().UnixMilli(),
+			}
+			return domain.Entry{Health: &domain.HealthEntry{Health: h}}, nil
+		})
+		if err != nil && !errors.Is(err, errNoNews) {
+			d.log.Warn("cannot tell what a test found of a login", "device", t.step.Device, "error", err)
+		}
+	}
+}
+
+// errNoNews keeps an entry from being proposed.
+var errNoNews = errors.New("it is known")

@@ -34,6 +34,10 @@ func (d *Daemon) perform(e member.Effect) {
 			return
 		}
 		d.startOperation(e.Spec)
+	case member.Probe:
+		d.startProbe(e)
+	case member.CancelProbe:
+		d.endProbe(e)
 	case member.WriteLocal:
 		d.writeLocal(e)
 	case member.CancelOperation:

@@ -152,8 +152,18 @@ func classOf(err error) string {
 	return client.ClassUnknown
 }
 
-// ReloadPlugins implements api.Steward. The loop knows nothing of it: to it a device is asked as before.
+// ReloadPlugins implements api.Steward. The loop knows nothing of it: to it a device is asked as before. Which checksums are demanded is read from the
+// file first; a file that cannot be used changes nothing.
 func (d *Daemon) ReloadPlugins(ctx context.Context, plugins []string, _ api.Caller) (client.PluginsReloaded, error) {
+	fresh, err := d.cfg.Reload()
+	if err != nil {
+		return client.PluginsReloaded{API: client.API}, err
+	}
+	var refused error
+	if err := d.ask(ctx, func() { refused = d.mayTake(fresh) }); err != nil || refused != nil {
+		return client.PluginsReloaded{API: client.API}, errors.Join(err, refused)
+	}
+	d.cfg.Devices.Demand(ctx, fresh)
 	return d.cfg.Devices.Reload(ctx, plugins)
 }
 

@@ -135,7 +135,7 @@ func (r *rewiring) wait(done chan error) {
 // rewired goes on with a change of devices as soon as no call is in flight; the loop asks at every tick.
 func (d *Daemon) rewired() {
 	r := d.rewire
-	if r == nil || r.busy || (!sameDevices(d.cfg.Config, r.fresh) && d.engine.Busy()) {
+	if r == nil || r.busy || (!sameDevices(d.cfg.Config, r.fresh) && (d.engine.Busy() || len(d.probes) > 0)) {
 		return
 	}
 	fresh := r.fresh
@@ -175,7 +175,9 @@ func (d *Daemon) taken(fresh *config.Config, err error) {
 
 // sameDevices reports whether a change of configuration leaves every device as it was.
 func sameDevices(a, b *config.Config) bool {
-	return slices.EqualFunc(a.Devices, b.Devices, func(x, y config.Device) bool { return x.Equal(y) }) && slices.Equal(a.Roster.Devices, b.Roster.Devices)
+	return slices.Equal(a.Roster.Devices, b.Roster.Devices) && slices.EqualFunc(a.Devices, b.Devices, func(x, y config.Device) bool {
+		return x.Equal(y) && a.Plugin(x.Plugin).Isolate == b.Plugin(y.Plugin).Isolate
+	})
 }
 
 // takeAndWait is take for who is not the loop.
@@ -233,7 +235,6 @@ func needsRestart(old, fresh *config.Config) []string {
 	o, n := old.Roster.Timing, fresh.Roster.Timing
 	add("timings failure_timeout, ping_interval, lease (membership)", o.FailureTimeoutMS != n.FailureTimeoutMS || o.PingMS != n.PingMS || o.LeaseMS != n.LeaseMS)
 	add("authkey", old.Authkey != fresh.Authkey || old.Key != fresh.Key)
-	add("plugins", !slices.Equal(old.Plugins, fresh.Plugins))
 	add("api", old.API != fresh.API || old.Socket != fresh.Socket)
 	add("log", old.LogLevel != fresh.LogLevel || old.LogFormat != fresh.LogFormat)
 	add("history keep", old.Roster.Policy.HistoryKeep != fresh.Roster.Policy.HistoryKeep)

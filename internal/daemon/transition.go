@@ -66,6 +66,11 @@ func (d *Daemon) line(index uint64, e domain.Event) client.Event {
 		if e.On {
 			l.Action = client.ActionOn
 		}
+	case domain.EventHealth:
+		l.Device, l.Class, l.Result = e.Device, e.Class, client.HealthFailing
+		if e.On {
+			l.Result = client.HealthOK
+		}
 	case domain.EventDrill:
 		l.Action, l.Result = client.ActionDrill, string(e.Step)
 		if n := d.member.Domain().Node(e.Node); n != nil && n.Drill != nil {

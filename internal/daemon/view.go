@@ -127,6 +127,7 @@ func (d *Daemon) nodes(s *client.Status) {
 			}
 			out.Last = last
 		}
+		out.Paths = d.paths(r)
 		out.Drill, out.Mapped = d.lastDrill(n), d.mapped(n, r)
 		if n.Drill != nil {
 			out.Flags = append(out.Flags, client.FlagDrilled)

@@ -104,6 +104,10 @@ func (noDevices) Status(context.Context, string, string) (engine.Reading, error)
 	return engine.Reading{}, errNoDevices
 }
 
+func (noDevices) Look(context.Context, string, string) (engine.Reading, error) {
+	return engine.Reading{}, errNoDevices
+}
+
 func (noDevices) Do(context.Context, string, string, fence.Action) error { return errNoDevices }
 
 func (noDevices) Plugins() client.Plugins { return client.Plugins{API: client.API} }
@@ -111,6 +115,8 @@ func (noDevices) Plugins() client.Plugins { return client.Plugins{API: client.AP
 func (noDevices) Reload(context.Context, []string) (client.PluginsReloaded, error) {
 	return client.PluginsReloaded{}, errWitness("reload a plugin")
 }
+
+func (noDevices) Demand(context.Context, *config.Config) {}
 
 func (noDevices) Configure(*config.Config) error { return nil }
 

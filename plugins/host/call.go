@@ -39,7 +39,17 @@ const (
 
 // Status reads power state and identity of a target now. Whatever is not exactly on or off is unknown. Every error is a *CallError.
 func (h *Host) Status(ctx context.Context, device, target string) (Reading, error) {
-	r, err := call(ctx, h, device, false, func(ctx context.Context, rpc proto.FencePluginClient, id string, at int64) (*proto.StatusResponse, *proto.Failure, error) {
+	return h.status(ctx, device, target, reads)
+}
+
+// Look is Status for who has time: it is refused while another call is at the device, and gives way to one that comes and to ctx's cancellation:
+// the plugin is told to stop, and is not waited for longer than half a second (R28).
+func (h *Host) Look(ctx context.Context, device, target string) (Reading, error) {
+	return h.status(ctx, device, target, looks)
+}
+
+func (h *Host) status(ctx context.Context, device, target string, how manner) (Reading, error) {
+	r, err := call(ctx, h, device, how, func(ctx context.Context, rpc proto.FencePluginClient, id string, at int64) (*proto.StatusResponse, *proto.Failure, error) {
 		r, err := rpc.Status(ctx, &proto.StatusRequest{Device: id, Target: target, DeadlineMs: at})
 		return r, r.GetFailure(), err
 	})
@@ -56,7 +66,7 @@ func (h *Host) Status(ctx context.Context, device, target string) (Reading, erro
 // Do asks for an action (off, on, diag) and returns when the device has accepted it, which proves nothing. At ctx's deadline the
 // request is over: the plugin drops it, or its process group is killed (R9).
 func (h *Host) Do(ctx context.Context, device, target, action string) error {
-	_, err := call(ctx, h, device, true, func(ctx context.Context, rpc proto.FencePluginClient, id string, at int64) (struct{}, *proto.Failure, error) {
+	_, err := call(ctx, h, device, acts, func(ctx context.Context, rpc proto.FencePluginClient, id string, at int64) (struct{}, *proto.Failure, error) {
 		r, err := rpc.Do(ctx, &proto.DoRequest{Device: id, Target: target, Action: action, DeadlineMs: at})
 		return struct{}{}, r.GetFailure(), err
 	})
@@ -65,7 +75,7 @@ func (h *Host) Do(ctx context.Context, device, target, action string) error {
 
 // Probe says whether the device can be reached and who it is; it changes nothing.
 func (h *Host) Probe(ctx context.Context, device, target string) (Probed, error) {
-	r, err := call(ctx, h, device, false, func(ctx context.Context, rpc proto.FencePluginClient, id string, at int64) (*proto.ProbeResponse, *proto.Failure, error) {
+	r, err := call(ctx, h, device, reads, func(ctx context.Context, rpc proto.FencePluginClient, id string, at int64) (*proto.ProbeResponse, *proto.Failure, error) {
 		r, err := rpc.Probe(ctx, &proto.ProbeRequest{Device: id, Target: target, DeadlineMs: at})
 		return r, r.GetFailure(), err
 	})
@@ -77,7 +87,7 @@ func (h *Host) Probe(ctx context.Context, device, target string) (Probed, error)
 
 // List names the targets of a device, at most 4096.
 func (h *Host) List(ctx context.Context, device string) ([]Target, error) {
-	r, err := call(ctx, h, device, false, func(ctx context.Context, rpc proto.FencePluginClient, id string, at int64) (*proto.ListResponse, *proto.Failure, error) {
+	r, err := call(ctx, h, device, reads, func(ctx context.Context, rpc proto.FencePluginClient, id string, at int64) (*proto.ListResponse, *proto.Failure, error) {
 		r, err := rpc.List(ctx, &proto.ListRequest{Device: id, DeadlineMs: at})
 		return r, r.GetFailure(), err
 	})
@@ -103,8 +113,8 @@ func identity(uuids []string, serial string) fence.Identity {
 type send[T any] func(ctx context.Context, rpc proto.FencePluginClient, id string, at int64) (T, *proto.Failure, error)
 
 // call runs one call on a device. Its caller gets an answer at ctx's deadline at the latest; the request goes on until the plugin returns
-// from it or is killed, and holds its place in the device's limit so long. A cancelled ctx frees the caller, not the plugin.
-func call[T any](ctx context.Context, h *Host, name string, acts bool, f send[T]) (T, error) {
+// from it or is killed, and holds its place in the device's limit so long. A cancelled ctx frees the caller, not the plugin, unless it is a Look.
+func call[T any](ctx context.Context, h *Host, name string, how manner, f send[T]) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.allowed(ctx))
 	defer cancel()
 	var none T
@@ -114,9 +124,17 @@ func call[T any](ctx context.Context, h *Host, name string, acts bool, f send[T]
 	if d == nil {
 		return none, fail(ClassUnsupported, fmt.Sprintf("device %q is not configured", line(name)))
 	}
+	ctx, leave, err := d.crossing.enter(ctx, how)
+	if err != nil {
+		return none, err
+	}
 	select {
 	case d.slots <- struct{}{}:
 	case <-ctx.Done():
+		leave()
+		if yields(ctx, how) {
+			return none, ErrGaveWay
+		}
 		return none, fail(ClassTimeout, fmt.Sprintf("the deadline passed behind %d earlier calls to device %s", cap(d.slots), name))
 	}
 	type answer struct {
@@ -125,17 +143,25 @@ func call[T any](ctx context.Context, h *Host, name string, acts bool, f send[T]
 	}
 	answers := make(chan answer, 1)
 	if !h.spawn(func() {
+		defer leave()
 		defer func() { <-d.slots }()
-		v, err := perform(ctx, h, d, acts, f)
+		v, err := perform(ctx, h, d, how, f)
 		answers <- answer{v, err}
 	}) {
 		<-d.slots
+		leave()
 		return none, fail(ClassUnknown, errClosed.Error())
 	}
 	select {
 	case a := <-answers:
+		if a.err != nil && yields(ctx, how) && ClassOf(a.err) != ClassAuth {
+			return none, ErrGaveWay
+		}
 		return a.value, h.hideError(d, a.err)
 	case <-ctx.Done():
+		if yields(ctx, how) {
+			return none, ErrGaveWay
+		}
 		return none, fail(ClassTimeout, fmt.Sprintf("device %s did not answer in time", name))
 	}
 }
@@ -151,7 +177,7 @@ func (h *Host) allowed(ctx context.Context) time.Duration {
 }
 
 // perform finds the process, opens the device in it and makes the call; before anything was sent it moves on to a new process.
-func perform[T any](ctx context.Context, h *Host, d *device, acts bool, f send[T]) (T, error) {
+func perform[T any](ctx context.Context, h *Host, d *device, how manner, f send[T]) (T, error) {
 	var none T
 	for {
 		l, err := h.laneOf(d)
@@ -162,9 +188,9 @@ func perform[T any](ctx context.Context, h *Host, d *device, acts bool, f send[T
 		if err != nil {
 			return none, err
 		}
-		if err = p.open(ctx, d); err == nil {
+		if err = p.open(ctx, d, how); err == nil {
 			var v T
-			v, err = exchange(ctx, p, d, acts, func(ctx context.Context, rpc proto.FencePluginClient, at int64) (T, *proto.Failure, error) {
+			v, err = exchange(ctx, p, d, how, func(ctx context.Context, rpc proto.FencePluginClient, at int64) (T, *proto.Failure, error) {
 				return f(ctx, rpc, d.id, at)
 			})
 			if err == nil {
@@ -181,7 +207,7 @@ func perform[T any](ctx context.Context, h *Host, d *device, acts bool, f send[T
 var errOverran = errors.New("the call overran")
 
 // exchange makes one RPC in process p, with the grace beyond ctx's deadline that tells a late answer from an overrun.
-func exchange[T any](ctx context.Context, p *process, d *device, acts bool, f func(context.Context, proto.FencePluginClient, int64) (T, *proto.Failure, error)) (T, error) {
+func exchange[T any](ctx context.Context, p *process, d *device, how manner, f func(context.Context, proto.FencePluginClient, int64) (T, *proto.Failure, error)) (T, error) {
 	var none T
 	if ctx.Err() != nil {
 		return none, fail(ClassTimeout, "the deadline passed before the request was sent")
@@ -201,13 +227,20 @@ func exchange[T any](ctx context.Context, p *process, d *device, acts bool, f fu
 	defer cancel(nil)
 	grace := time.AfterFunc(time.Until(deadline)+p.host.config.Grace, func() { cancel(errOverran) })
 	defer grace.Stop()
+	if how == looks {
+		defer context.AfterFunc(ctx, func() {
+			if yields(ctx, how) {
+				cancel(ErrGaveWay)
+			}
+		})()
+	}
 	v, failure, err := f(over, p.rpc, at)
 	if err == nil {
 		return v, failed(failure)
 	}
 	if p.ctx.Err() == nil && errors.Is(context.Cause(over), errOverran) {
 		d.sick.Store(true)
-		p.overran("a call to device "+d.config.Name+" overran its deadline", acts)
+		p.overran("a call to device "+d.config.Name+" overran its deadline", how == acts)
 		return none, fail(ClassTimeout, "the plugin did not return at the deadline")
 	}
 	text := line(status.Convert(err).Message())

@@ -16,6 +16,7 @@ type Config struct {
 	Dir, RunDir string
 	Logger      *slog.Logger
 	// Checksums are SHA-256 sums in hexadecimal by plugin name; a plugin that has one here runs only if its file matches.
+	// Demand changes them.
 	Checksums map[string]string
 	// StartTimeout bounds starting a process until it has answered Describe: 5 s.
 	StartTimeout time.Duration

@@ -61,7 +61,7 @@ func (h *Host) Discover() ([]Info, error) {
 // info is what is known of one plugin; file is the first of its files.
 func (h *Host) info(name, file string) Info {
 	out := Info{Name: name, Path: filepath.Join(h.config.Dir, file)}
-	files, err := h.files(name, h.config.Checksums[name])
+	files, err := h.files(name, h.checksum(name))
 	if err != nil {
 		out.Problems = []string{cmp.Or(misnamed(file), err).Error()}
 		return out

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -32,17 +33,20 @@ type Host struct {
 	gates   map[laneKey]*gate
 	told    map[string]string  // the problems of plugins and of their files that Discover has logged
 	learned map[string]learned // by path of a plugin's file
+	// checksums are those that are demanded now, by plugin.
+	checksums map[string]string
 }
 
 type laneKey struct{ plugin, label string }
 
 // device is one configured device; it is never changed, a new configuration makes a new one with a new id.
 type device struct {
-	config  DeviceConfig
-	id      string
-	options map[string]string // secrets included
-	slots   chan struct{}     // calls that are in the plugin, also those whose caller has gone
-	sick    atomic.Bool       // it overran: it belongs to the ward
+	config   DeviceConfig
+	id       string
+	options  map[string]string // secrets included
+	slots    chan struct{}     // calls that are in the plugin, also those whose caller has gone
+	sick     atomic.Bool       // it overran: it belongs to the ward
+	crossing crossing
 }
 
 const (
@@ -74,7 +78,7 @@ func New(c Config) (*Host, error) {
 	h := &Host{
 		config: c, log: c.Logger, dir: dir, forker: newForker(),
 		devices: map[string]*device{}, lanes: map[laneKey]*lane{}, live: map[*process]bool{}, gates: map[laneKey]*gate{},
-		learned: map[string]learned{},
+		learned: map[string]learned{}, checksums: maps.Clone(c.Checksums),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	go h.forker.run()

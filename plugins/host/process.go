@@ -173,7 +173,7 @@ type opening struct {
 }
 
 // open makes device d usable in this process; an earlier failure is tried again. d's id is new for each configuration.
-func (p *process) open(ctx context.Context, d *device) error {
+func (p *process) open(ctx context.Context, d *device, how manner) error {
 	p.mu.Lock()
 	o := p.openings[d.id]
 	if o == nil {
@@ -192,7 +192,7 @@ func (p *process) open(ctx context.Context, d *device) error {
 	if o.open {
 		return nil
 	}
-	kind, err := exchange(ctx, p, d, false, func(ctx context.Context, rpc proto.FencePluginClient, at int64) (string, *proto.Failure, error) {
+	kind, err := exchange(ctx, p, d, how, func(ctx context.Context, rpc proto.FencePluginClient, at int64) (string, *proto.Failure, error) {
 		r, err := rpc.Open(ctx, &proto.OpenRequest{Device: d.id, Name: d.config.Name, Options: d.options, DeadlineMs: at})
 		return cmp.Or(r.GetKind(), p.about.Kind), r.GetFailure(), err
 	})

@@ -30,7 +30,7 @@ func (h *Host) start(ctx context.Context, plugin, lane, instead string) (*proces
 	var errs []error
 	tried := map[string]bool{}
 	for {
-		files, err := h.files(plugin, h.config.Checksums[plugin])
+		files, err := h.files(plugin, h.checksum(plugin))
 		if err != nil {
 			return nil, fmt.Errorf("cannot trust plugin %s: %w", plugin, err)
 		}
@@ -74,7 +74,7 @@ func oneLine(errs []error) error {
 
 // isBest reports whether no other file should be tried first, by what is known after p's start.
 func (h *Host) isBest(p *process, tried map[string]bool) bool {
-	files, err := h.files(p.plugin, h.config.Checksums[p.plugin])
+	files, err := h.files(p.plugin, h.checksum(p.plugin))
 	if err != nil {
 		return true
 	}
@@ -85,7 +85,7 @@ func (h *Host) isBest(p *process, tried map[string]bool) bool {
 // startFile verifies and starts one process of a plugin's file and returns it when it has described itself, within Config.StartTimeout. What
 // came of it is learned. Its reap runs.
 func (h *Host) startFile(ctx context.Context, plugin, lane string, f installed) (*process, error) {
-	path, err := Verify(f.path, h.config.Checksums[plugin])
+	path, err := Verify(f.path, h.checksum(plugin))
 	if err != nil {
 		return nil, fmt.Errorf("cannot trust plugin %s: %w", plugin, err)
 	}

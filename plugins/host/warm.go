@@ -27,7 +27,7 @@ func (h *Host) Warm(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if err := p.open(ctx, d); !errors.Is(err, errGone) {
+			if err := p.open(ctx, d, reads); !errors.Is(err, errGone) {
 				return err
 			}
 		}
@@ -39,7 +39,7 @@ func (h *Host) openAll(ctx context.Context, l *lane, p *process) {
 	ctx, cancel := context.WithTimeout(ctx, h.config.CallTimeout)
 	defer cancel()
 	err := h.each(h.configured(func(d *device) bool { return d.config.Plugin == l.plugin && d.label() == l.label }), func(d *device) error {
-		return p.open(ctx, d)
+		return p.open(ctx, d, reads)
 	})
 	if err != nil && ctx.Err() == nil && p.taking() {
 		l.log.Error("cannot open devices", "error", line(err.Error()))
@@ -106,7 +106,7 @@ func (h *Host) DescribeFile(ctx context.Context, path string) (Description, erro
 	if !ok || filepath.Dir(filepath.Clean(path)) != filepath.Clean(h.config.Dir) {
 		return Description{}, fmt.Errorf("%s is no file of the plugin directory", line(path))
 	}
-	f := h.look(filepath.Base(path), h.config.Checksums[plugin])
+	f := h.look(filepath.Base(path), h.checksum(plugin))
 	if f.err != nil {
 		return Description{}, fmt.Errorf("cannot trust plugin %s: %w", line(plugin), f.err)
 	}

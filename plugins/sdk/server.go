@@ -98,9 +98,10 @@ func (s *server) Close(_ context.Context, r *proto.CloseRequest) (*proto.CloseRe
 	return &proto.CloseResponse{}, nil
 }
 
-// with runs f on the device within the request's deadline and the device's limit.
-func (s *server) with(ctx context.Context, device string, deadlineMS int64, f func(context.Context, Device) error) *proto.Failure {
-	ctx, cancel, err := bound(ctx, deadlineMS)
+// with runs f on the device within the request's deadline and the device's limit. Where f changes nothing, a host that gives the call up before
+// its deadline wants the device for something else.
+func (s *server) with(rpc context.Context, device string, deadlineMS int64, acts bool, f func(context.Context, Device) error) *proto.Failure {
+	ctx, cancel, err := bound(rpc, deadlineMS)
 	if err != nil {
 		return wire(context.Background(), err)
 	}
@@ -111,16 +112,20 @@ func (s *server) with(ctx context.Context, device string, deadlineMS int64, f fu
 	if slot == nil {
 		return wire(ctx, Refused(fmt.Errorf("device %q is not open", clip(device))))
 	}
-	if err := slot.enter(ctx); err != nil {
+	if acts {
+		rpc = nil
+	}
+	visit, err := slot.enter(ctx, rpc)
+	if err != nil {
 		return wire(ctx, err)
 	}
-	defer slot.leave()
+	defer visit.leave()
 	return wire(ctx, guard(func() error { return f(ctx, slot.dev) }))
 }
 
 func (s *server) Status(ctx context.Context, r *proto.StatusRequest) (*proto.StatusResponse, error) {
 	out := &proto.StatusResponse{State: string(Unknown)}
-	out.Failure = s.with(ctx, r.Device, r.DeadlineMs, func(ctx context.Context, d Device) error {
+	out.Failure = s.with(ctx, r.Device, r.DeadlineMs, false, func(ctx context.Context, d Device) error {
 		st, err := d.Status(ctx, r.Target)
 		if err != nil {
 			return err
@@ -140,14 +145,14 @@ func (s *server) Do(ctx context.Context, r *proto.DoRequest) (*proto.DoResponse,
 	if !slices.Contains(s.about.Actions, action) {
 		return &proto.DoResponse{Failure: wire(ctx, Unsupported(fmt.Errorf("this plugin does not know the action %q", clip(r.Action))))}, nil
 	}
-	return &proto.DoResponse{Failure: s.with(ctx, r.Device, r.DeadlineMs, func(ctx context.Context, d Device) error {
+	return &proto.DoResponse{Failure: s.with(ctx, r.Device, r.DeadlineMs, true, func(ctx context.Context, d Device) error {
 		return d.Do(ctx, r.Target, action)
 	})}, nil
 }
 
 func (s *server) List(ctx context.Context, r *proto.ListRequest) (*proto.ListResponse, error) {
 	out := &proto.ListResponse{}
-	out.Failure = s.with(ctx, r.Device, r.DeadlineMs, func(ctx context.Context, d Device) error {
+	out.Failure = s.with(ctx, r.Device, r.DeadlineMs, false, func(ctx context.Context, d Device) error {
 		l, ok := d.(Lister)
 		if !ok {
 			return Unsupported(errors.New("this plugin cannot list its targets"))
@@ -169,7 +174,7 @@ func (s *server) List(ctx context.Context, r *proto.ListRequest) (*proto.ListRes
 
 func (s *server) Probe(ctx context.Context, r *proto.ProbeRequest) (*proto.ProbeResponse, error) {
 	out := &proto.ProbeResponse{}
-	out.Failure = s.with(ctx, r.Device, r.DeadlineMs, func(ctx context.Context, d Device) error {
+	out.Failure = s.with(ctx, r.Device, r.DeadlineMs, false, func(ctx context.Context, d Device) error {
 		p, err := probe(ctx, d, r.Target)
 		if err != nil {
 			return err

@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // slot holds one opened device: at most limit calls at once, and the device is closed only after its last call has returned.
@@ -21,32 +18,106 @@ type slot struct {
 	mu      sync.Mutex
 	users   int
 	retired bool
+	looks   map[*visit]bool // reads that are at the device
 }
 
-// enter waits for a free place until ctx ends; then the request is dropped and the device never sees it.
-func (s *slot) enter(ctx context.Context) error {
+// stopTime is how long a read that the host gave up keeps others from its device: by then it has closed what it opened, or never will.
+const stopTime = 500 * time.Millisecond
+
+// visit is one call that is at the device.
+type visit struct {
+	slot *slot
+	rpc  context.Context // nil where it may switch
+	over chan struct{}   // closed when its place is free
+	once sync.Once
+}
+
+// enter waits for a free place, and for reads that the host gave up before their deadline, until ctx ends; then the request is dropped and the
+// device never sees it. rpc ends when the host gives this call up; nil where it may switch.
+func (s *slot) enter(ctx, rpc context.Context) (*visit, error) {
 	s.mu.Lock()
 	if s.retired {
 		s.mu.Unlock()
-		return Refused(errors.New("the device was closed"))
+		return nil, Refused(errors.New("the device was closed"))
 	}
 	s.users++
+	given := s.givenUp()
 	s.mu.Unlock()
+	for _, v := range given {
+		go v.expire() // those that wait for nobody are in no one's way
+	}
 	select {
 	case s.limit <- struct{}{}:
-		if ctx.Err() == nil {
-			return nil
+		if s.quiet(ctx, given) {
+			return s.admit(rpc), nil
 		}
-		<-s.limit // both were ready: the deadline wins
+		<-s.limit // both were ready, or somebody does not stop: the deadline wins
 	case <-ctx.Done():
 	}
 	s.done()
-	return Timeout(errors.New("the deadline passed while earlier calls to this device went on"))
+	return nil, Timeout(errors.New("the deadline passed while earlier calls to this device went on"))
 }
 
-func (s *slot) leave() {
-	<-s.limit
-	s.done()
+// givenUp are the reads that the host gave up. It did so before it sent what comes after them, and the transport keeps that order: nothing is
+// missed. s.mu is held.
+func (s *slot) givenUp() []*visit {
+	var out []*visit
+	for v := range s.looks {
+		if v.rpc.Err() != nil {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (s *slot) quiet(ctx context.Context, given []*visit) bool {
+	for _, v := range given {
+		select {
+		case <-v.over:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err() == nil
+}
+
+func (s *slot) admit(rpc context.Context) *visit {
+	v := &visit{slot: s, rpc: rpc, over: make(chan struct{})}
+	if rpc != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.looks == nil {
+			s.looks = map[*visit]bool{}
+		}
+		s.looks[v] = true
+	}
+	return v
+}
+
+// expire gives the place of a read that was given up to others, soon.
+func (v *visit) expire() {
+	t := time.NewTimer(stopTime)
+	defer t.Stop()
+	select {
+	case <-v.over:
+	case <-t.C:
+		v.free()
+	}
+}
+
+// free gives the place back.
+func (v *visit) free() {
+	v.once.Do(func() {
+		v.slot.mu.Lock()
+		delete(v.slot.looks, v)
+		v.slot.mu.Unlock()
+		<-v.slot.limit
+		close(v.over)
+	})
+}
+
+func (v *visit) leave() {
+	v.free()
+	v.slot.done()
 }
 
 func (s *slot) done() {
@@ -78,35 +149,4 @@ func closeDevice(d Device) {
 	if err := guard(c.Close); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot close device: %v\n", err)
 	}
-}
-
-// guard runs the vendor's code; a panic becomes an error of class unknown and a stack on stderr, and the process lives.
-func guard(f func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			fmt.Fprintf(os.Stderr, "panic in plugin: %v\n%s", r, debug.Stack())
-			err = classify(ClassUnknown, fmt.Errorf("panic in plugin: %v", r))
-		}
-	}()
-	return f()
-}
-
-// longest bounds a call whose host sent no deadline.
-const longest = 60 * time.Second
-
-// bound gives ctx the request's own deadline, an instant of CLOCK_BOOTTIME: a request that was read too late is dropped (R9).
-func bound(ctx context.Context, deadlineMS int64) (context.Context, context.CancelFunc, error) {
-	left := longest
-	if deadlineMS != 0 {
-		var now unix.Timespec
-		if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-			return nil, nil, fmt.Errorf("cannot read CLOCK_BOOTTIME: %w", err)
-		}
-		left = min(longest, time.Duration(deadlineMS)*time.Millisecond-time.Duration(now.Nano()))
-	}
-	if left <= 0 || ctx.Err() != nil {
-		return nil, nil, Timeout(errors.New("the request was read after its deadline and dropped"))
-	}
-	ctx, cancel := context.WithTimeout(ctx, left)
-	return ctx, cancel, nil
 }

@@ -57,6 +57,10 @@ func (p *proc) perform(e member.Effect) {
 		p.startWalk(e.Spec)
 	case member.CancelOperation:
 		p.cancelWalk(e.Life, e.Claim, e.Why)
+	case member.Probe:
+		p.startProbe(e)
+	case member.CancelProbe:
+		p.cancelProbe(e)
 	case member.Deny:
 		p.deny(e.Life)
 	case member.SelfFence:

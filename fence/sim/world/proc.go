@@ -55,6 +55,7 @@ type proc struct {
 	operations []*walk
 	queues     map[string]*queue
 	serial     uint64
+	probe      *probe
 }
 
 // item is one input of the loop, or something to be done in it.

@@ -118,6 +118,7 @@ func (c *checker) starts(p *proc, s operation.Spec) {
 // calls judges a request at a device when it is made.
 func (c *checker) calls(p *proc, k *call) {
 	c.w.say("%s asks %s[%s] %q (claim %d on %s)", p.n.name, k.device, k.target, k.action, k.r.spec.Claim, k.r.spec.Victim.Incarnation)
+	c.beside(p, k)
 	if k.action == fence.ActionOn {
 		c.poweringOn(p, k.r.spec)
 	}

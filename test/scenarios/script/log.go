@@ -95,6 +95,8 @@ func (l *log) Committed(_ int, e domain.Event, s *domain.State) {
 	switch e.Kind {
 	case domain.EventRelease:
 		return // it is told by each node, behind its lease (R13)
+	case domain.EventHealth:
+		return // when a device is probed is nobody's subject here
 	case domain.EventView:
 		if !l.deaf && s.View.Quorate {
 			l.epoch++

@@ -1,0 +1,47 @@
+package domain
+
+import "github.com/fenced-project/fenced/fence"
+
+// Usable reports whether a fence would use a device of a node's level by itself, as far as the newest probe knows: it answered as what it must be, and
+// it named the node's machine or a drill has proven it (R16 a); known is false where it was never probed, or answers and the node has not said yet which
+// machine it is.
+func (s *State) Usable(n *Node, level int, step fence.Step) (usable, known bool) {
+	h, known := s.HealthOf(step)
+	switch {
+	case !known || h.Class != Healthy:
+		return false, known
+	case h.Named || s.Proves(n, level, step):
+		return true, true
+	}
+	return false, n.Machine.Known()
+}
+
+// Fenceable says whether some level of a node has only usable devices; known is false while that may turn out either way: of some level
+// nothing bad is known and not all was probed yet, or it waits for a watchdog, which nobody can probe. Nothing could fence a node without levels, and that is known.
+func (s *State) Fenceable(id fence.NodeID) (fenceable, known bool) {
+	r, ok := s.Roster.Node(id)
+	n := s.Node(id)
+	if !ok || n == nil {
+		return false, false
+	}
+	known = true
+	for i, l := range r.Levels {
+		bad, open := len(l.Steps) == 0, false
+		for _, st := range l.Steps {
+			usable, asked := false, true
+			switch {
+			case st.Device != "":
+				usable, asked = s.Usable(n, i, st)
+			case st.Wait != "":
+				asked = false
+			}
+			bad = bad || (asked && !usable)
+			open = open || !asked
+		}
+		if !bad && !open {
+			return true, true
+		}
+		known = known && bad
+	}
+	return false, known
+}

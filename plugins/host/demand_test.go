@@ -1,0 +1,76 @@
+package host
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// Checksums change while plugins run: what is as it must be goes on, what is not ends with its last call and is out until it may run again (V15).
+func TestChecksumsChangeWhilePluginsRun(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Config{HealthInterval: time.Hour, BackoffMin: time.Hour, BackoffMax: time.Hour})
+	sum, err := Checksum(filepath.Join(plugins, "fenced-plugin-bad"))
+	must(t, err)
+	b.put("n1", "on")
+	b.configure(knob("d", "do", "long"), DeviceConfig{Name: "other", Plugin: "dummy"})
+	b.warm()
+	before := b.pids()
+	b.Demand(b.within(20*time.Second), map[string]string{"bad": strings.ToUpper(sum)})
+	if now := b.pids(); now["bad/main"] != before["bad/main"] || now["dummy/main"] != before["dummy/main"] {
+		t.Fatalf("what is as it must be was started again: %v, was %v", now, before)
+	}
+	done := make(chan error, 1)
+	go func() { done <- b.Do(b.within(30*time.Second), "d", "n1", "off") }()
+	eventually(t, "the action is in the plugin", func() bool { return b.callsIn(before["bad/main"]) == 1 || len(done) == 1 })
+	b.Demand(b.within(20*time.Second), map[string]string{"bad": strings.Repeat("0", 64)})
+	if _, err := b.Status(b.within(20*time.Second), "d", "n1"); err == nil || ClassOf(err) != ClassPluginDied {
+		t.Errorf("a file that must not be run any more is asked: %v", err)
+	}
+	must(t, <-done)
+	eventually(t, "its process is gone", func() bool { return !alive(before["bad/main"]) })
+	if v := b.versions("bad")["fenced-plugin-bad"]; !strings.Contains(v.Problem, "the configuration says 000") {
+		t.Errorf("it is said why: %+v", v)
+	}
+	b.Demand(b.within(20*time.Second), nil)
+	b.wantState("d", "n1", fence.PowerOff)
+	if now := b.pids(); now["dummy/main"] != before["dummy/main"] {
+		t.Error("a plugin that is not concerned was started again")
+	}
+}
+
+// The way without a gap: the next version is installed beside the one that runs, and its checksum demanded.
+func TestADemandedVersionTakesOver(t *testing.T) {
+	t.Parallel()
+	dir := sameDisk(t)
+	install(t, dir, "fenced-plugin-bad@1.0.0")
+	one, err := Checksum(filepath.Join(dir, "fenced-plugin-bad@1.0.0"))
+	must(t, err)
+	next := filepath.Join(dir, "fenced-plugin-bad@2.0.0")
+	build, err := os.ReadFile(filepath.Join(plugins, "fenced-plugin-bad"))
+	must(t, err)
+	must(t, os.WriteFile(next, append(build, "another build"...), 0o755)) //nolint:gosec // as in production
+	two, err := Checksum(next)
+	must(t, err)
+	b := newBench(t, Config{Dir: dir, HealthInterval: 50 * time.Millisecond, Checksums: map[string]string{"bad": one}})
+	b.put("n1", "on")
+	b.configure(knob("d", "do", "long"))
+	b.warm()
+	if version, _ := b.running("bad"); version != "1.0.0" {
+		t.Fatalf("%s runs, with the checksum of another file", version)
+	}
+	before := b.pids()["bad/main"]
+	done := make(chan error, 1)
+	go func() { done <- b.Do(b.within(30*time.Second), "d", "n1", "off") }()
+	eventually(t, "the action is in the plugin", func() bool { return b.callsIn(before) == 1 || len(done) == 1 })
+	b.Demand(b.within(20*time.Second), map[string]string{"bad": two})
+	if version, _ := b.running("bad"); version != "2.0.0" {
+		t.Errorf("%s runs: %+v", version, b.versions("bad"))
+	}
+	must(t, <-done) // in the old process
+	b.wantState("d", "n1", fence.PowerOff)
+}
