@@ -4,5 +4,6 @@
 // Time does not exist here. Whoever needs a delay waits in fence/member by its own clock and then proposes an entry; Apply judges only
 // whether the entry is allowed now. A rejected entry is rejected alike by every member, counted and told to its proposer (R11).
 //
-// Start reading at state.go (what is remembered of a node), then apply.go, view.go (how victims come to be) and verdict.go (how they end).
+// Start reading at state.go (what is remembered of a node), then apply.go, view.go (how victims come to be) and verdict.go (how they end);
+// health.go with fenceable.go is what the newest probes of devices said, by which nothing is decided.
 package domain

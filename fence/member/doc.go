@@ -5,6 +5,6 @@
 // compares what the domain says with what it has done, so a lost outcome, a snapshot or a restart needs no special case.
 //
 // Start reading at input.go and effect.go (the seams), then step.go (the loop), start.go (the start table), claims.go and operations.go,
-// and leave.go with left.go for how a life ends without being fenced. For the programs on this node: clients.go (what each is told), gate.go
+// and leave.go with left.go for how a life ends without being fenced; probe.go for who looks at which device and when (R28). For the programs on this node: clients.go (what each is told), gate.go
 // (what holds releases and grants back), grants.go (R12), stateless.go (how an idle member is spared).
 package member

@@ -15,7 +15,7 @@ func (a *app) configReloadCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
 		Short: "make this node's daemon read its configuration files again (systemctl reload fenced)",
-		Long: `What is local, such as secrets, is taken at once. Nodes, levels, devices, timings and policies are the roster: they are taken only if
+		Long: `What is local, such as secrets and checksums of plugins, is taken at once. Nodes, levels, devices, timings and policies are the roster: they are taken only if
 they are what is committed. A file with other ones changes nothing until fenced apply, and this node goes on as before.
 
 Exit code: 0 taken; 78 the configuration is wrong, with every mistake; 90 the file is not the committed roster: nothing was taken.`,

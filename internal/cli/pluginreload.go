@@ -16,9 +16,10 @@ func (a *app) pluginReloadCommand() *cobra.Command {
 		Short: "start plugins again, with what is installed now; no operation is lost",
 		Long: `Starts a fresh process of each plugin that runs here (of those that are named), of the highest version that is installed and works. New calls go
 to it from when it is ready; those under way end in the old process. What does not start changes nothing: the old process goes on.
+Which checksums are demanded is read from the configuration first; what runs and has another one does not go on.
 The daemon looks by itself every ten seconds whether a plugin's file was replaced or a higher version was installed.
 
-Exit code: 0 all run anew; 1 one did not start; 105 no device here uses such a plugin.`,
+Exit code: 0 all run anew; 1 one did not start; 78 the configuration is wrong; 105 no device here uses such a plugin.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), actTimeout)
 			defer cancel()

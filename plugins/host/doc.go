@@ -24,7 +24,8 @@
 //
 // Of several installed files of a plugin, fenced-plugin-NAME and fenced-plugin-NAME@VERSION, the highest version runs that may be run, starts,
 // and speaks a version of the protocol that the host speaks (version.go). A higher one that is installed later is taken up by itself, and
-// Reload asks for it: a fresh process is started first, then the old one takes no new calls and ends those that it has (reload.go, lane.go).
+// Reload asks for it: a fresh process is started first, then the old one takes no new calls and ends those that it has (reload.go, lane.go). Which
+// checksums are demanded may change while plugins run (demand.go). A Look gives way to every other call at its device (look.go).
 //
 // Start reading at host.go, then call.go, lane.go and process.go.
 package host
