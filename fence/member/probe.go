@@ -211,7 +211,7 @@ func (m *Member) refusedLogins() map[string]bool {
 			delete(m.probe.refused, h.Device)
 		}
 	}
-	for device, mapping := range m.probe.refused {
+	for device, mapping := range m.probe.refused { // order: each is judged by itself
 		if d, ok := m.dom.Roster.Device(device); ok && d.Mapping == mapping {
 			out[device] = true
 		} else {
