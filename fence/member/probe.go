@@ -111,7 +111,7 @@ type asked struct {
 
 // calm reports whether nothing real is going on that a probe could get in the way of.
 func (m *Member) calm() bool {
-	if !m.Quorate() || m.leaving != nil || m.rewiring || m.fell || m.cmp.why != "" || m.now < m.gapUntil || m.dom.OpenDrill() != nil {
+	if !m.Quorate() || m.leaving != nil || m.rewiring || m.fell || m.cmp.why != "" || m.dom.OpenDrill() != nil {
 		return false
 	}
 	for i := range m.dom.Nodes {
@@ -142,7 +142,7 @@ func (m *Member) probes() {
 		}
 		return
 	}
-	if m.now-p.last < probeGapMS || !m.mayProbe() {
+	if m.now-p.last < probeGapMS || m.now < m.gapUntil || !m.mayProbe() { // what was stopped hears first what happened meanwhile
 		return
 	}
 	p.last = m.now

@@ -21,6 +21,7 @@ func (d *Daemon) startProbe(e member.Probe) {
 	left := time.Duration(max(e.DeadlineMS-d.cfg.Now(), 0)) * time.Millisecond
 	ctx, cancel := context.WithCancelCause(context.Background())
 	d.probes[e.Number] = cancel
+	d.log.Debug("probe", "device", e.Device, "target", e.Target)
 	d.wg.Go(func() {
 		defer cancel(nil)
 		one, done := context.WithTimeout(ctx, left)
@@ -36,6 +37,7 @@ func (d *Daemon) startProbe(e member.Probe) {
 				in.Class = client.ClassTimeout
 			}
 		}
+		d.log.Debug("probed", "device", e.Device, "target", e.Target, "class", in.Class, "gave_way", in.Ended)
 		d.post(func() { delete(d.probes, e.Number) })
 		d.post(in)
 	})

@@ -34,8 +34,9 @@ func (f installed) usable() bool { return f.err == nil }
 type learned struct {
 	file    stamp
 	version string
-	err     error // why it did not start
-	final   bool  // it never will: its checksum is another
+	err     error  // why it did not start
+	final   bool   // it never will: its checksum is another
+	sum     string // the one that was demanded then; another demand is another question
 	at      time.Time
 }
 
@@ -116,7 +117,7 @@ func (h *Host) look(name, checksum string) installed {
 	}
 	if checksum != "" {
 		if f.err = checkSum(real, checksum); f.err != nil {
-			h.learn(f.path, learned{file: file, err: f.err, final: true})
+			h.learn(f.path, learned{file: file, err: f.err, final: true, sum: checksum})
 			return f
 		}
 	}
@@ -127,6 +128,9 @@ func (h *Host) look(name, checksum string) installed {
 		return f
 	}
 	f.version = cmp.Or(f.version, l.version)
+	if plugin, _, _ := split(name); l.sum != "" && l.sum != h.checksums[plugin] {
+		return f
+	}
 	if l.err != nil && (l.final || time.Since(l.at) < secondChance) {
 		f.err, f.retry = l.err, !l.final
 	}
