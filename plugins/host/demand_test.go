@@ -74,3 +74,25 @@ func TestADemandedVersionTakesOver(t *testing.T) {
 	must(t, <-done) // in the old process
 	b.wantState("d", "n1", fence.PowerOff)
 }
+
+// Whoever lists the plugins while the demand changes may judge a file by the old one a moment too late: that is no verdict on the new one.
+func TestAChecksumOfAnEarlierDemandIsNoVerdict(t *testing.T) {
+	t.Parallel()
+	const file = "fenced-plugin-bad"
+	b := newBench(t, Config{})
+	sum, err := Checksum(filepath.Join(plugins, file))
+	must(t, err)
+	old := strings.Repeat("0", 64)
+	b.Demand(b.within(20*time.Second), map[string]string{"bad": old})
+	if f := b.look(file, old); f.usable() {
+		t.Fatal("a file with another checksum is usable")
+	}
+	if f := b.look(file, ""); f.usable() {
+		t.Error("who does not look at the checksum again takes it for a better version")
+	}
+	b.Demand(b.within(20*time.Second), map[string]string{"bad": sum})
+	b.look(file, old)
+	if f := b.look(file, sum); !f.usable() {
+		t.Errorf("it is not used: %v", f.err)
+	}
+}

@@ -68,8 +68,7 @@ func (c *crossing) enter(ctx context.Context, how manner) (_ context.Context, le
 		c.mu.Lock()
 		delete(c.looks, l)
 		c.mu.Unlock()
-		l.cancel(nil)
-		close(l.gone)
+		close(l.gone) // and no cancel here: it would look as if it had given way; the caller's own ends ctx
 	}, nil
 }
 

@@ -71,3 +71,16 @@ func TestALookIsRefusedBesideAnOperation(t *testing.T) {
 		t.Errorf("it came to %v", err)
 	}
 }
+
+// A look that fails by itself says why: only one that was ended says nothing (R28: a refused login must be known).
+func TestALookThatFailsSaysWhy(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Config{})
+	b.configure(knob("d", "status", "tell"))
+	b.warm()
+	for range 50 {
+		if _, err := b.Look(b.within(20*time.Second), "d", "n1"); ClassOf(err) != ClassAuth {
+			t.Fatalf("it came to %v", err)
+		}
+	}
+}

@@ -97,7 +97,9 @@ func TestVersionsAndChecksumsOfAPlugin(t *testing.T) {
 	c, ctx := start(t, playground.Options{Build: build})
 	must(t, c.AwaitClean(ctx))
 	one := c.Node(1)
-	first, base := bmcOf(ctx, t, one), filepath.Join(dir, "fenced-plugin-bmc")
+	var first client.Plugin
+	must(t, c.Await(ctx, "the plugin to run", func() bool { first = bmcOf(ctx, t, one); return first.State == client.PluginRunning }))
+	base := filepath.Join(dir, "fenced-plugin-bmc")
 	if len(first.Versions) != 1 || first.Path != base {
 		t.Fatalf("%+v", first)
 	}
