@@ -106,8 +106,9 @@ func (m *Member) proposalDone(in ProposalDone) {
 }
 
 // lostMS is how long at most the same thing is not asked again whose fate stays unknown: without contact it would be asked twice a second for as
-// long as that lasts. It is half of what has passed so far, so that the end of a short outage is not waited for.
-const lostMS = 8000
+// long as that lasts. It is half of what has passed so far, so that the end of a short outage is not waited for; and short, because a proof must be
+// on its way when a last voter's next life brings quorum back: once that life was heard, it is void (R16 d, R21).
+const lostMS = 2000
 
 // lostPrefix begins the marks of proposals of which nobody knows what became of them.
 const lostPrefix = "lost/"
