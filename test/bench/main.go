@@ -31,6 +31,7 @@ type measure struct {
 var measures = []measure{
 	{[]string{nameFsync}, fsync},
 	{[]string{nameApplyEntry, nameApplyAnnounce, nameApplyView, nameTick, nameGrowth}, pure},
+	{[]string{nameScan, nameScanLarge}, scans},
 	{[]string{nameSim}, simulator},
 	{[]string{nameEngine}, engineShare},
 	{[]string{nameCold}, coldStart},

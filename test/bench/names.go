@@ -8,6 +8,8 @@ const (
 	nameApplyView     = "apply-view"
 	nameTick          = "member-tick"
 	nameGrowth        = "apply-growth"
+	nameScan          = "residual-scan"
+	nameScanLarge     = "residual-scan-large"
 	nameSim           = "sim-events"
 	nameEngine        = "engine"
 	nameCold          = "plugin-cold-start"
@@ -46,6 +48,8 @@ type goal struct {
 
 var goals = map[string]goal{
 	nameGrowth:          {aim: 4},
+	nameScan:            {aim: 10},
+	nameScanLarge:       {aim: 200},
 	nameEngine:          {aim: 1.5},
 	nameLeaderActs:      {aim: 4, peer: 1.5, who: "pacemaker-fenced, one fencing, one IPC connection"},
 	nameFollowerActs:    {aim: 4, peer: 1.5, who: "pacemaker-fenced, one fencing, one IPC connection"},
