@@ -96,46 +96,6 @@ func TestCloneIsRefusedAndItsOriginalStays(t *testing.T) {
 	}
 }
 
-// R3: the original is heard and hears nobody, as where the copy has taken its address: nothing is proven, and the copy waits until the original
-// is silent. Then it is the node.
-func TestCloneWaitsForAnOriginalThatHearsNothing(t *testing.T) {
-	p := newParty(t, 3)
-	p.timeout = membershiptest.Slow(3 * time.Second) // as above
-	p.startAll()
-	p.heardPosition(1, 3)
-	p.heardPosition(2, 3)
-	l := p.leader()
-	if l == 3 {
-		p.leads(1)
-	}
-	p.faults.CutOneWay(1, 3)
-	p.faults.CutOneWay(2, 3)
-	store := p.node(3).id.Store
-	twin := p.clone(3)
-	for _, id := range []fence.NodeID{1, 2} {
-		p.readers[id].Event("word of a store that is in use", 0, func(e membership.Event) bool {
-			r, ok := e.(membership.Refused)
-			return ok && r.Kind == "" && strings.Contains(r.Reason, "still in use by the daemon that had it before")
-		})
-		if p.hasPlace(id, store, twin) {
-			t.Errorf("node %d let the copy in while the original was heard", id)
-		}
-	}
-	p.kill(3)
-	p.Heal()
-	for _, id := range []fence.NodeID{1, 2} {
-		p.until("place for the copy", func() bool { return p.hasPlace(id, store, twin) })
-	}
-}
-
-// hasPlace reports whether a node takes this daemon for the run of a store.
-func (p *party) hasPlace(id fence.NodeID, store string, of *twin) bool {
-	f := p.node(id).floors
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.known[store].Instance == of.cfg.Self.Instance
-}
-
 // A goodbye frees the store's place at once, and does nothing else to whoever hears it.
 func TestGoodbyeFreesThePlace(t *testing.T) {
 	p := newParty(t, 3)
