@@ -75,6 +75,12 @@ func TestALookIsRefusedBesideAnOperation(t *testing.T) {
 // A look that fails by itself says why: only one that was ended says nothing (R28: a refused login must be known).
 func TestALookThatFailsSaysWhy(t *testing.T) {
 	t.Parallel()
+	var c crossing
+	ctx, leave, err := c.enter(context.Background(), looks)
+	must(t, err)
+	if leave(); yields(ctx, looks) {
+		t.Error("a look that is over looks as if it had been ended")
+	}
 	b := newBench(t, Config{})
 	b.configure(knob("d", "status", "tell"))
 	b.warm()

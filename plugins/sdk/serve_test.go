@@ -58,7 +58,7 @@ func TestByHand(t *testing.T) {
 	if err == nil {
 		err = json.Unmarshal(out, &d)
 	}
-	if err != nil || d.API != "fenced/v1" || d.Name != "dummy" || d.Kind != "power" || d.Effect != 1000 || len(d.Options) != 4 || !d.Options[0].Mapping {
+	if err != nil || d.API != "fenced/v1" || d.Name != "dummy" || d.Kind != "power" || d.Effect != 1000 || len(d.Options) != 5 || !d.Options[0].Mapping {
 		t.Errorf("--describe=json gives %v, %+v", err, d)
 	}
 	for _, args := range [][]string{{}, {"--help"}, {"serve"}} {
