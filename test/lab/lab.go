@@ -1,0 +1,138 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Lab is a set of machines, numbered from 1, with their network and their shared disk.
+type Lab struct {
+	Machines []*Machine
+
+	t     testing.TB
+	dir   string
+	image image
+	net   *network
+	ports []int // of the BMCs, by node
+}
+
+const sharedDisk = 512 << 20 // bytes
+
+// Start builds a lab and switches its machines on. It ends with the test. Where it fails or KEEP is set, its directory stays and is named.
+func Start(t testing.TB, ctx context.Context, i image, nodes int) *Lab {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "lab") // a short path: it holds unix sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Lab{t: t, dir: dir, image: i, ports: make([]int, nodes+1)}
+	t.Cleanup(l.end)
+	if err := l.build(ctx, nodes); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range l.Machines {
+		if err := m.on(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range l.Machines {
+		if _, err := m.Run(ctx, "true"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
+}
+
+func (l *Lab) build(ctx context.Context, nodes int) error {
+	if err := os.MkdirAll(l.share(), 0o755); err != nil {
+		return err
+	}
+	if err := sparse(l.disk(), sharedDisk); err != nil {
+		return err
+	}
+	var err error
+	if l.net, err = newNetwork(l.dir, nodes); err != nil {
+		return err
+	}
+	for id := 1; id <= nodes; id++ {
+		m := &Machine{ID: id, lab: l, dir: filepath.Join(l.dir, fmt.Sprintf("node-%d", id))}
+		l.Machines = append(l.Machines, m)
+		if err := m.build(ctx); err != nil {
+			return err
+		}
+		if m.agent, err = freeTCP(); err != nil {
+			return err
+		}
+		if l.ports[id], err = freeUDP(); err != nil {
+			return err
+		}
+		sw, err := net.Listen("unix", m.file("power"))
+		if err != nil {
+			return err
+		}
+		l.t.Cleanup(func() { _ = sw.Close() })
+		go m.servePower(sw)
+		if err := m.startBMC(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Machine returns the machine of this number.
+func (l *Lab) Machine(id int) *Machine { return l.Machines[id-1] }
+
+// Cut drops all frames between two machines, both ways; Join undoes it.
+func (l *Lab) Cut(a, b *Machine) { l.net.set(a.ID, b.ID, true); l.net.set(b.ID, a.ID, true) }
+
+// Join lets frames through again, both ways.
+func (l *Lab) Join(a, b *Machine) { l.net.set(a.ID, b.ID, false); l.net.set(b.ID, a.ID, false) }
+
+// Isolate cuts a machine off from all others. Its BMC stays reachable.
+func (l *Lab) Isolate(m *Machine) {
+	for _, o := range l.Machines {
+		if o != m {
+			l.Cut(m, o)
+		}
+	}
+}
+
+func (l *Lab) share() string { return filepath.Join(l.dir, "share") }
+func (l *Lab) disk() string  { return filepath.Join(l.dir, "shared.img") }
+
+func (l *Lab) end() {
+	for _, m := range l.Machines {
+		m.off()
+		m.KillBMC()
+	}
+	if l.net != nil {
+		l.net.close()
+	}
+	if l.t.Failed() || os.Getenv("KEEP") != "" {
+		l.t.Logf("the lab's files are kept in %s", l.dir)
+		return
+	}
+	_ = os.RemoveAll(l.dir) // a leftover of a test's directory harms nobody
+}
+
+func freeTCP() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close() //nolint:errcheck // it was asked for its number only
+	return l.Addr().String(), nil
+}
+
+func freeUDP() (int, error) {
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close() //nolint:errcheck // it was asked for its number only
+	return c.LocalAddr().(*net.UDPAddr).Port, nil
+}

@@ -1,0 +1,27 @@
+// Command tool is the one program of the lab that runs inside guests and under ipmi_sim. It is static and of the standard library alone.
+//
+//	tool agent ADDR               guest: run shell commands for the host (package wire says how)
+//	tool power SOCKET ARGS...     host: ipmi_sim's chassis_control, passed on to the lab that listens at SOCKET
+//	tool write FILE NODE BOOT     guest: append records to FILE until it fails, and say each that is on the disk
+//	tool read FILE                guest: check every record of FILE, and say whose they are
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	commands := map[string]func([]string) error{"agent": agent, "power": power, "write": write, "read": read}
+	if len(os.Args) > 2 {
+		if f := commands[os.Args[1]]; f != nil {
+			if err := f(os.Args[2:]); err != nil {
+				fmt.Fprintln(os.Stderr, "tool:", err)
+				os.Exit(1)
+			}
+			return
+		}
+	}
+	fmt.Fprintln(os.Stderr, "usage: tool agent ADDR | power SOCKET ARGS | write FILE NODE BOOT | read FILE")
+	os.Exit(2)
+}
