@@ -1,0 +1,78 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+)
+
+// mountpoint is where the shared file system is mounted in a guest.
+const mountpoint = "/mnt"
+
+// each does something on several machines at once.
+func each(ms []*Machine, f func(*Machine) error) error {
+	errs := make([]error, len(ms))
+	var all sync.WaitGroup
+	for i, m := range ms {
+		all.Go(func() { errs[i] = f(m) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// Corosync starts corosync on these machines and waits until they are in one ring.
+func (l *Lab) Corosync(ctx context.Context, ms ...*Machine) error {
+	return each(ms, func(m *Machine) error {
+		if err := m.Put(ctx, "/etc/corosync/corosync.conf", l.corosyncConf()); err != nil {
+			return err
+		}
+		_, err := m.Run(ctx, fmt.Sprintf("corosync && until corosync-quorumtool -s | grep -q '^Nodes: *%d'; do sleep 0.2; done", len(ms)))
+		return err
+	})
+}
+
+// The token is long for what the machines are: emulated, several on a core.
+func (l *Lab) corosyncConf() string {
+	var b strings.Builder
+	b.WriteString("totem {\n version: 2\n cluster_name: lab\n transport: knet\n token: 3000\n token_coefficient: 0\n crypto_cipher: none\n crypto_hash: none\n}\n" +
+		"quorum {\n provider: corosync_votequorum\n}\nlogging {\n to_logfile: yes\n logfile: /var/log/cluster/corosync.log\n to_syslog: no\n to_stderr: no\n timestamp: hires\n}\nnodelist {\n")
+	for _, m := range l.Machines {
+		fmt.Fprintf(&b, " node {\n  nodeid: %d\n  name: %s\n  ring0_addr: %s\n }\n", m.ID, m.Name(), m.Address())
+	}
+	return b.String() + "}\n"
+}
+
+// DLM starts dlm_controld with fence_dlm as its only way to fence.
+func (l *Lab) DLM(ctx context.Context, ms ...*Machine) error {
+	return each(ms, func(m *Machine) error {
+		conf := "log_debug=1\nenable_fencing=1\nenable_quorum_fencing=1\nfence_all /usr/libexec/fenced/fence_dlm\n"
+		if err := m.Put(ctx, "/etc/dlm/dlm.conf", conf); err != nil {
+			return err
+		}
+		// libcrc32c wants its provider first, and busybox's modprobe does not know that; there is no udev to make links.
+		_, err := m.Run(ctx, "for m in configfs crc32c_generic dlm gfs2; do modprobe $m || exit 1; done; mount | grep -q configfs || mount -t configfs configfs /sys/kernel/config; "+
+			"mkdir -p /dev/misc; for f in dlm-control dlm-monitor dlm_plock; do ln -sf ../$f /dev/misc/$f; done; dlm_controld -L")
+		return err
+	})
+}
+
+// MakeFS makes the shared file system, with a journal for each machine.
+func (l *Lab) MakeFS(ctx context.Context) error {
+	_, err := l.Machines[0].Run(ctx, fmt.Sprintf("mkfs.gfs2 -O -q -p lock_dlm -t lab:shared -j %d -J 8 /dev/shared", len(l.Machines)))
+	return err
+}
+
+// Mount mounts the shared file system.
+func (m *Machine) Mount(ctx context.Context) error {
+	_, err := m.Run(ctx, "mount -t gfs2 /dev/shared "+mountpoint)
+	return err
+}
+
+// Write starts a writer with a file of its own; it ends with the machine or the first error. Its lines go to the file "writes" of Share.
+func (m *Machine) Write(ctx context.Context, file string) error {
+	_, err := m.Run(ctx, fmt.Sprintf("setsid tool write %s/%s %s $(cat /proc/sys/kernel/random/boot_id) >>/share/%s/writes 2>>/share/%s/writer.log </dev/null &",
+		mountpoint, file, m.Name(), m.Name(), m.Name()))
+	return err
+}
