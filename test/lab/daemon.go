@@ -32,7 +32,7 @@ func (l *Lab) fencedYAML() string {
 	var b strings.Builder
 	b.WriteString("cluster: lab\nmembership: {provider: " + l.membership() + "}\ntimings: {failure_timeout: 6s, ping_interval: 500ms, lease: 10s, post_join_delay: 30s}\napi: {group: fenced}\nnodes:\n")
 	for _, m := range l.Machines {
-		fmt.Fprintf(&b, "  %s:\n    id: %d\n    address: %s\n    machine: {uuid: %s}\n    devices:\n      bmc: {plugin: bmc, address: 10.0.2.2, port: %d, username: %s, password_file: /etc/fenced/bmc}\n    levels: [bmc]\n",
+		fmt.Fprintf(&b, "  %s:\n    id: %d\n    address: %s\n    machine: {uuid: %s}\n    devices:\n      bmc: {plugin: bmc, address: 10.0.2.2, port: %d, username: %s, password_file: /etc/fenced/bmc, effect: 5s}\n    levels: [bmc]\n",
 			m.Name(), m.ID, m.Address(), m.UUID(), m.BMCPort(), BMCUser)
 	}
 	return b.String()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // Lab is a set of machines, numbered from 1, with their network and their shared disk.
@@ -104,7 +105,20 @@ func (l *Lab) Isolate(m *Machine) {
 func (l *Lab) share() string { return filepath.Join(l.dir, "share") }
 func (l *Lab) disk() string  { return filepath.Join(l.dir, "shared.img") }
 
+// tellTale is how long a machine has, where a test failed, to write down what its kernel and its cluster software say.
+const tellTale = 20 * time.Second
+
 func (l *Lab) end() {
+	if l.t.Failed() {
+		ctx, cancel := context.WithTimeout(context.Background(), tellTale)
+		defer cancel()
+		_ = each(l.Machines, func(m *Machine) error { // what it cannot write down any more is missing
+			if m.Powered() {
+				_, _ = m.Try(ctx, fmt.Sprintf("cd /share/%s; dmesg >dmesg; cp /var/log/cluster/corosync.log .; dlm_tool dump >dlm; ps >ps; fenced status >status 2>&1", m.Name()), "")
+			}
+			return nil
+		})
+	}
 	for _, m := range l.Machines {
 		m.off()
 		m.KillBMC()

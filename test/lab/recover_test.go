@@ -3,9 +3,13 @@ package lab
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/fenced-project/fenced/client"
 	"github.com/fenced-project/fenced/test/harness"
 )
 
@@ -45,7 +49,93 @@ func await(ctx context.Context, t *testing.T, what string, f func() (bool, error
 	}
 }
 
-func TestTheClusterItself(t *testing.T) {
+// A node that writes loses its power. The survivors replay its journal after the verdict and not before, service goes on, its records are there,
+// and its power is cut once although two asked for it: the membership and dlm (R27).
+func TestAWriterLosesPower(t *testing.T) {
 	l := start(t, 3)
 	cluster(t, l, 2)
+	ctx := harness.Within(t, 8*time.Minute)
+	a, b := l.Machine(1), l.Machine(2)
+	must(t, a.Write(ctx, "a"))
+	must(t, b.Write(ctx, "b"))
+	lifeA, err := a.Boot(ctx)
+	must(t, err)
+	lifeB, err := b.Boot(ctx)
+	must(t, err)
+	await(ctx, t, "both write", func() (bool, error) { return a.Written(lifeA) > 20 && b.Written(lifeB) > 20, nil })
+
+	cut := time.Now()
+	b.off()
+	acknowledged := b.Written(lifeB)
+	verdict := verdictOn(ctx, t, l, a, b)
+	replayed := replay(ctx, t, a)
+	if replayed.Before(verdict) {
+		t.Errorf("node-1 began to replay the journal %v before the verdict", verdict.Sub(replayed))
+	}
+	before := a.Written(lifeA)
+	await(ctx, t, "the survivor writes on", func() (bool, error) { return a.Written(lifeA) > before+5, nil })
+	t.Logf("power lost to verdict %v, to replay %v, to service %v", verdict.Sub(cut), replayed.Sub(cut), time.Since(cut))
+
+	owner, n, err := a.Records(ctx, "b")
+	if err != nil || owner != "node-2/"+lifeB || n < acknowledged {
+		t.Errorf("the file of the dead: %d records of %s, %d were acknowledged (%v)", n, owner, acknowledged, err)
+	}
+	await(ctx, t, "it comes back", func() (bool, error) { life, err := b.Boot(ctx); return life != lifeB, err })
+	if b.Offs() != 1 || a.Offs() != 0 || l.Machine(3).Offs() != 0 {
+		t.Errorf("power was cut %d times, and of others %d and %d", b.Offs(), a.Offs(), l.Machine(3).Offs())
+	}
+	whole(ctx, t, l)
+}
+
+// verdictOn waits for the verdict that by knows on a node, and returns its time.
+func verdictOn(ctx context.Context, t *testing.T, l *Lab, by, on *Machine) (at time.Time) {
+	t.Helper()
+	await(ctx, t, "a verdict on "+on.Name(), func() (bool, error) {
+		e, err := l.Events(by, client.EventVerdict, on)
+		if len(e) > 0 {
+			at = e[0].At.Time
+		}
+		return len(e) > 0, err
+	})
+	return at
+}
+
+// replay waits until a machine's kernel has replayed another's journal, and returns when it began, by that machine's clock (to a second).
+func replay(ctx context.Context, t *testing.T, m *Machine) (at time.Time) {
+	t.Helper()
+	begun := regexp.MustCompile(`\[ *([0-9.]+)\] gfs2: .*jid=\d+: Trying to acquire journal glock`)
+	await(ctx, t, m.Name()+" replays a journal", func() (bool, error) {
+		log, boot, err := m.KernelLog(ctx)
+		if err != nil || !strings.Contains(log, "Journal replayed in") && !regexp.MustCompile(`jid=\d+: Done`).MatchString(log) {
+			return false, err
+		}
+		all := begun.FindAllStringSubmatch(log, -1)
+		if len(all) == 0 {
+			return false, nil
+		}
+		after, err := strconv.ParseFloat(all[len(all)-1][1], 64)
+		at = boot.Add(time.Duration(after * float64(time.Second)))
+		return true, err
+	})
+	return at
+}
+
+// whole ends a test: nothing that was said or written breaks an invariant, and the file system has no error.
+func whole(ctx context.Context, t *testing.T, l *Lab) {
+	t.Helper()
+	r, err := l.Check()
+	must(t, err)
+	for _, v := range r.Violations {
+		t.Errorf("check-log: %s", v)
+	}
+	t.Logf("check-log: %d lines, %d victims, %d verdicts, %d releases, %d writes, %d violations", r.Lines, r.Victims, r.Verdicts, r.Releases, r.Writes, len(r.Violations))
+	must(t, each(l.Machines, func(m *Machine) error {
+		_, err := m.Run(ctx, "pkill -f 'tool write'; grep -q gfs2 /proc/mounts || exit 0; sync; umount "+mountpoint)
+		return err
+	}))
+	m := l.Machine(1)
+	r2, err := m.Try(ctx, "fsck.gfs2 -n /dev/shared", "")
+	if err != nil || r2.Code != 0 {
+		t.Errorf("fsck.gfs2 -n ended with %d (%v):\n%s%s", r2.Code, err, r2.Out, r2.Err)
+	}
 }

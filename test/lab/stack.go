@@ -1,11 +1,15 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 )
 
 // mountpoint is where the shared file system is mounted in a guest.
@@ -70,9 +74,46 @@ func (m *Machine) Mount(ctx context.Context) error {
 	return err
 }
 
-// Write starts a writer with a file of its own; it ends with the machine or the first error. Its lines go to the file "writes" of Share.
+// Write starts a writer with a file of its own; it ends with the machine or the first error. Its lines are ground truth for Check.
 func (m *Machine) Write(ctx context.Context, file string) error {
-	_, err := m.Run(ctx, fmt.Sprintf("setsid tool write %s/%s %s $(cat /proc/sys/kernel/random/boot_id) >>/share/%s/writes 2>>/share/%s/writer.log </dev/null &",
-		mountpoint, file, m.Name(), m.Name(), m.Name()))
+	_, err := m.Run(ctx, fmt.Sprintf("boot=$(cat /proc/sys/kernel/random/boot_id); setsid tool write %[1]s/%[2]s %[3]s $boot </dev/null >>/share/%[3]s/writes.$boot.jsonl 2>>/share/%[3]s/writer.log &",
+		mountpoint, file, m.Name()))
 	return err
+}
+
+// Boot is the id of the machine's present life.
+func (m *Machine) Boot(ctx context.Context) (string, error) {
+	return m.Run(ctx, "cat /proc/sys/kernel/random/boot_id")
+}
+
+// Written is how many records of a life the disk took, by what its writer said.
+func (m *Machine) Written(boot string) int {
+	b, err := os.ReadFile(filepath.Join(m.Share(), "writes."+boot+".jsonl"))
+	if err != nil {
+		return 0 // it has not begun
+	}
+	return bytes.Count(b, []byte("\n"))
+}
+
+// Records reads a file of records on the shared file system and says whose it is, "NODE/BOOT", and how many there are. A record of anybody else is
+// an error.
+func (m *Machine) Records(ctx context.Context, file string) (owner string, n int, err error) {
+	out, err := m.Run(ctx, "tool read "+mountpoint+"/"+file)
+	if err == nil {
+		_, err = fmt.Sscanf(out, "%s %d", &owner, &n)
+	}
+	return owner, n, err
+}
+
+// KernelLog is the kernel's log of a machine's present life, and the time of its beginning by the machine's clock.
+func (m *Machine) KernelLog(ctx context.Context) (string, time.Time, error) {
+	out, err := m.Run(ctx, "date +%s; cut -d' ' -f1 /proc/uptime; dmesg")
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	var now, up float64
+	if _, err := fmt.Sscan(out, &now, &up); err != nil {
+		return "", time.Time{}, fmt.Errorf("%s: cannot read its clock: %w", m.Name(), err)
+	}
+	return out, time.UnixMilli(int64((now - up) * 1000)), nil
 }
