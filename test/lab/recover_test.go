@@ -3,8 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -64,17 +62,19 @@ func TestAWriterLosesPower(t *testing.T) {
 	must(t, err)
 	await(ctx, t, "both write", func() (bool, error) { return a.Written(lifeA) > 20 && b.Written(lifeB) > 20, nil })
 
+	begun, err := a.Now(ctx)
+	must(t, err)
 	cut := time.Now()
 	b.off()
 	acknowledged := b.Written(lifeB)
 	verdict := verdictOn(ctx, t, l, a, b)
-	replayed := replay(ctx, t, a)
+	replayed := replay(ctx, t, a, begun)
 	if replayed.Before(verdict) {
 		t.Errorf("node-1 began to replay the journal %v before the verdict", verdict.Sub(replayed))
 	}
 	before := a.Written(lifeA)
 	await(ctx, t, "the survivor writes on", func() (bool, error) { return a.Written(lifeA) > before+5, nil })
-	t.Logf("power lost to verdict %v, to replay %v, to service %v", verdict.Sub(cut), replayed.Sub(cut), time.Since(cut))
+	t.Logf("power lost to verdict %v, to replay %v, to service %v", verdict.Sub(begun), replayed.Sub(begun), time.Since(cut))
 
 	owner, n, err := a.Records(ctx, "b")
 	if err != nil || owner != "node-2/"+lifeB || n < acknowledged {
@@ -100,22 +100,21 @@ func verdictOn(ctx context.Context, t *testing.T, l *Lab, by, on *Machine) (at t
 	return at
 }
 
-// replay waits until a machine's kernel has replayed another's journal, and returns when it began, by that machine's clock (to a second).
-func replay(ctx context.Context, t *testing.T, m *Machine) (at time.Time) {
+// replay waits until a machine's kernel has replayed a journal after a moment, and returns when it reached for it, by that machine's clock.
+func replay(ctx context.Context, t *testing.T, m *Machine, after time.Time) (at time.Time) {
 	t.Helper()
-	begun := regexp.MustCompile(`\[ *([0-9.]+)\] gfs2: .*jid=\d+: Trying to acquire journal glock`)
 	await(ctx, t, m.Name()+" replays a journal", func() (bool, error) {
-		log, boot, err := m.KernelLog(ctx)
-		if err != nil || !strings.Contains(log, "Journal replayed in") && !regexp.MustCompile(`jid=\d+: Done`).MatchString(log) {
-			return false, err
+		log, err := m.KernelLog(ctx)
+		for _, line := range log {
+			switch {
+			case line.At.Before(after) || !strings.Contains(line.Text, "gfs2: fsid=lab:shared"):
+			case strings.Contains(line.Text, "Trying to acquire journal"):
+				at = line.At
+			case strings.Contains(line.Text, "recover jid") && strings.Contains(line.Text, "result success") && !at.IsZero():
+				return true, nil
+			}
 		}
-		all := begun.FindAllStringSubmatch(log, -1)
-		if len(all) == 0 {
-			return false, nil
-		}
-		after, err := strconv.ParseFloat(all[len(all)-1][1], 64)
-		at = boot.Add(time.Duration(after * float64(time.Second)))
-		return true, err
+		return false, err
 	})
 	return at
 }
@@ -130,7 +129,7 @@ func whole(ctx context.Context, t *testing.T, l *Lab) {
 	}
 	t.Logf("check-log: %d lines, %d victims, %d verdicts, %d releases, %d writes, %d violations", r.Lines, r.Victims, r.Verdicts, r.Releases, r.Writes, len(r.Violations))
 	must(t, each(l.Machines, func(m *Machine) error {
-		_, err := m.Run(ctx, "pkill -f 'tool write'; grep -q gfs2 /proc/mounts || exit 0; sync; umount "+mountpoint)
+		_, err := m.Run(ctx, "grep -q gfs2 /proc/mounts || exit 0; kill $(cat /run/writers) 2>/dev/null; until umount "+mountpoint+"; do sleep 0.2; done")
 		return err
 	}))
 	m := l.Machine(1)

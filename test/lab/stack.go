@@ -76,7 +76,7 @@ func (m *Machine) Mount(ctx context.Context) error {
 
 // Write starts a writer with a file of its own; it ends with the machine or the first error. Its lines are ground truth for Check.
 func (m *Machine) Write(ctx context.Context, file string) error {
-	_, err := m.Run(ctx, fmt.Sprintf("boot=$(cat /proc/sys/kernel/random/boot_id); setsid tool write %[1]s/%[2]s %[3]s $boot </dev/null >>/share/%[3]s/writes.$boot.jsonl 2>>/share/%[3]s/writer.log &",
+	_, err := m.Run(ctx, fmt.Sprintf("boot=$(cat /proc/sys/kernel/random/boot_id); setsid tool write %[1]s/%[2]s %[3]s $boot </dev/null >>/share/%[3]s/writes.$boot.jsonl 2>>/share/%[3]s/writer.log & echo $! >>/run/writers",
 		mountpoint, file, m.Name()))
 	return err
 }
@@ -105,15 +105,30 @@ func (m *Machine) Records(ctx context.Context, file string) (owner string, n int
 	return owner, n, err
 }
 
-// KernelLog is the kernel's log of a machine's present life, and the time of its beginning by the machine's clock.
-func (m *Machine) KernelLog(ctx context.Context) (string, time.Time, error) {
-	out, err := m.Run(ctx, "date +%s; cut -d' ' -f1 /proc/uptime; dmesg")
+// Kernel is a line of a kernel's log.
+type Kernel struct {
+	At   time.Time // by the machine's own clock, to about 10 ms
+	Text string
+}
+
+// KernelLog is the kernel's log of a machine's present life.
+func (m *Machine) KernelLog(ctx context.Context) ([]Kernel, error) {
+	out, err := m.Run(ctx, "tool booted /proc/uptime; dmesg")
 	if err != nil {
-		return "", time.Time{}, err
+		return nil, err
 	}
-	var now, up float64
-	if _, err := fmt.Sscan(out, &now, &up); err != nil {
-		return "", time.Time{}, fmt.Errorf("%s: cannot read its clock: %w", m.Name(), err)
+	first, rest, _ := strings.Cut(out, "\n")
+	boot, err := time.Parse(time.RFC3339Nano, first)
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot read when it was booted: %w", m.Name(), err)
 	}
-	return out, time.UnixMilli(int64((now - up) * 1000)), nil
+	var log []Kernel
+	for _, line := range strings.Split(rest, "\n") {
+		var after float64
+		stamp, text, ok := strings.Cut(strings.TrimPrefix(line, "["), "] ")
+		if _, err := fmt.Sscan(stamp, &after); err == nil && ok {
+			log = append(log, Kernel{boot.Add(time.Duration(after * float64(time.Second))), text})
+		}
+	}
+	return log, nil
 }

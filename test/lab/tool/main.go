@@ -4,6 +4,7 @@
 //	tool power SOCKET ARGS...     host: ipmi_sim's chassis_control, passed on to the lab that listens at SOCKET
 //	tool write FILE NODE BOOT     guest: append records to FILE until it fails, and say each that is on the disk
 //	tool read FILE                guest: check every record of FILE, and say whose they are
+//	tool booted UPTIME            guest: when its kernel's log began, by its own clock; UPTIME is /proc/uptime
 package main
 
 import (
@@ -12,7 +13,7 @@ import (
 )
 
 func main() {
-	commands := map[string]func([]string) error{"agent": agent, "power": power, "write": write, "read": read}
+	commands := map[string]func([]string) error{"agent": agent, "power": power, "write": write, "read": read, "booted": booted}
 	if len(os.Args) > 2 {
 		if f := commands[os.Args[1]]; f != nil {
 			if err := f(os.Args[2:]); err != nil {
@@ -22,6 +23,6 @@ func main() {
 			return
 		}
 	}
-	fmt.Fprintln(os.Stderr, "usage: tool agent ADDR | power SOCKET ARGS | write FILE NODE BOOT | read FILE")
+	fmt.Fprintln(os.Stderr, "usage: tool agent ADDR | power SOCKET ARGS | write FILE NODE BOOT | read FILE | booted UPTIME")
 	os.Exit(2)
 }
