@@ -12,25 +12,9 @@ import (
 // authkey is the key of every lab: the machines are on a network of their own.
 const authkey = "bGFiLWxhYi1sYWItbGFiLWxhYi1sYWItbGFiLWxhYi0="
 
-// Fenced starts fenced on these machines, with their BMCs as devices.
-func (l *Lab) Fenced(ctx context.Context, ms ...*Machine) error {
-	return each(ms, func(m *Machine) error {
-		for path, text := range map[string]string{"/etc/fenced/fenced.yaml": l.fencedYAML(), "/etc/fenced/authkey": authkey + "\n", "/etc/fenced/bmc": BMCPassword + "\n"} {
-			if err := m.Put(ctx, path, text); err != nil {
-				return err
-			}
-		}
-		// A watcher that comes again writes down all that the daemon says: the daemon's own copy dies with the machine.
-		_, err := m.Run(ctx, fmt.Sprintf("mkdir -p /run/fenced; chmod 755 /etc/fenced; "+
-			"setsid fenced run --log-format json </dev/null >>/share/%[1]s/fenced.log 2>&1 & "+
-			"setsid sh -c 'while :; do fenced watch --from 0 -o json >>/share/%[1]s/events.$(cat /proc/sys/kernel/random/boot_id).jsonl 2>/dev/null; sleep 0.2; done' </dev/null >/dev/null 2>&1 &", m.Name()))
-		return err
-	})
-}
-
 func (l *Lab) fencedYAML() string {
 	var b strings.Builder
-	b.WriteString("cluster: lab\nmembership: {provider: " + l.membership() + "}\ntimings: {failure_timeout: 6s, ping_interval: 500ms, lease: 10s, post_join_delay: 30s}\napi: {group: fenced}\nnodes:\n")
+	b.WriteString("cluster: lab\nmembership: {provider: " + l.membership() + "}\ntimings: {failure_timeout: 6s, ping_interval: 500ms, lease: 10s, post_join_delay: 30s}\npolicy: {idle_stateless: true}\napi: {group: fenced}\nnodes:\n")
 	for _, m := range l.Machines {
 		fmt.Fprintf(&b, "  %s:\n    id: %d\n    address: %s\n    machine: {uuid: %s}\n    devices:\n      bmc: {plugin: bmc, address: 10.0.2.2, port: %d, username: %s, password_file: /etc/fenced/bmc, effect: 5s}\n    levels: [bmc]\n",
 			m.Name(), m.ID, m.Address(), m.UUID(), m.BMCPort(), BMCUser)

@@ -158,7 +158,7 @@ func (m *Machine) Now(ctx context.Context) (time.Time, error) {
 
 // Put writes a file in the guest.
 func (m *Machine) Put(ctx context.Context, path, text string) error {
-	r, err := m.Try(ctx, "umask 077; cat >"+path, text)
+	r, err := m.Try(ctx, "umask 077; mkdir -p $(dirname "+path+"); cat >"+path, text)
 	if err == nil && r.Code != 0 {
 		err = fmt.Errorf("%s: cannot write %s: %s", m.Name(), path, r.Err)
 	}

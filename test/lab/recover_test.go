@@ -15,8 +15,10 @@ import (
 func cluster(t *testing.T, l *Lab, mounts int) {
 	t.Helper()
 	ctx := harness.Within(t, 8*time.Minute)
-	must(t, l.Corosync(ctx, l.Machines...))
-	must(t, l.Fenced(ctx, l.Machines...))
+	must(t, l.Install(ctx, l.Machines...))
+	must(t, l.Stack(ctx, "corosync", l.Machines...))
+	must(t, l.Ring(ctx, l.Machines...))
+	must(t, l.Stack(ctx, "fenced", l.Machines...))
 	_, err := l.Machine(1).Run(ctx, "until fenced bootstrap lab; do sleep 0.5; done")
 	must(t, err)
 	for _, m := range l.Machines {
@@ -24,7 +26,7 @@ func cluster(t *testing.T, l *Lab, mounts int) {
 	}
 	_, err = l.Machine(1).Run(ctx, "fenced arm --reason lab")
 	must(t, err)
-	must(t, l.DLM(ctx, l.Machines...))
+	must(t, l.Stack(ctx, "dlm", l.Machines...))
 	must(t, l.MakeFS(ctx))
 	for _, m := range l.Machines[:mounts] {
 		must(t, m.Mount(ctx))

@@ -26,13 +26,43 @@ func each(ms []*Machine, f func(*Machine) error) error {
 	return errors.Join(errs...)
 }
 
-// Corosync starts corosync on these machines and waits until they are in one ring.
-func (l *Lab) Corosync(ctx context.Context, ms ...*Machine) error {
+// Install gives these machines their configuration, of corosync, dlm and fenced. A machine that boots from now on starts all of them.
+func (l *Lab) Install(ctx context.Context, ms ...*Machine) error {
+	files := map[string]string{
+		"corosync/corosync.conf": l.corosyncConf(),
+		"dlm/dlm.conf":           "log_debug=1\nenable_fencing=1\nenable_quorum_fencing=1\nfence_all /usr/libexec/fenced/fence_dlm\n",
+		"fenced/fenced.yaml":     l.fencedYAML(), "fenced/authkey": authkey + "\n", "fenced/bmc": BMCPassword + "\n",
+	}
 	return each(ms, func(m *Machine) error {
-		if err := m.Put(ctx, "/etc/corosync/corosync.conf", l.corosyncConf()); err != nil {
-			return err
+		for path, text := range files {
+			kept := "/var/lib/lab/" + path
+			if err := m.Put(ctx, kept, text); err != nil {
+				return err
+			}
 		}
-		_, err := m.Run(ctx, fmt.Sprintf("corosync && until corosync-quorumtool -s | grep -q '^Nodes: *%d'; do sleep 0.2; done", len(ms)))
+		_, err := m.Run(ctx, "cp -a /var/lib/lab/. /etc/; sync")
+		return err
+	})
+}
+
+// Stack starts a part of the cluster's software (corosync, dlm, fenced) on these machines.
+func (l *Lab) Stack(ctx context.Context, part string, ms ...*Machine) error {
+	return each(ms, func(m *Machine) error {
+		_, err := m.Run(ctx, "stack "+part)
+		return err
+	})
+}
+
+// KillStack ends all cluster software of a machine by force. The kernel keeps what it has.
+func (m *Machine) KillStack(ctx context.Context) error {
+	_, err := m.Run(ctx, "stack kill")
+	return err
+}
+
+// Ring waits until corosync on these machines is in one ring of them all.
+func (l *Lab) Ring(ctx context.Context, ms ...*Machine) error {
+	return each(ms, func(m *Machine) error {
+		_, err := m.Run(ctx, fmt.Sprintf("until corosync-quorumtool -s | grep -q '^Nodes: *%d'; do sleep 0.2; done", len(ms)))
 		return err
 	})
 }
@@ -46,20 +76,6 @@ func (l *Lab) corosyncConf() string {
 		fmt.Fprintf(&b, " node {\n  nodeid: %d\n  name: %s\n  ring0_addr: %s\n }\n", m.ID, m.Name(), m.Address())
 	}
 	return b.String() + "}\n"
-}
-
-// DLM starts dlm_controld with fence_dlm as its only way to fence.
-func (l *Lab) DLM(ctx context.Context, ms ...*Machine) error {
-	return each(ms, func(m *Machine) error {
-		conf := "log_debug=1\nenable_fencing=1\nenable_quorum_fencing=1\nfence_all /usr/libexec/fenced/fence_dlm\n"
-		if err := m.Put(ctx, "/etc/dlm/dlm.conf", conf); err != nil {
-			return err
-		}
-		// libcrc32c wants its provider first, and busybox's modprobe does not know that; there is no udev to make links.
-		_, err := m.Run(ctx, "for m in configfs crc32c_generic dlm gfs2; do modprobe $m || exit 1; done; mount | grep -q configfs || mount -t configfs configfs /sys/kernel/config; "+
-			"mkdir -p /dev/misc; for f in dlm-control dlm-monitor dlm_plock; do ln -sf ../$f /dev/misc/$f; done; dlm_controld -L")
-		return err
-	})
 }
 
 // MakeFS makes the shared file system, with a journal for each machine.
