@@ -9,20 +9,16 @@ import (
 	"github.com/fenced-project/fenced/client"
 )
 
-// authkey is the key of every lab: the machines are on a network of their own.
-const authkey = "bGFiLWxhYi1sYWItbGFiLWxhYi1sYWItbGFiLWxhYi0="
-
+// fencedYAML is the configuration of all machines. R27: with dlm on the node the membership engine is corosync, whose nodelist has ids and addresses.
 func (l *Lab) fencedYAML() string {
 	var b strings.Builder
-	b.WriteString("cluster: lab\nmembership: {provider: " + l.membership() + "}\ntimings: {failure_timeout: 6s, ping_interval: 500ms, lease: 10s, post_join_delay: 30s}\npolicy: {idle_stateless: true}\napi: {group: fenced}\nnodes:\n")
+	b.WriteString("cluster: lab\nmembership: {provider: corosync}\ntimings: {failure_timeout: 6s, ping_interval: 500ms, lease: 10s, post_join_delay: 30s}\npolicy: {idle_stateless: true}\napi: {group: fenced}\nnodes:\n")
 	for _, m := range l.Machines {
-		fmt.Fprintf(&b, "  %s:\n    id: %d\n    address: %s\n    machine: {uuid: %s}\n    devices:\n      bmc: {plugin: bmc, address: 10.0.2.2, port: %d, username: %s, password_file: /etc/fenced/bmc, effect: 5s}\n    levels: [bmc]\n",
-			m.Name(), m.ID, m.Address(), m.UUID(), m.BMCPort(), BMCUser)
+		fmt.Fprintf(&b, "  %s:\n    id: %d\n    machine: {uuid: %s}\n    devices:\n      bmc: {plugin: bmc, address: 10.0.2.2, port: %d, username: %s, password_file: /etc/fenced/bmc, effect: 5s}\n    levels: [bmc]\n",
+			m.Name(), m.ID, m.UUID(), m.BMCPort(), BMCUser)
 	}
 	return b.String()
 }
-
-func (l *Lab) membership() string { return "embedded, allow_two_memberships: true" }
 
 // Status asks a machine's fenced.
 func (m *Machine) Status(ctx context.Context) (client.Status, error) {

@@ -27,8 +27,8 @@ version=$(ls kernel/lib/modules)
 root=root.new; rm -rf "$root"
 mkdir -p "$root"/{bin,usr/bin,usr/sbin,usr/lib,lib,lib64,etc/corosync,etc/dlm,etc/fenced,root,tmp,run,dev,proc,sys,mnt,share,var/lib,var/log/cluster,usr/libexec/fenced/plugins}
 ln -s /run "$root/var/run"; ln -s bin "$root/sbin"
-add() { # a file and what it is linked with, at the same paths
-	install -D "$(readlink -f "$1")" "$root$1"
+add() { # a file, at the same path or that of the second argument, and what it is linked with
+	install -D "$(readlink -f "$1")" "$root${2:-$1}"
 	{ ldd "$1" 2>/dev/null || true; } | grep -oE '/[^ ]+' | while read -r l; do
 		[ -e "$root$l" ] || install -D "$(readlink -f "$l")" "$root$l"
 	done || true
@@ -40,7 +40,7 @@ for p in corosync corosync-cfgtool corosync-quorumtool corosync-cpgtool corosync
 done
 libraries=/usr/lib/$(uname -m)-linux-gnu
 for l in "$libraries"/kronosnet/crypto_{nss,openssl}.so "$libraries"/lib{cpg,quorum,cmap,cfg,votequorum}.so.?; do add "$l"; done
-cp "$product/fenced" "$root/usr/sbin/fenced"
+add "$product/fenced" /usr/sbin/fenced
 for p in "$product"/plugins/fenced-plugin-{bmc,selffence}; do [ ! -e "$p" ] || cp "$p" "$root/usr/libexec/fenced/plugins/"; done
 [ ! -e "$product/fenced-watchdog" ] || cp "$product/fenced-watchdog" "$root/usr/sbin/"
 ln -s fenced "$root/usr/sbin/fence_node"; ln -s ../../sbin/fenced "$root/usr/libexec/fenced/fence_dlm"

@@ -31,7 +31,7 @@ func (l *Lab) Install(ctx context.Context, ms ...*Machine) error {
 	files := map[string]string{
 		"corosync/corosync.conf": l.corosyncConf(),
 		"dlm/dlm.conf":           "log_debug=1\nenable_fencing=1\nenable_quorum_fencing=1\nfence_all /usr/libexec/fenced/fence_dlm\n",
-		"fenced/fenced.yaml":     l.fencedYAML(), "fenced/authkey": authkey + "\n", "fenced/bmc": BMCPassword + "\n",
+		"fenced/fenced.yaml":     l.fencedYAML(), "fenced/bmc": BMCPassword + "\n",
 	}
 	return each(ms, func(m *Machine) error {
 		for path, text := range files {

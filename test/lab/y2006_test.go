@@ -32,8 +32,8 @@ func TestTheDemonstrationOf2006(t *testing.T) {
 	must(t, each(l.Machines, func(m *Machine) error { return m.KillStack(ctx) }))
 	killed, err := c.Now(ctx)
 	must(t, err)
-	must(t, l.Stack(ctx, "fenced", l.Machines...))
 	must(t, l.Stack(ctx, "corosync", l.Machines...))
+	must(t, l.Stack(ctx, "fenced", l.Machines...))
 	for _, m := range []*Machine{a, b} { // dlm_controld waits behind fenced; in this life it never comes to that
 		_, err := m.Run(ctx, "setsid stack dlm </dev/null >/dev/null 2>&1 &")
 		must(t, err)
