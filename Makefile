@@ -17,7 +17,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.10
 PROTOC_GEN_GO_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1
 
-.PHONY: help deps build demo test verify race lint e2e systemd corosync secrets fuzz agents model scenarios mutants bench tools generate clean
+.PHONY: help deps build demo test verify race lint e2e systemd corosync secrets fuzz lab agents model scenarios mutants bench tools generate clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,10 @@ secrets: ## planted secrets are looked for everywhere they must not be (RUN=rege
 
 fuzz: ## every fuzz function for FUZZTIME (5s)
 	@$(VERIFY) -stream -only fuzz $(if $(FUZZTIME),-fuzztime $(FUZZTIME))
+
+lab: ## whole machines under QEMU: real kernels, corosync, dlm, gfs2, fenced; not part of verify yet (RUN=regex COUNT=n)
+	@bash test/verify/deps.sh --lab
+	FENCED_TEST_REQUIRE=all $(GO) test -count=$(or $(COUNT),1) -run '$(RUN)' -timeout 30m -v ./test/lab/...
 
 agents: ## every installed fence agent through the adapter, real ones run (RUN=regex COUNT=n)
 	@bash test/verify/deps.sh --if-root

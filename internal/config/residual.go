@@ -23,8 +23,8 @@ const (
 	maxArgs           = 32
 	longestProbe      = 10 * time.Second
 	longestScan       = 15 * time.Second // the daemon gives a scan up after 20 s
-	defaultProbeTime  = 2 * time.Second
-	defaultScanTime   = 5 * time.Second
+	defaultProbeTime  = 5 * time.Second
+	defaultScanTime   = 10 * time.Second
 	residualPathWants = "write a path that begins with a slash"
 )
 

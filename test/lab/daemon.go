@@ -12,7 +12,7 @@ import (
 // fencedYAML is the configuration of all machines. R27: with dlm on the node the membership engine is corosync, whose nodelist has ids and addresses.
 func (l *Lab) fencedYAML() string {
 	var b strings.Builder
-	b.WriteString("cluster: lab\nmembership: {provider: corosync}\ntimings: {failure_timeout: 6s, ping_interval: 500ms, lease: 10s, post_join_delay: 30s}\npolicy: {idle_stateless: true}\napi: {group: fenced}\nnodes:\n")
+	b.WriteString("cluster: lab\nmembership: {provider: corosync}\ntimings: {failure_timeout: 6s, ping_interval: 500ms, lease: 10s, post_join_delay: 30s}\npolicy: {idle_stateless: true}\nresidual: {probe_timeout: 10s, scan_timeout: 15s}\napi: {group: fenced}\nnodes:\n")
 	for _, m := range l.Machines {
 		fmt.Fprintf(&b, "  %s:\n    id: %d\n    machine: {uuid: %s}\n    devices:\n      bmc: {plugin: bmc, address: 10.0.2.2, port: %d, username: %s, password_file: /etc/fenced/bmc, effect: 5s}\n    levels: [bmc]\n",
 			m.Name(), m.ID, m.UUID(), m.BMCPort(), BMCUser)

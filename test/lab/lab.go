@@ -24,7 +24,7 @@ type Lab struct {
 const sharedDisk = 512 << 20 // bytes
 
 // Start builds a lab and switches its machines on. It ends with the test. Where it fails or KEEP is set, its directory stays and is named.
-func Start(t testing.TB, ctx context.Context, i image, nodes int) *Lab {
+func Start(ctx context.Context, t testing.TB, i image, nodes int) *Lab {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "lab") // a short path: it holds unix sockets
 	if err != nil {

@@ -30,7 +30,7 @@ func start(t *testing.T, nodes int) *Lab {
 		}
 		booted = i
 	}
-	return Start(t, harness.Within(t, 5*time.Minute), booted, nodes)
+	return Start(harness.Within(t, 5*time.Minute), t, booted, nodes)
 }
 
 // What the other tests stand on: machines that answer, a switch that cuts, BMCs that really cut power, a disk that all see.

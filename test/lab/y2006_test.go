@@ -12,9 +12,7 @@ import (
 
 // The demonstration of 2006 (SCENARIOS.md): A and B write to a cluster file system; the cluster's software is killed by force on all three and started
 // again; C tries to mount. Then, C used the file system beside A and B and corrupted it. Required: A and B find what is left over, are reset, and
-// only after that C mounts; no block was written by two.
-//
-// proves: S2.1, S2.2
+// only after that C mounts; no block was written by two. (S2.1)
 func TestTheDemonstrationOf2006(t *testing.T) {
 	l := start(t, 3)
 	cluster(t, l, 2)

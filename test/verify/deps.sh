@@ -24,6 +24,9 @@ want=(
 	spin:spin                      # searches the formal model in docs/model
 	protoc:protobuf-compiler       # `make verify` checks that the generated code is current
 )
+[ "${1:-}" != --lab ] || want+=( # what the lab's guests run, and what packs them
+	busybox:busybox-static cpio:cpio depmod:kmod xz:xz-utils readelf:binutils dlm_controld:dlm-controld mkfs.gfs2:gfs2-utils
+)
 missing=()
 for w in "${want[@]}"; do
 	command -v "${w%%:*}" >/dev/null || [ -x "/usr/sbin/${w%%:*}" ] || [ -x "/sbin/${w%%:*}" ] || missing+=("${w##*:}")

@@ -14,7 +14,7 @@ import (
 
 // ownStages are not part of the unit stage: they are stages of their own.
 var (
-	ownStages = []string{"test/e2e", "test/systemd", "test/secrets", "test/nonsense", "test/corosync", "test/foreign", "test/layers", "test/scenarios", "docs"}
+	ownStages = []string{"test/e2e", "test/systemd", "test/secrets", "test/nonsense", "test/corosync", "test/foreign", "test/lab", "test/layers", "test/scenarios", "docs"}
 )
 
 // pureRooms have no goroutine (test/layers proves it), so the race detector finds nothing in them and takes minutes to say so. What runs them in
