@@ -152,11 +152,27 @@ func (c *cluster) told(x *node, s *stream, t Tell) {
 // applied is when this daemon applied an index, 0 for before it was there to notice.
 func (c *cluster) applied(x *node, index uint64) int64 { return x.appliedAt[index] }
 
-// commit puts an entry in the log as an operator's, by a node that is there.
+// commit puts an entry in the log as an operator's, by a node that is there and decides (R22), or the first that is there.
 func (c *cluster) commit(e domain.Entry) {
+	for _, m := range c.view {
+		if x := c.n(m.Node); x.up && x.m.Domain().Clean(m.Node) {
+			c.append(record{by: m, data: encode(c.t, e)})
+			return
+		}
+	}
 	for _, m := range c.view {
 		c.append(record{by: m, data: encode(c.t, e)})
 		return
+	}
+}
+
+// reapply is the administrator whose file was refused: he finds that nobody acts (R5), and applies it again.
+func (c *cluster) reapply() {
+	for _, m := range c.view {
+		if x := c.n(m.Node); x.up && x.m.cfg.RosterHash != x.m.Domain().RosterHash {
+			c.idleStateless(c.policy.IdleStateless)
+			return
+		}
 	}
 }
 

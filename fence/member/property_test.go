@@ -159,6 +159,7 @@ func (w *watch) heal() {
 	for range 120 { // of 20 s; the brake's window is ten minutes
 		w.pass(20_000)
 		w.restart()
+		c.reapply()
 		if why = w.open(); why == "" {
 			return
 		}
