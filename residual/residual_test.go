@@ -242,8 +242,18 @@ func pipe(t *testing.T, path string) (release func()) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	other := filepath.Join(t.TempDir(), "pipe")
+	if err := os.Link(path, other); err != nil {
+		t.Fatal(err)
+	}
 	return func() {
-		f, err := os.OpenFile(path, os.O_RDWR, 0) // never blocks, and lets every opened reader go on
+		// Who opens it from now on finds a file; who did before is let go on.
+		file := other + ".file"
+		write(t, file, "lock_nolock\n")
+		if err := os.Rename(file, path); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(other, os.O_RDWR, 0) // never blocks
 		if err != nil {
 			t.Fatal(err)
 		}
