@@ -109,39 +109,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 	d.watchdogAttention(add)
 	d.lastWordsAttention(add)
 	for i := range dom.Nodes {
-		n := &dom.Nodes[i]
-		name := d.name(n.ID)
-		if l := n.LastDrill; l != nil && !l.Passed && n.Drill == nil { // also while the node is out: that is when somebody looks why
-			add(client.AttentionDrillFailed, name, fmt.Sprintf("the drill of level %d of %s failed: %s", l.Level+1, name, l.Text), fmt.Sprintf("fenced drill %s --level %d", name, l.Level+1))
-		}
-		switch {
-		case n.Victim != nil && n.Foreign != nil && n.Life != n.Victim.Incarnation:
-			add(client.AttentionForeign, name, "another machine comes in the name of "+name+" and is kept out, the victim stays: "+n.Why, "take that machine away, or fenced ack "+name+" when the old one is surely over")
-		case n.Victim != nil && n.Victim.Round > 0 && !slices.Contains(d.member.Held(), n.ID):
-			add(client.AttentionNotProven, name, fmt.Sprintf("nobody could prove that %s is off, all levels were tried %d times", name, n.Victim.Round), "fenced history "+name)
-		case n.Victim != nil && slices.Contains(d.member.Elsewhere(), n.ID):
-			add(client.AttentionElsewhere, name, name+" is alive in another domain: this domain does not fence it until somebody names it", "fenced off "+name+", or "+newStore+" there")
-		case n.Victim != nil && slices.Contains(d.member.Held(), n.ID):
-			add(client.AttentionBraked, name, name+" still answers and the brake holds its fencing back", "fenced reboot "+name)
-		case n.Victim != nil:
-			// its operation is shown; there is nothing to see to yet
-		case n.Outvoted():
-			add(client.AttentionDiverged, name, "the state of "+name+" is not that of the majority, so it is frozen and nobody counts on it", "fenced reboot "+name+", and before it starts again "+newStore+" there")
-		case n.Phase == domain.PhaseUnguarded:
-			add(client.AttentionUnguarded, name, n.Why, "reboot "+name)
-		case n.Phase == domain.PhaseDirty, n.Why != "" && n.Phase == domain.PhaseJoining:
-			add(client.AttentionNotAdmitted, name, name+" is not admitted: "+n.Why, "fenced status "+name)
-		case dom.Witness(n.ID):
-			if n.Instance == "" {
-				add(client.AttentionWitnessAway, name, d.witnessAway(n), "start fenced-witness on "+name)
-			}
-		case n.Unknown:
-			add(client.AttentionUnknown, name, "nobody knows whether "+name+" holds state", "start fenced on "+name)
-		case n.Added:
-			add(client.AttentionAdded, name, name+" was added and has not come yet; its vote does not count before it does", "start fenced on "+name)
-		case d.missing(n):
-			add(client.AttentionMissing, name, name+" is away since "+d.seen[n.ID].since.UTC().Format(time.RFC3339)+" and nobody waits for it", "fenced status "+name)
-		}
+		d.nodeAttention(&dom.Nodes[i], add)
 	}
 	if d.historyWhy != "" {
 		add(client.AttentionHistoryDamaged, d.cfg.Config.SelfName, "history is not whole on this node's disk: "+d.historyWhy, "move "+d.cfg.Config.StateDir+"/history.db aside and start fenced again; no duty depends on it")
@@ -153,6 +121,43 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 		add(client.AttentionPlugin, d.me(), text, "fenced plugin list")
 	}
 	return out
+}
+
+// nodeAttention is what a person should see to about one node.
+func (d *Daemon) nodeAttention(n *domain.Node, add func(code, node, text, next string)) {
+	dom := d.member.Domain()
+	name := d.name(n.ID)
+	if l := n.LastDrill; l != nil && !l.Passed && n.Drill == nil { // also while the node is out: that is when somebody looks why
+		add(client.AttentionDrillFailed, name, fmt.Sprintf("the drill of level %d of %s failed: %s", l.Level+1, name, l.Text), fmt.Sprintf("fenced drill %s --level %d", name, l.Level+1))
+	}
+	switch {
+	case n.Victim != nil && n.Foreign != nil && n.Life != n.Victim.Incarnation:
+		add(client.AttentionForeign, name, "another machine comes in the name of "+name+" and is kept out, the victim stays: "+n.Why, "take that machine away, or fenced ack "+name+" when the old one is surely over")
+	case n.Victim != nil && n.Victim.Round > 0 && !slices.Contains(d.member.Held(), n.ID):
+		add(client.AttentionNotProven, name, fmt.Sprintf("nobody could prove that %s is off, all levels were tried %d times", name, n.Victim.Round), "fenced history "+name)
+	case n.Victim != nil && slices.Contains(d.member.Elsewhere(), n.ID):
+		add(client.AttentionElsewhere, name, name+" is alive in another domain: this domain does not fence it until somebody names it", "fenced off "+name+", or "+newStore+" there")
+	case n.Victim != nil && slices.Contains(d.member.Held(), n.ID):
+		add(client.AttentionBraked, name, name+" still answers and the brake holds its fencing back", "fenced reboot "+name)
+	case n.Victim != nil:
+		// its operation is shown; there is nothing to see to yet
+	case n.Outvoted():
+		add(client.AttentionDiverged, name, "the state of "+name+" is not that of the majority, so it is frozen and nobody counts on it", "fenced reboot "+name+", and before it starts again "+newStore+" there")
+	case n.Phase == domain.PhaseUnguarded:
+		add(client.AttentionUnguarded, name, n.Why, "reboot "+name)
+	case n.Phase == domain.PhaseDirty, n.Why != "" && n.Phase == domain.PhaseJoining:
+		add(client.AttentionNotAdmitted, name, name+" is not admitted: "+n.Why, "fenced status "+name)
+	case dom.Witness(n.ID):
+		if n.Instance == "" {
+			add(client.AttentionWitnessAway, name, d.witnessAway(n), "start fenced-witness on "+name)
+		}
+	case n.Unknown:
+		add(client.AttentionUnknown, name, "nobody knows whether "+name+" holds state", "start fenced on "+name)
+	case n.Added:
+		add(client.AttentionAdded, name, name+" was added and has not come yet; its vote does not count before it does", "start fenced on "+name)
+	case d.missing(n):
+		add(client.AttentionMissing, name, name+" is away since "+d.seen[n.ID].since.UTC().Format(time.RFC3339)+" and nobody waits for it", "fenced status "+name)
+	}
 }
 
 // unused says which plugins, and which of their versions, are not used, and why.
