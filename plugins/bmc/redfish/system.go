@@ -95,9 +95,9 @@ func twice(doc []byte) string {
 	return ""
 }
 
-// plain reports whether a path says what it says: nothing in it is resolved, escaped or a question.
+// plain reports whether a path says what it says: nothing in it is resolved, escaped or a question, nor looks so to a careless server ("x..").
 func plain(p string) bool {
-	return strings.HasPrefix(p, "/") && path.Clean(p) == strings.TrimRight(p, "/") && !strings.ContainsAny(p, "%?#\\ @")
+	return strings.HasPrefix(p, "/") && path.Clean(p) == strings.TrimRight(p, "/") && !strings.ContainsAny(p, "%?#\\ @") && !strings.Contains(p, "..")
 }
 
 // accepts reports whether the system accepts this kind of reset, or does not say.
