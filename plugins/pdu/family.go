@@ -116,9 +116,13 @@ func readFamily(path string) (family, error) {
 	return f, nil
 }
 
-// parseFamily reads one file, strictly. Its errors say line and column.
-func parseFamily(b []byte) (family, error) {
-	var f family
+// parseFamily reads one file, strictly. Its errors say line and column. The decoder panics at some nonsense (a fuzzer's find): that is nonsense too.
+func parseFamily(b []byte) (f family, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			f, err = family{}, fmt.Errorf("cannot read it: the YAML decoder fails at it: %.400v", p)
+		}
+	}()
 	d := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict())
 	if err := d.Decode(&f); err != nil {
 		return f, fmt.Errorf("cannot read it: %.400s", err.Error())

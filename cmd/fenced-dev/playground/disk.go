@@ -56,9 +56,10 @@ func (n *Node) makeDisk(d DiskSpec) error {
 	if err := os.Truncate(image, diskSize); err != nil {
 		return err
 	}
-	// No blocks kept back for root, or root's daemon would never find it full; no journal, so that what is full or broken is so at once.
+	// No blocks kept back for root, or root's daemon would never find it full; no journal, so that what is full or broken is so at once; blocks of
+	// 4 KiB, so that there is one group of them: for the map of a second one, beyond the end of a broken disk, ext4 asks again and again for ever.
 	for _, argv := range [][]string{
-		{"mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", "-E", "nodiscard", image},
+		{"mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-O", "^has_journal", "-E", "nodiscard", image},
 		{"mount", "-t", "ext4", "-o", "loop,noatime,errors=continue", image, state},
 	} {
 		if err := tool(argv...); err != nil {
@@ -132,7 +133,7 @@ func (n *Node) EmptyDisk() error { return os.Remove(n.path("state", ballast)) }
 func (n *Node) BreakDisk() error {
 	device, err := deviceAt(n.path("state"))
 	if err == nil {
-		err = shrink(device)
+		err = limit(device, oneBlock)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot break the disk of %s: %w", n.Name, err)
@@ -140,8 +141,11 @@ func (n *Node) BreakDisk() error {
 	return nil
 }
 
-// shrink leaves a loop device one block: everything behind it is beyond its end.
-func shrink(device string) error {
+// oneBlock is what a broken disk has left: everything behind it is beyond its end.
+const oneBlock = 4096
+
+// limit sets the size of a loop device in bytes, 0 for all of its file.
+func limit(device string, size uint64) error {
 	f, err := os.OpenFile(device, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -151,7 +155,7 @@ func shrink(device string) error {
 	if err != nil {
 		return err
 	}
-	info.Sizelimit = 4096
+	info.Sizelimit = size
 	return unix.IoctlLoopSetStatus64(int(f.Fd()), info)
 }
 
@@ -202,11 +206,15 @@ func disksOf(o owner) ([]string, error) {
 	return out, nil
 }
 
-// thawDisks lets everything that hangs on a frozen disk go on, so that it can be ended.
+// thawDisks lets everything that hangs on a frozen disk go on, so that it can be ended, and gives a broken one its size again: the kernel may try
+// for ever to write what it holds for one.
 func thawDisks(o owner) error {
 	paths, err := disksOf(o)
 	for _, path := range paths {
 		_ = machine.Thaw(path) // one that is not frozen refuses, which is fine
+		if device, err := deviceAt(path); err == nil && strings.HasPrefix(device, "/dev/loop") {
+			_ = limit(device, 0) // one that is gone with its mount needs nothing
+		}
 	}
 	return err
 }
