@@ -5,12 +5,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
 	"github.com/fenced-project/fenced/cmd/fenced-dev/watchdog"
+	"github.com/fenced-project/fenced/test/harness"
 	"github.com/fenced-project/fenced/test/product"
 )
 
@@ -27,12 +27,7 @@ func guard(t *testing.T, ctx context.Context, c *playground.Cluster, n *playgrou
 	build, err := product.Dir()
 	must(t, err)
 	holder := exec.Command(filepath.Join(build, "fenced-watchdog"), "--system-root", root, "--run-dir", filepath.Dir(n.Socket()))
-	holder.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	must(t, holder.Start())
-	t.Cleanup(func() {
-		_ = holder.Process.Kill()
-		_ = holder.Wait()
-	})
+	harness.Start(t, holder)
 	must(t, c.Await(ctx, "the holder listens", func() bool {
 		_, err := os.Stat(filepath.Join(filepath.Dir(n.Socket()), "watchdog.sock"))
 		return err == nil

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fenced-project/fenced/test/harness"
 	"github.com/fenced-project/fenced/test/product"
 )
 
@@ -39,8 +40,7 @@ func TestDaemonIsConcealed(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience(20*time.Second))
 	defer cancel()
 	open := bare(ctx, "sleep", "60")
-	must(t, open.Start())
-	t.Cleanup(func() { _ = open.Process.Kill(); _ = open.Wait() })
+	harness.Start(t, open)
 	until(ctx, t, "a process that hides nothing to be read", func() bool {
 		_, err := look(ctx, open.Process.Pid, "environ")
 		args := read(fmt.Sprintf("/proc/%d/cmdline", open.Process.Pid))
