@@ -71,7 +71,7 @@ func judged(r residual.Report, c *config.Config) client.Residual {
 
 // residueConfig reads the configuration; a machine that has none yet is looked at with the defaults.
 func residueConfig(o config.Options) (*config.Config, error) {
-	o.NoSecrets, o.AnyNode = true, true
+	o.NoSecrets, o.AnyNode, o.Local = true, true, true
 	path := o.Path
 	if path == "" {
 		path = config.DefaultPath

@@ -31,7 +31,7 @@ func (a *app) configExplainCommand() *cobra.Command {
 		Args:  words(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o := config.Find(cmd.Flags())
-			o.NoSecrets, o.AnyNode = true, true
+			o.NoSecrets, o.AnyNode, o.Local = true, true, true
 			c, problems := config.Load(o)
 			for _, p := range problems {
 				fmt.Fprintln(a.err, p.String())

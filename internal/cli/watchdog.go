@@ -137,7 +137,7 @@ It is refused while a daemon here uses the watchdog: stop fenced first, which le
 		Args: words(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o := config.Find(cmd.Flags())
-			o.NoSecrets = true
+			o.NoSecrets, o.Local = true, true
 			c, problems := config.Load(o)
 			if problems.Fatal() {
 				return problems

@@ -83,6 +83,8 @@ func (l *loader) listedID(key *node, n *listed) fence.NodeID {
 	switch {
 	case n != nil:
 		return n.ID
+	case l.o.Local:
+		return 0
 	case l.ring.err != nil:
 		l.rep.add(Problem{
 			File: key.file, Line: key.line, Col: key.col, later: true, Remedy: "start corosync, or write `id: N` as in its nodelist",

@@ -120,6 +120,20 @@ func TestOnlyCorosyncIsWaitedFor(t *testing.T) {
 	}
 }
 
+// What is about this machine alone is answered while corosync is down, or its libraries are missing: it is not even asked.
+func TestThisMachineAloneNeedsNoCorosync(t *testing.T) {
+	c, ps := newRoom(t).loadIn(inRing, func(o *Options) { o.Local = true })
+	if c == nil || len(ps) != 0 || c.SelfName != "n1" {
+		t.Errorf("%v", ps)
+	}
+	if c, ps := newRoom(t).loadIn(inRing, func(o *Options) { o.Local, o.AnyNode, o.Node = true, true, "" }); c == nil || len(ps) != 0 {
+		t.Errorf("from anywhere: %v", ps)
+	}
+	if c, _ := newRoom(t).loadIn(inRing+"timings: {lease: 1}\n", func(o *Options) { o.Local = true }); c != nil {
+		t.Error("another mistake is none")
+	}
+}
+
 // No waiting brings a library: the package to install is named, and nothing starts.
 func TestALibraryThatIsMissingIsNotWaitedFor(t *testing.T) {
 	missing := &libcorosync.MissingError{Library: "libcmap.so.4", Package: "libcmap4", Err: errors.New("no such file")}

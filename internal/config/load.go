@@ -56,6 +56,9 @@ type Options struct {
 	// Corosync asks the corosync of this node for its settings, where membership is corosync; nil where it is not to be asked: then the file must
 	// say everything, and settings that hurt are not seen.
 	Corosync func() (corosync.Settings, error)
+	// Local is for what is about this machine alone (its leftovers, its watchdog, its timings): ids and addresses that only corosync's nodelist has
+	// are left out, so that it works while corosync does not.
+	Local bool
 	// AnyNode drops the demand that this host is one of the nodes, for checking a file on another machine.
 	AnyNode bool
 }
