@@ -98,8 +98,8 @@ func (m *Member) lastVoter(n *domain.Node) bool {
 }
 
 // returner is until when this victim is not claimed because its node may be just coming (pitfall 11): a later life of it is in the view and has
-// not said yet what it is, or the view had its quorum only from a join. Its word is waited for once, as long as for any node that has to announce
-// itself; then it is fenced like any other (R10). Whoever was named by an operator is not waited for.
+// not said yet what it is, or is heard and no view has shown it yet, or the view had its quorum only from a join. Its word is waited for once, as
+// long as for any node that has to announce itself; then it is fenced like any other (R10). Whoever was named by an operator is not waited for.
 func (m *Member) returner(n *domain.Node) int64 {
 	v, until := n.Victim, int64(0)
 	if v.Named || v.Force {
@@ -111,7 +111,19 @@ func (m *Member) returner(n *domain.Node) int64 {
 	if n.Instance != "" && n.Life.Boot != v.Boot && n.Phase == domain.PhaseJoining && n.Pending == nil && n.Why == "" && n.Foreign == nil && !m.dom.IsOver(n.Life) {
 		until = max(until, m.since.begin(returnedMark(v.Incarnation), m.now)+m.dom.Roster.Timing.PostJoinDelayMS)
 	}
+	if m.coming(n) {
+		until = max(until, m.since.begin(returnedMark(v.Incarnation), m.now)+m.dom.Roster.Timing.PostJoinDelayMS)
+	}
 	return until
+}
+
+// coming reports whether a life of a victim's node is heard that no view has shown yet: the view that dropped its last one may have been made
+// between its first ping and its start in the log, and the next one shows it. What it may prove it must say itself (R2).
+func (m *Member) coming(n *domain.Node) bool {
+	return slices.ContainsFunc(m.heard, func(h heard) bool {
+		life := h.by.Incarnation
+		return life.Node == n.ID && life.Boot != n.Victim.Boot && life != n.Life && m.now-h.at <= m.dom.Roster.Timing.FailureTimeoutMS && !m.dom.IsOver(life)
+	})
 }
 
 // patienceMS is how long a member that tried waits for the others of its round; one whose loop hangs must not block them for ever (R8).

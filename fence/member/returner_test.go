@@ -1,6 +1,7 @@
 package member
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/fenced-project/fenced/fence"
@@ -13,6 +14,13 @@ func (c *cluster) comeBack(ids ...fence.NodeID) {
 		c.powerOff(id)
 		c.boot(id)
 	}
+}
+
+// cutView installs the view of everybody who runs but for one.
+func (c *cluster) cutView(without fence.NodeID) {
+	members := slices.DeleteFunc(c.connected(), func(m domain.Origin) bool { return m.Node == without })
+	c.append(record{view: members, quorate: len(members) > len(c.nodes)/2})
+	c.view = members
 }
 
 func TestAJoinThatGivesQuorumShootsNobodyWhoIsComing(t *testing.T) { // pitfall 11
@@ -87,5 +95,48 @@ func TestWhoIsNamedIsNotWaitedFor(t *testing.T) { // pitfall 11, R21
 	c.run(1000)
 	if c.offs[5] != 1 {
 		t.Fatal("an operator waits for a delay")
+	}
+}
+
+func TestALifeThatIsHeardIsComing(t *testing.T) { // pitfall 11: the view that drops a life is made before the next one has started in the log
+	c := newCluster(t, 5, true)
+	delay := c.dom(1).Roster.Timing.PostJoinDelayMS
+	c.comeBack(5)
+	c.hears()
+	c.cutView(5)
+	c.run(1000)
+	if v := c.dom(1).Node(5).Victim; v == nil || v.Claim != nil || c.offs[5] != 0 {
+		t.Fatalf("claimed although its next life speaks: offs %v, %+v", c.offs, v)
+	}
+	c.install()
+	c.run(1000)
+	if c.offs[5] != 0 || !c.dom(1).Clean(5) {
+		t.Fatalf("offs %v, %+v", c.offs, c.dom(1).Node(5))
+	}
+	c.agree()
+
+	c.comeBack(5)
+	c.pings = true // and goes on to be heard, and no view ever shows it
+	c.cutView(5)
+	c.run(delay - 500)
+	if c.offs[5] != 0 {
+		t.Fatal("fenced although it may be just coming")
+	}
+	c.run(3000)
+	if c.offs[5] == 0 {
+		t.Fatal("who is heard and never comes is waited for for ever (L1)")
+	}
+}
+
+func TestALifeThatFellSilentIsNotWaitedFor(t *testing.T) { // R10, L1: what was heard of it is over, and one that has a verdict is nobody who comes
+	c := newCluster(t, 5, true)
+	c.comeBack(5)
+	c.hears()
+	c.powerOff(5)
+	c.cutView(5)
+	timing := c.dom(1).Roster.Timing
+	c.run(timing.FailureTimeoutMS + 1000)
+	if c.offs[5] != 1 {
+		t.Fatalf("%d offs", c.offs[5])
 	}
 }
