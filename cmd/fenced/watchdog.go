@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
+	"time"
 
 	"github.com/fenced-project/fenced/client"
 	"github.com/fenced-project/fenced/internal/config"
@@ -79,7 +81,7 @@ func checkWatchdog(ctx context.Context, c *config.Config, instance string) error
 	}
 	w := watchdog.New(c.WatchdogSocket, instance, watchdogSettings(c), longestLeaseMS)
 	defer w.Close()
-	s, err := w.Hello(ctx)
+	s, err := helloPatiently(ctx, w.Hello)
 	if err != nil {
 		return client.Errorf(client.CodeConfig, "watchdog.mode is required, and there is none: %v", err)
 	}
@@ -89,6 +91,33 @@ func checkWatchdog(ctx context.Context, c *config.Config, instance string) error
 		}
 	}
 	return client.Errorf(client.CodeConfig, "watchdog.mode is required, and there is none: %s", s.Why())
+}
+
+// A holder that is there and slow is asked again, and so is one that has not noticed yet that the daemon before this one ended: that is no
+// configuration to mend, and systemd starts nothing again after 78. helloTries bounds it, to 15 s where each word takes its whole deadline.
+const (
+	helloTries = 5
+	helloPause = 200 * time.Millisecond
+)
+
+func helloPatiently(ctx context.Context, hello func(context.Context) (watchdog.State, error)) (s watchdog.State, err error) {
+	for range helloTries {
+		if s, err = hello(ctx); !passes(err) {
+			return s, err
+		}
+		select {
+		case <-time.After(helloPause):
+		case <-ctx.Done():
+			return s, err
+		}
+	}
+	return s, err
+}
+
+// passes reports whether what a holder answered may be over in a moment.
+func passes(err error) bool {
+	var refused *watchdog.Refused
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &refused) && refused.Code == watchdog.CodeBusy)
 }
 
 // watchdogOf is the daemon's way to the holder; nil where the configuration wants no watchdog. The interface is nil too then.

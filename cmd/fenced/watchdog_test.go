@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/fenced-project/fenced/client"
@@ -20,6 +24,39 @@ func TestARequiredWatchdogIsMissing(t *testing.T) {
 		var e *client.Error
 		if refused != (errors.As(err, &e) && e.Code == client.CodeConfig && strings.Contains(e.Error(), "watchdog.mode is required")) || (!refused && err != nil) {
 			t.Errorf("%s: %v", mode, err)
+		}
+	}
+}
+
+// S4.9: a holder that is slow, or still has the daemon before this one, is no reason to stay out until somebody comes: 78 is not tried again. One that
+// is not there, or refuses, is told at once; none is waited for for ever.
+// part of: S4.9
+func TestARequiredWatchdogsHolderIsSlow(t *testing.T) {
+	slow := fmt.Errorf("%w: %w", watchdog.ErrUnreachable, os.ErrDeadlineExceeded)
+	busy := &watchdog.Refused{Code: watchdog.CodeBusy, Text: "daemon x holds the lease"}
+	for _, c := range []struct {
+		name  string
+		err   error
+		times int // how often it answers so
+		asked int
+		ok    bool
+	}{
+		{"slow twice", slow, 2, 3, true},
+		{"no answer before the context's end", context.DeadlineExceeded, 1, 2, true},
+		{"busy once", busy, 1, 2, true},
+		{"busy for ever", busy, 100, helloTries, false},
+		{"not there", fmt.Errorf("%w: %w", watchdog.ErrUnreachable, syscall.ECONNREFUSED), 100, 1, false},
+		{"missing", &watchdog.Refused{Code: watchdog.CodeMissing}, 100, 1, false},
+	} {
+		asked := 0
+		_, err := helloPatiently(t.Context(), func(context.Context) (watchdog.State, error) {
+			if asked++; asked <= c.times {
+				return watchdog.State{}, c.err
+			}
+			return watchdog.State{}, nil
+		})
+		if (err == nil) != c.ok || asked != c.asked {
+			t.Errorf("%s: asked %d times, %v", c.name, asked, err)
 		}
 	}
 }

@@ -40,3 +40,14 @@ func (l *loader) checkDevices() {
 		}
 	}
 }
+
+// checkEvenSplit warns of a policy that the embedded membership cannot carry out: its log has no weights, and who believes that one half goes on
+// waits for it in vain (0069). It is no error, because rosters that were applied have it.
+func (l *loader) checkEvenSplit() {
+	s := l.cfg.Roster.Policy.EvenSplit
+	if s != "lowest-id" && !strings.HasPrefix(s, "node ") {
+		return
+	}
+	l.rep.warn(l.root.get("policy").get("even_split"), "write freeze; so that one half goes on, give the cluster an odd number of votes or a node with `role: witness`",
+		"policy.even_split %s does nothing with the embedded membership: both halves of an even split freeze", quote(s))
+}

@@ -169,7 +169,7 @@ func TestARunningDaemonKnowsWhoItIsUnderANewName(t *testing.T) {
 	}
 	o.Overlay = e.Files
 	c, ps := Load(o)
-	if c == nil || c.SelfName != "web-3" || len(ps.Warnings()) != 1 || !strings.Contains(ps.Error(), "is called web-3 now") {
+	if c == nil || c.SelfName != "web-3" || len(ps.Warnings()) != 2 || !strings.Contains(ps.Error(), "is called web-3 now") || !strings.Contains(ps.Error(), `even_split "node web-3"`) {
 		t.Fatalf("%+v %v", c, ps)
 	}
 	o.SelfID = 0

@@ -226,6 +226,19 @@ func TestNamesKeepTheirCase(t *testing.T) {
 	}
 }
 
+// What the embedded membership cannot do is not promised: of two even halves none goes on (0069).
+func TestEvenSplitsFreeze(t *testing.T) {
+	for policy, warned := range map[string]bool{"freeze": false, "lowest-id": true, "node n1": true} {
+		c, ps := newRoom(t).load(good + "policy: {even_split: " + policy + "}\n")
+		if c == nil || ps.Fatal() {
+			t.Fatalf("%s: %s", policy, ps)
+		}
+		if found := len(ps) == 1 && ps[0].Warning && ps[0].Line > 0 && ps[0].Remedy != "" && strings.Contains(ps[0].Text, "even_split"); found != warned || len(ps) > 1 {
+			t.Errorf("%s: %s", policy, ps)
+		}
+	}
+}
+
 func TestSelf(t *testing.T) {
 	host, err := os.Hostname()
 	if err != nil {

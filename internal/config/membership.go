@@ -29,6 +29,7 @@ func (l *loader) membership() {
 		c.Listen = l.listen(r)
 		l.checkVoters()
 		l.checkWitnesses()
+		l.checkEvenSplit()
 		l.checkOtherMembership(r)
 	case ProviderCorosync:
 		l.checkCorosync(r)

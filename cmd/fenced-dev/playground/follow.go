@@ -90,6 +90,11 @@ func (c *Cluster) AwaitClean(ctx context.Context) error {
 		return true
 	})
 	if err != nil {
+		for _, n := range c.seated {
+			if !n.Running() {
+				last += "; the daemon of " + n.Name + " does not run: its log says why"
+			}
+		}
 		err = fmt.Errorf("%w (%s)", err, last)
 	}
 	return err
