@@ -90,6 +90,23 @@ func TestAVoterWhoseWalkFailsHoldsUpNobody(t *testing.T) { // R21, L2: last, not
 	w.refused(1, w.claimEntry(3), "last") // now it is node 2 that may go at any moment
 }
 
+// R21, 0063: a voter that gives quorum waits also behind a victim that nobody claims, because the brake holds it or it lives elsewhere: it is a person
+// who must answer for that one, and he needs the quorum.
+func TestAVoterWaitsBehindAVictimThatWaitsForAPerson(t *testing.T) {
+	w := joinedWorld(t)
+	if v := w.s.Node(3).Victim; v == nil || v.Claim != nil || v.Round != 0 {
+		t.Fatalf("nobody claims it: %+v", v)
+	}
+	if o := w.s.Before(w.s.Node(2)); o == nil || o.ID != 3 {
+		t.Fatalf("the voter waits for %+v", o)
+	}
+	w.refused(1, w.claimEntry(2), "last")
+	w.must(1, Entry{Request: &Request{ID: "r", Node: 3, Action: fence.ActionReboot, Cause: fence.CauseOperator, By: "op"}})
+	w.claim(1, 3) // he answers
+	w.must(1, Entry{Verdict: w.proof(3)})
+	w.claim(1, 2)
+}
+
 func TestAnOperatorDoesNotWaitForOtherClaims(t *testing.T) { // R21
 	w := joinedWorld(t)
 	w.claim(1, 3)
