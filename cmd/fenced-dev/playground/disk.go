@@ -26,6 +26,10 @@ const (
 	diskSize = 64 << 20
 	diskTime = 10 * time.Second // bounds one tool
 	ballast  = "ballast"        // what FillDisk fills with
+
+	diskImage = "disk.img"
+
+	flagImmutable = 0x10 // FS_IMMUTABLE_FL of linux/fs.h, which x/sys lacks
 )
 
 // DisksMissing says why disks cannot be used here, "" if they can.
@@ -49,17 +53,16 @@ func (n *Node) makeDisk(d DiskSpec) error {
 	if n.cluster.dir != tempDir(n.cluster.owner) {
 		return errors.New("a disk needs a cluster in its own temporary directory")
 	}
-	image, state := n.path("disk.img"), n.path("state")
+	image, state := n.path(diskImage), n.path("state")
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
 		return err
 	}
 	if err := os.Truncate(image, diskSize); err != nil {
 		return err
 	}
-	// No blocks kept back for root, or root's daemon would never find it full; no journal, so that what is full or broken is so at once; blocks of
-	// 4 KiB, so that there is one group of them: for the map of a second one, beyond the end of a broken disk, ext4 asks again and again for ever.
+	// No blocks kept back for root, or root's daemon would never find it full; no journal, so that what is full or broken is so at once.
 	for _, argv := range [][]string{
-		{"mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-O", "^has_journal", "-E", "nodiscard", image},
+		{"mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal", "-E", "nodiscard", image},
 		{"mount", "-t", "ext4", "-o", "loop,noatime,errors=continue", image, state},
 	} {
 		if err := tool(argv...); err != nil {
@@ -129,66 +132,46 @@ func (n *Node) FillDisk() error {
 // EmptyDisk ends FillDisk.
 func (n *Node) EmptyDisk() error { return os.Remove(n.path("state", ballast)) }
 
-// BreakDisk makes every read and write of the node's disk fail with an I/O error from now on, as a disk does that was pulled out.
+// BreakDisk makes every write of the node's disk fail with an I/O error from now on: its image takes none. A disk that only became shorter would not
+// do: for a map beyond its end ext4 asks again and again, for ever, and whoever writes cannot even be killed.
 func (n *Node) BreakDisk() error {
-	device, err := deviceAt(n.path("state"))
-	if err == nil {
-		err = limit(device, oneBlock)
-	}
-	if err != nil {
+	if err := immutable(n.path(diskImage), true); err != nil {
 		return fmt.Errorf("cannot break the disk of %s: %w", n.Name, err)
 	}
 	return nil
 }
 
-// oneBlock is what a broken disk has left: everything behind it is beyond its end.
-const oneBlock = 4096
-
-// limit sets the size of a loop device in bytes, 0 for all of its file.
-func limit(device string, size uint64) error {
-	f, err := os.OpenFile(device, os.O_RDWR, 0)
+// immutable sets or clears a file's attribute that it takes no write, not even from who has it open (ext4, as for chattr +i).
+func immutable(path string, set bool) error {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	info, err := unix.IoctlLoopGetStatus64(int(f.Fd()))
+	flags, err := unix.IoctlGetUint32(int(f.Fd()), unix.FS_IOC_GETFLAGS)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: its file system has no attributes: %w", path, err)
 	}
-	info.Sizelimit = size
-	return unix.IoctlLoopSetStatus64(int(f.Fd()), info)
+	flags &^= flagImmutable
+	if set {
+		flags |= flagImmutable
+	}
+	return unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, int(flags))
 }
 
-// mount is one line of /proc/self/mountinfo.
-type mount struct{ at, device string }
-
-func mounts() ([]mount, error) {
+// mounts are where something is mounted, in the order of /proc/self/mountinfo.
+func mounts() ([]string, error) {
 	b, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil, err
 	}
-	var out []mount
+	var out []string
 	for line := range strings.Lines(string(b)) {
-		left, right, ok := strings.Cut(line, " - ")
-		f, g := strings.Fields(left), strings.Fields(right)
-		if ok && len(f) > 4 && len(g) > 1 {
-			out = append(out, mount{at: f[4], device: g[1]}) // our paths hold nothing that is escaped there
+		if f := strings.Fields(line); len(f) > 4 {
+			out = append(out, f[4]) // our paths hold nothing that is escaped there
 		}
 	}
 	return out, nil
-}
-
-func deviceAt(path string) (string, error) {
-	all, err := mounts()
-	if err != nil {
-		return "", err
-	}
-	for _, m := range all {
-		if m.at == path {
-			return m.device, nil
-		}
-	}
-	return "", fmt.Errorf("%s is no disk of its own", path)
 }
 
 // disksOf are the mounts in a cluster's temporary directory, the innermost first.
@@ -198,23 +181,23 @@ func disksOf(o owner) ([]string, error) {
 		return nil, err
 	}
 	var out []string
-	for _, m := range all {
-		if strings.HasPrefix(m.at, tempDir(o)+"/") {
-			out = append([]string{m.at}, out...)
+	for _, at := range all {
+		if strings.HasPrefix(at, tempDir(o)+"/") {
+			out = append([]string{at}, out...)
 		}
 	}
 	return out, nil
 }
 
-// thawDisks lets everything that hangs on a frozen disk go on, so that it can be ended, and gives a broken one its size again: the kernel may try
-// for ever to write what it holds for one.
+// thawDisks lets everything that hangs on a frozen disk go on, so that it can be ended, and lets a broken one be removed.
 func thawDisks(o owner) error {
 	paths, err := disksOf(o)
 	for _, path := range paths {
 		_ = machine.Thaw(path) // one that is not frozen refuses, which is fine
-		if device, err := deviceAt(path); err == nil && strings.HasPrefix(device, "/dev/loop") {
-			_ = limit(device, 0) // one that is gone with its mount needs nothing
-		}
+	}
+	images, _ := filepath.Glob(filepath.Join(tempDir(o), "*", diskImage)) // the pattern is well formed
+	for _, image := range images {
+		_ = immutable(image, false) // one that was never broken has nothing to lose
 	}
 	return err
 }

@@ -112,9 +112,9 @@ func leftovers(whose func(owner) bool) []string {
 		}
 	}
 	if all, err := mounts(); err == nil {
-		for _, m := range all {
-			if dir, _, ok := strings.Cut(strings.TrimPrefix(m.at, os.TempDir()+"/"), "/"); ok && ours(dir) {
-				out = append(out, "mount "+m.at)
+		for _, at := range all {
+			if dir, _, ok := strings.Cut(strings.TrimPrefix(at, os.TempDir()+"/"), "/"); ok && ours(dir) {
+				out = append(out, "mount "+at)
 			}
 		}
 	}
