@@ -278,7 +278,7 @@ func checkAttempts(as []Attempt, text string) error {
 	}
 	texts := []string{text}
 	for _, a := range as {
-		texts = append(texts, a.Text, a.Result, a.Device)
+		texts = append(texts, a.Text, a.Result, a.Device, a.Login)
 	}
 	return checkTexts(texts...)
 }

@@ -164,6 +164,8 @@ type Attempt struct {
 	Class  string `json:"class"`
 	MS     int64  `json:"ms"`
 	Text   string `json:"text,omitempty"`
+	// Login is the digest of what the actor logged in with, "" where it has none (level 3).
+	Login string `json:"login,omitempty"`
 }
 
 // MaxAttempts and MaxText bound what one entry may carry for history; what is beyond is cut by the proposer and refused here.

@@ -26,6 +26,8 @@ type DeviceHealth struct {
 	// Named: it identified itself as its node's machine.
 	Named bool   `json:"named,omitempty"`
 	Text  string `json:"text,omitempty"`
+	// Login is the digest of what the prober logged in with; "" where it has none.
+	Login string `json:"login,omitempty"`
 	Index uint64 `json:"index"`
 	AtMS  int64  `json:"at_ms,omitempty"` // the prober's wall clock, for people
 }
@@ -65,10 +67,13 @@ func (t *turn) health(e HealthEntry) error {
 	case !slices.Contains(healthClasses, h.Class):
 		return fmt.Errorf("%q is no class", h.Class)
 	}
-	if err := checkTexts(h.Text); err != nil {
+	if err := checkTexts(h.Text, h.Login); err != nil {
 		return err
 	}
+	login := h.Login
+	h.Login = "" // what is remembered of it is in State.Logins
 	t.found(h)
+	t.login(h.Device, login, h.Class)
 	return nil
 }
 
@@ -84,47 +89,9 @@ func (t *turn) found(h DeviceHealth) {
 	} else {
 		t.s.Health = slices.Insert(t.s.Health, i, h)
 	}
-	if h.Class == Healthy {
-		t.loginWorks(h.Device)
-	}
 	if was != h.Class {
 		step := fence.Step{Device: h.Device, Target: h.Target}
 		t.emit(Event{Kind: EventHealth, Actor: t.by.Node, On: h.Class == Healthy, Device: step.String(), Class: h.Class, Text: h.Text})
-	}
-}
-
-// loginWorks forgets what the targets of a device remember of a refused login: the account is the device's.
-func (t *turn) loginWorks(device string) {
-	t.s.Health = slices.DeleteFunc(slices.Clone(t.s.Health), func(o DeviceHealth) bool { return o.Device == device && o.Class == HealthAuth })
-}
-
-// logins takes from the attempts of operations which devices refused the login, and which one takes it again: what a fence was refused is not
-// repeated by the probes of all others (R28). It looks at what this entry came to, whatever its kind.
-func (t *turn) logins() {
-	if t.s.Feature < FeatureHealth {
-		return
-	}
-	newest := map[string]Attempt{}
-	var order []string
-	for _, e := range t.events {
-		for _, a := range e.Attempts {
-			if _, ok := newest[a.Device]; !ok {
-				order = append(order, a.Device)
-			}
-			newest[a.Device] = a
-		}
-	}
-	for _, name := range order {
-		step, ok := t.s.stepNamed(name)
-		a := newest[name]
-		switch {
-		case !ok:
-		case a.Class == HealthAuth:
-			d, _ := t.s.Roster.Device(step.Device)
-			t.found(DeviceHealth{Device: step.Device, Target: step.Target, Mapping: d.Mapping, Class: HealthAuth, Text: a.Text})
-		case a.Class == Healthy:
-			t.loginWorks(step.Device)
-		}
 	}
 }
 
@@ -172,16 +139,14 @@ func (s *State) HealthOf(step fence.Step) (DeviceHealth, bool) {
 	return DeviceHealth{}, false
 }
 
-// LoginRefused reports whether a device refused a login, at whichever of its targets, and nothing has changed since: nobody tries it again but a
-// fence, or a person (R28).
-func (s *State) LoginRefused(device string) bool {
-	return slices.ContainsFunc(s.Health, func(h DeviceHealth) bool { return h.Device == device && h.Class == HealthAuth })
-}
-
 // forgetHealth drops what is known of devices that the roster has no more, or that reach something else now.
 func (t *turn) forgetHealth() {
 	t.s.Health = slices.DeleteFunc(slices.Clone(t.s.Health), func(h DeviceHealth) bool {
 		d, ok := t.s.Roster.Device(h.Device)
 		return !ok || d.Mapping != h.Mapping || !t.s.uses(fence.Step{Device: h.Device, Target: h.Target})
+	})
+	t.s.Logins = slices.DeleteFunc(slices.Clone(t.s.Logins), func(l RefusedLogin) bool {
+		_, ok := t.s.Roster.Device(l.Device)
+		return !ok
 	})
 }

@@ -75,6 +75,7 @@ func (t *turn) giveUp(n *Node, l LostNode, r Recover) {
 	ask := Ask{ID: fmt.Sprintf("recover-%d-%d", t.index, n.ID), By: r.By, Reason: r.Reason}
 	v := n.Victim
 	v.Action, v.Force, v.Named = fence.ActionOff, true, true
+	t.askedNow(fence.CauseOperator, &v.AskedAt)
 	if len(v.Requests) < maxAsks {
 		v.Requests = append(v.Requests, ask)
 	}

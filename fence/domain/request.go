@@ -63,6 +63,7 @@ func (t *turn) request(r Request) error {
 	t.makeVictim(n, life, r.Cause)
 	n.Victim.Action, n.Victim.Force, n.Victim.Requests = r.Action, r.Force, []Ask{ask}
 	n.Victim.Named = r.Cause == fence.CauseOperator
+	t.askedNow(r.Cause, &n.Victim.AskedAt)
 	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: life, Request: r.ID, Text: r.By + ": " + r.Reason})
 	t.orphans()
 	return nil
@@ -112,6 +113,7 @@ func (t *turn) join(n *Node, v *Victim, r Request, ask Ask) error {
 	}
 	v.Force = v.Force || r.Force
 	v.Named = v.Named || r.Cause == fence.CauseOperator
+	t.askedNow(r.Cause, &v.AskedAt)
 	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: v.Incarnation, Request: r.ID, Text: r.By + ": " + r.Reason + " (joined)"})
 	return nil
 }
@@ -165,6 +167,7 @@ func (t *turn) requestOn(n *Node, r Request) error {
 	}
 	n.OffHeld = false
 	n.PowerOn.Force = n.PowerOn.Force || r.Force
+	t.askedNow(r.Cause, &n.PowerOn.AskedAt)
 	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.PowerOn.For, Request: r.ID, On: true, Text: r.By + ": " + r.Reason})
 	return nil
 }

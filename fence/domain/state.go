@@ -30,6 +30,8 @@ type State struct {
 	Comparison *Comparison `json:"comparison,omitempty"`
 	// Health is what the newest probes of devices said, by device and target.
 	Health []DeviceHealth `json:"health,omitempty"`
+	// Logins are those that devices refused, by device and digest (R28; level 3).
+	Logins []RefusedLogin `json:"logins,omitempty"`
 	// Rejected counts entries that were not applied.
 	Rejected uint64 `json:"rejected"`
 }
@@ -126,6 +128,8 @@ type Victim struct {
 	Force    bool   `json:"force,omitempty"`
 	// Named: an operator asked for this node by name, which the brake does not hold (R21).
 	Named bool `json:"named,omitempty"`
+	// AskedAt is the index of the newest request of an operator, 0 for none (level 3).
+	AskedAt uint64 `json:"asked_at,omitempty"`
 	// Vouched is the word of the person who gave this node up: it ends the operation when a full round could prove nothing (R4, R19).
 	Vouched *Ask `json:"vouched,omitempty"`
 	// Joined is the index of a view that had its quorum only from daemons that joined: whoever went at the same time as they did may be just
@@ -163,6 +167,8 @@ type PowerOn struct {
 	Level int `json:"level"`
 	// Force: an operator's command, carried out also while disarmed.
 	Force bool `json:"force,omitempty"`
+	// AskedAt is the index of the newest request of an operator, 0 for none (level 3).
+	AskedAt uint64 `json:"asked_at,omitempty"`
 	// Drill: what a drill switched off, perhaps another machine's outlet: it is switched on again even if the node runs.
 	Drill bool           `json:"drill,omitempty"`
 	Claim *Claim         `json:"claim,omitempty"`

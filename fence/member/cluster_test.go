@@ -31,6 +31,9 @@ type cluster struct {
 	// onProbe answers a probe (nil: it never ends); without it every device is well. probed counts them by device and by who asked.
 	onProbe func(by fence.NodeID, p Probe) *Probed
 	probed  map[string]map[fence.NodeID]int
+	// refuses says whether a device refuses an operation's login; logins are the digests of a node, nil for equal ones.
+	refuses func(by fence.NodeID, device string) bool
+	logins  map[fence.NodeID]map[string]string
 	pings   bool
 	silent  map[fence.NodeID]bool // its pings do not arrive
 	noBoot  map[fence.NodeID]bool // its power comes back and it does not start
@@ -188,7 +191,7 @@ func (c *cluster) start(id fence.NodeID) {
 	r := c.roster()
 	x.away = false
 	x.lease, x.appliedAt, x.streams = 0, map[uint64]int64{}, nil
-	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id), Virtual: c.virtual[id]}, RosterHash: r.Hash(), Version: "test", BootedMS: x.bootedAt, Watchdog: c.dogMode(id)})
+	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id), Virtual: c.virtual[id]}, RosterHash: r.Hash(), Version: "test", BootedMS: x.bootedAt, Watchdog: c.dogMode(id), Logins: c.logins[id]})
 }
 
 // kill ends a daemon; powerOff ends the machine with it.
@@ -307,7 +310,11 @@ func (c *cluster) operate(x *node, o *op, in operation.Input) {
 	for _, call := range o.o.Step(c.now, in) {
 		switch call := call.(type) {
 		case operation.Status:
-			c.ask(o, c.answer(call.ID, call.Device, "", call.DeadlineMS))
+			r := c.answer(call.ID, call.Device, "", call.DeadlineMS)
+			if c.refuses != nil && c.refuses(x.id, call.Device) {
+				r = operation.CallResult{ID: call.ID, Class: operation.ClassAuth, Text: "wrong password", StartedMS: c.now, FinishedMS: c.now + 10}
+			}
+			c.ask(o, r)
 		case operation.Do:
 			c.ask(o, c.answer(call.ID, call.Device, call.Action, call.DeadlineMS))
 		case operation.WaitUntil:

@@ -142,7 +142,7 @@ func (m *Member) beginDrill(n *domain.Node) {
 // concludeDrill says what the walk of a drill came to, once it was listened long enough (R16 a, d).
 func (m *Member) concludeDrill(r *run) {
 	e := &domain.DrillOff{
-		Node: r.node, Number: r.claim, Commanded: r.result.Commanded, Quiet: r.quiet && m.now >= r.effectUntil(), Text: bound(r.result.FailedText), Attempts: attempts(r.result),
+		Node: r.node, Number: r.claim, Commanded: r.result.Commanded, Quiet: r.quiet && m.now >= r.effectUntil(), Text: bound(r.result.FailedText), Attempts: m.attempts(r.result, r.logins),
 		Times: domain.Times{OffMS: max(0, r.result.OffMS-r.result.StartedMS), VerifyMS: max(0, r.result.FinishedMS-r.result.OffMS)},
 	}
 	w := m.drill

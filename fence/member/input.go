@@ -141,8 +141,11 @@ type LeaveRequested struct {
 	UntilMS int64
 }
 
-// ConfigChanged: this node's own file was read again; its roster's hash is compared with the committed one (R5).
-type ConfigChanged struct{ RosterHash string }
+// ConfigChanged: this node's own file was read again; its roster's hash is compared with the committed one (R5). Logins as in Config.
+type ConfigChanged struct {
+	RosterHash string
+	Logins     map[string]string
+}
 
 // DevicesChange: the devices that this node can ask are about to be others under the same names (Done false): walks are cancelled, and none is
 // begun before Done, because an operation must ask from its first read to its last the devices that its claim's roster names (R16, V6).

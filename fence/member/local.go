@@ -341,7 +341,7 @@ func (m *Member) tellLocal(l *LocalPower) {
 		DurationMS: max(0, l.EndMS-m.now), EffectMS: l.EffectMS, Quiet: m.localQuiet(l),
 	}
 	if l.Off != nil {
-		e.Attempts, e.Text = attempts(*l.Off), bound(l.Off.FailedText)
+		e.Attempts, e.Text = m.attempts(*l.Off, m.cfg.Logins), bound(l.Off.FailedText)
 	}
 	m.propose("local/"+l.ID, domain.Entry{Local: &e})
 }

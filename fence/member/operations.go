@@ -18,6 +18,7 @@ type run struct {
 	done      bool
 	quiet     bool
 	result    operation.Result
+	logins    map[string]string // by which it logs in
 }
 
 func (r *run) effectUntil() int64 { return r.result.EffectUntilMS }
@@ -63,7 +64,7 @@ func (m *Member) operations() {
 // or lagged learns of its claim when the others may have ended it, seen it quiet and admitted the next life: it touches nothing (R9).
 func (m *Member) begin(n *domain.Node, c domain.Claim) {
 	s := m.spec(n, &c)
-	r := &run{node: n.ID, claim: c.Number, on: c.On, drill: c.Drill, life: s.Victim.Incarnation}
+	r := &run{node: n.ID, claim: c.Number, on: c.On, drill: c.Drill, life: s.Victim.Incarnation, logins: m.cfg.Logins}
 	if c.Drill {
 		m.beginDrill(n)
 	}
@@ -125,6 +126,7 @@ func waited(n *domain.Node, r *run) bool {
 func (m *Member) finished(in ReadResult) {
 	if r := m.run(in.Node, in.Claim); r != nil && !r.done {
 		r.done, r.quiet, r.result = true, r.quiet || in.Quiet, in.Result
+		m.noteLogins(r)
 	}
 }
 
@@ -138,14 +140,14 @@ func (m *Member) conclude(n *domain.Node, r *run) {
 	}
 	if r.on {
 		m.propose(fmt.Sprintf("on-done/%d/%d", r.node, r.claim), domain.Entry{PowerOn: &domain.PowerDone{
-			Node: r.node, Number: r.claim, OK: r.result.Proven, Quiet: quiet, Text: bound(r.result.FailedText), Attempts: attempts(r.result),
+			Node: r.node, Number: r.claim, OK: r.result.Proven, Quiet: quiet, Text: bound(r.result.FailedText), Attempts: m.attempts(r.result, r.logins),
 		}})
 		return
 	}
 	if r.result.Proven {
 		if m.lastHeardNode(r.node) < silentFrom(r.result) {
 			m.propose(fmt.Sprintf("verdict/%d/%d", r.node, r.claim), domain.Entry{Verdict: &domain.Proof{
-				Node: r.node, Boot: r.life.Boot, Evidence: r.result.Evidence, Quiet: quiet, Attempts: attempts(r.result),
+				Node: r.node, Boot: r.life.Boot, Evidence: r.result.Evidence, Quiet: quiet, Attempts: m.attempts(r.result, r.logins),
 				Times: domain.Times{OffMS: r.result.OffMS - r.result.StartedMS, VerifyMS: r.result.FinishedMS - r.result.OffMS},
 			}})
 			return
@@ -158,7 +160,7 @@ func (m *Member) conclude(n *domain.Node, r *run) {
 		r.result.Proven, r.result.FailedText = false, "the life was heard after its device read off (R16 d)"
 	}
 	m.propose(fmt.Sprintf("failed/%d/%d", r.node, r.claim), domain.Entry{ClaimEnd: &domain.ClaimEnd{
-		Node: r.node, Number: r.claim, Quiet: quiet, Text: bound(r.result.FailedText), Attempts: attempts(r.result),
+		Node: r.node, Number: r.claim, Quiet: quiet, Text: bound(r.result.FailedText), Attempts: m.attempts(r.result, r.logins),
 	}})
 }
 
@@ -174,8 +176,8 @@ func silentFrom(r operation.Result) int64 {
 	return first
 }
 
-// attempts carries an operation's attempts into an entry, the newest where there are more than fit.
-func attempts(r operation.Result) []domain.Attempt {
+// attempts carries an operation's attempts into an entry, the newest where there are more than fit; logins are the digests by which it logged in.
+func (m *Member) attempts(r operation.Result, logins map[string]string) []domain.Attempt {
 	as := r.Attempts
 	if len(as) > domain.MaxAttempts {
 		as = as[len(as)-domain.MaxAttempts:]
@@ -186,7 +188,11 @@ func attempts(r operation.Result) []domain.Attempt {
 		if a.Target != "" {
 			device += "[" + a.Target + "]"
 		}
-		out = append(out, domain.Attempt{Level: a.Level, Device: bound(device), Action: string(a.Action), Result: bound(string(a.Result)), Class: string(a.Class), MS: a.MS, Text: bound(a.Text)})
+		e := domain.Attempt{Level: a.Level, Device: bound(device), Action: string(a.Action), Result: bound(string(a.Result)), Class: string(a.Class), MS: a.MS, Text: bound(a.Text)}
+		if m.dom.Feature >= domain.FeatureHealth && (e.Class == domain.HealthAuth || e.Class == domain.Healthy) {
+			e.Login = logins[a.Device]
+		}
+		out = append(out, e)
 	}
 	return out
 }

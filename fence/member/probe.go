@@ -3,6 +3,7 @@ package member
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
@@ -109,13 +110,14 @@ type asked struct {
 	machine fence.Machine
 }
 
-// calm reports whether nothing real is going on that a probe could get in the way of.
+// calm reports whether nobody acts on anything: whatever device a probe is at, one that hangs may cost the process of its plugin, where others'
+// calls are too.
 func (m *Member) calm() bool {
 	if !m.Quorate() || m.leaving != nil || m.rewiring || m.fell || m.cmp.why != "" || m.dom.OpenDrill() != nil {
 		return false
 	}
 	for i := range m.dom.Nodes {
-		if n := &m.dom.Nodes[i]; n.Victim != nil || n.PowerOn != nil || len(n.Unquiet) > 0 {
+		if n := &m.dom.Nodes[i]; len(active(n)) > 0 || len(n.Unquiet) > 0 {
 			return false
 		}
 	}
@@ -127,6 +129,24 @@ func (m *Member) calm() bool {
 	return len(m.running) == 0
 }
 
+// needed reports whether an operation may need a device at any moment: a node of its levels is a victim or is to be powered on. The devices of
+// all others are probed on, however long such a victim waits for its next round, or for a person.
+func (m *Member) needed(device string) bool {
+	for i := range m.dom.Nodes {
+		n := &m.dom.Nodes[i]
+		if n.Victim == nil && n.PowerOn == nil {
+			continue
+		}
+		r, _ := m.dom.Roster.Node(n.ID)
+		for _, l := range r.Levels {
+			if slices.ContainsFunc(l.Steps, func(s fence.Step) bool { return s.Device == device }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // probes asks for the next probe when its time has come, and ends one that is in the way.
 func (m *Member) probes() {
 	p := &m.probe
@@ -136,7 +156,7 @@ func (m *Member) probes() {
 		case m.now-p.open.since > probeLostMS:
 			p.open = nil
 		case p.cancelled:
-		case !m.mayProbe() || m.duties().prober(p.open.step.Device) != m.cfg.Self.Node:
+		case !m.mayProbe() || m.needed(p.open.step.Device) || m.duties().prober(p.open.step.Device) != m.cfg.Self.Node:
 			p.cancelled = true
 			m.do(CancelProbe{Number: p.open.number, Why: "something real is going on"})
 		}
@@ -174,7 +194,7 @@ func (m *Member) dueProbe() (node fence.NodeID, step fence.Step, ok bool) {
 		for _, l := range r.Levels {
 			for _, s := range l.Steps {
 				steps++
-				if s.Device == "" || refused[s.Device] || duties.prober(s.Device) != m.cfg.Self.Node {
+				if s.Device == "" || refused[s.Device] || duties.prober(s.Device) != m.cfg.Self.Node || m.needed(s.Device) {
 					continue
 				}
 				over := int64(1) << 40

@@ -194,7 +194,9 @@ func TestProbesGetInNobodysWay(t *testing.T) { // a fence never waits for a prob
 	hang := true
 	c.onProbe = func(_ fence.NodeID, p Probe) *Probed {
 		for _, v := range c.dom(1).Victims() {
-			t.Errorf("%s is probed while %s is a victim", p.Device, v.Victim.Incarnation)
+			if p.Device == "bmc-3" || v.Victim.Claim != nil {
+				t.Errorf("%s is probed while %s is a victim, claimed %v", p.Device, v.Victim.Incarnation, v.Victim.Claim)
+			}
 		}
 		if hang {
 			return nil
@@ -210,7 +212,7 @@ func TestProbesGetInNobodysWay(t *testing.T) { // a fence never waits for a prob
 		t.Error("the probe was not ended when a node became a victim")
 	}
 	hang = false
-	c.dead[3] = true // nobody can prove it: between the rounds nobody probes either
+	c.dead[3] = true // nobody can prove it: between the rounds nobody probes its device either
 	c.run(20_000)
 	c.dead[3] = false
 	c.run(20_000)
@@ -221,6 +223,27 @@ func TestProbesGetInNobodysWay(t *testing.T) { // a fence never waits for a prob
 	}
 	if d, ok := c.dom(1).HealthOf(fence.Step{Device: "bmc-2"}); !ok || d.Class != domain.Healthy {
 		t.Errorf("a probe that was ended counts for nothing: %+v", d)
+	}
+}
+
+// A victim that nobody can prove may wait for a person for days: that the devices of the others are well is known all the same.
+func TestOtherDevicesAreProbedBesideAVictimThatWaits(t *testing.T) { // R28
+	c := newCluster(t, 3, true)
+	c.dead[3] = true
+	c.onProbe = func(_ fence.NodeID, p Probe) *Probed {
+		if v := c.dom(1).Node(3).Victim; v != nil && (p.Device == "bmc-3" || v.Claim != nil) {
+			t.Errorf("%s is probed, claim %v", p.Device, v.Claim)
+		}
+		return c.wellProbed(p)
+	}
+	c.run(minute)
+	c.kill(3)
+	c.install()
+	c.run(minute)
+	had, hers := c.probed["bmc-2"][1], c.probed["bmc-3"][1]
+	c.run(25 * minute)
+	if c.dom(1).Node(3).Victim == nil || c.probed["bmc-2"][1] < had+2 || c.probed["bmc-3"][1] != hers {
+		t.Errorf("victim %v, %v", c.dom(1).Node(3).Victim, c.probed)
 	}
 }
 

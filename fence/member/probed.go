@@ -24,7 +24,7 @@ func (m *Member) probed(in Probed) {
 	if !ok || d.Mapping != o.device.Mapping {
 		return // another device by now
 	}
-	h := domain.DeviceHealth{Device: o.step.Device, Target: o.step.Target, Mapping: d.Mapping, Class: in.Class, Text: bound(in.Text), AtMS: in.AtMS}
+	h := domain.DeviceHealth{Device: o.step.Device, Target: o.step.Target, Mapping: d.Mapping, Class: in.Class, Text: bound(in.Text), Login: m.cfg.Logins[o.step.Device], AtMS: in.AtMS}
 	m.judgeProbe(o, in, &h)
 	if h.Class == domain.HealthAuth {
 		if p.refused == nil {

@@ -15,7 +15,9 @@ type Config struct {
 	Self       domain.Origin
 	Machine    fence.Machine
 	RosterHash string // of its own file (R5)
-	Version    string
+	// Logins are digests of what this node logs in to each device with; never changed once given.
+	Logins  map[string]string
+	Version string
 	// BootedMS is when this machine booted, by the clock that Step gets; CLOCK_BOOTTIME itself begins there.
 	BootedMS int64
 	// Watchdog says whether this node has one to open (R14); SidesQuorate whether its own side may be quorate when the others are too (R15).
@@ -65,6 +67,7 @@ type Member struct {
 	leaving   *leaving       // nil while this node means to stay
 	drill     *drilling      // nil while no drill is open
 	probe     probing
+	logins    []loginPause // that are not to be repeated for a while (R28)
 	dog       watchdog
 	// aloneSince is since when this stateful life has no lease and no open watchdog, 0 for not.
 	aloneSince int64
@@ -163,7 +166,7 @@ func (m *Member) take(in Input) {
 			m.abandon("the devices of this node change")
 		}
 	case ConfigChanged:
-		m.cfg.RosterHash = in.RosterHash
+		m.cfg.RosterHash, m.cfg.Logins = in.RosterHash, in.Logins
 	}
 }
 
@@ -171,6 +174,7 @@ func (m *Member) take(in Input) {
 func (m *Member) think() {
 	m.expireProposals()
 	m.forget()
+	m.timeLogins()
 	if m.witness() {
 		m.releases = nil // nobody here waits for one
 		m.attend()
@@ -359,12 +363,14 @@ func (m *Member) spec(n *domain.Node, c *domain.Claim) operation.Spec {
 			s.StartLevel = -1 // the roster changed since, or that level did not do it: another one may have switched off too
 		}
 		s.Victim = fence.Victim{Incarnation: n.PowerOn.For, Machine: n.Machine, Index: m.dom.Index, Action: fence.ActionOn}
+		s.Refused = m.pausedLogins(j.Levels, n.PowerOn.AskedAt)
 		if n.PowerOn.Drill || n.PowerOn.Level < 0 { // an operator's wish: what was switched off unproven is switched on unproven
 			s.Victim.Cause = fence.CauseOperator
 		}
 		return s
 	}
 	s.Victim, s.Action = n.Victim.Victim, n.Victim.Action
+	s.Refused = m.pausedLogins(j.Levels, n.Victim.AskedAt)
 	at := m.lastHeardNode(n.ID)
 	s.Speaks = at >= 0 && m.now-at <= m.dom.Roster.Timing.FailureTimeoutMS
 	return s

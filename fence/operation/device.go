@@ -2,6 +2,7 @@ package operation
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/fenced-project/fenced/fence"
 )
@@ -279,6 +280,20 @@ func (o *Operation) close(d *device, class Class, text string) {
 	o.note(Attempt{Level: d.level, Device: d.Name, Target: d.Target, Action: o.spec.do(), Result: d.lastState, Class: class, MS: o.nowMS - d.attemptMS, Text: text})
 	d.callID, d.endID, d.pollID, d.effectMS = 0, 0, 0, 0
 	d.stand = closed
+	if class == ClassAuth {
+		o.refused = append(o.refused, d.Name)
+	}
+}
+
+// locked says why a level is passed over: one of its devices refused the login, in this walk or before it, and each further one brings the account
+// nearer to being locked (R28). Nothing else of the level is switched either.
+func (o *Operation) locked(st stage) string {
+	for _, p := range st.places {
+		if slices.Contains(o.refused, p.Device) {
+			return fmt.Sprintf("device %s refused this login lately; it is not repeated yet, so that the account is not locked (R28)", p.Step)
+		}
+	}
+	return ""
 }
 
 // abandon closes what runs at a device whose level is over. One that had read off is settled; of the others a command may still take effect.

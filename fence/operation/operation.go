@@ -34,6 +34,8 @@ type Operation struct {
 
 	// late is until when a command that this walk gave to a target may still take effect.
 	late map[fence.Step]int64
+	// refused are the devices that are asked nothing any more: they refused the login (R28).
+	refused []string
 
 	parked []int // levels that wait for a human
 	result Result
@@ -42,7 +44,7 @@ type Operation struct {
 
 // New makes a walk; nothing happens before Started. nowMS is any clock that never goes back and counts suspend, as CLOCK_BOOTTIME does.
 func New(spec Spec, nowMS int64) *Operation {
-	return &Operation{spec: spec, stages: spec.walk(), startMS: nowMS, nowMS: nowMS, late: map[fence.Step]int64{}}
+	return &Operation{spec: spec, stages: spec.walk(), startMS: nowMS, nowMS: nowMS, late: map[fence.Step]int64{}, refused: slices.Clone(spec.Refused)}
 }
 
 // Step takes one input at nowMS and returns what to do next, in order. After Finished it returns nothing.
@@ -103,6 +105,11 @@ func (o *Operation) nextStage() {
 		if err := o.hopeless(o.current); err != nil {
 			o.note(Attempt{Level: o.current.level, Action: o.spec.do(), Class: ClassRefused, Text: err.Error()})
 			o.failed = append(o.failed, fmt.Sprintf("level %d: %v", o.current.level+1, err))
+			continue
+		}
+		if why := o.locked(o.current); why != "" {
+			o.note(Attempt{Level: o.current.level, Action: o.spec.do(), Class: ClassAuth, Text: why})
+			o.failed = append(o.failed, fmt.Sprintf("level %d: %s", o.current.level+1, why))
 			continue
 		}
 		o.beginStage()

@@ -35,6 +35,8 @@ type Spec struct {
 	// Speaks: a life of this machine was heard until just now. Its supplies hold up after the devices read off, so it speaks on, and what is heard
 	// after the evidence's first read voids it (R16 d): the walk reads once more behind the hold-up, and that is the first read.
 	Speaks bool
+	// Refused are devices that are asked nothing in this walk: they refused this very login lately (R28). Their levels fail at once.
+	Refused []string
 	// EndMS is when the claim's time is over, by the clock that Step gets: nothing is asked of a device after it, so that an actor that was
 	// stopped and wakes does not switch under a claim that the others have long waited out (R9). Zero means no end.
 	EndMS int64

@@ -180,7 +180,7 @@ func New(cfg Config) (*Daemon, error) {
 	d.readLastWords()
 	d.member = member.New(member.Config{
 		Self:    domain.Origin{Incarnation: fence.Incarnation{Node: cfg.Self.Node, Boot: cfg.Self.Boot}, Instance: cfg.Self.Instance},
-		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Version: cfg.Version, BootedMS: cfg.BootedMS, Watchdog: watchdogMode(cfg), SelfFences: d.words.Count,
+		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Logins: cfg.Config.Logins(), Version: cfg.Version, BootedMS: cfg.BootedMS, Watchdog: watchdogMode(cfg), SelfFences: d.words.Count,
 	})
 	d.engine = engine.New(engine.Config{
 		Devices: cfg.Devices, Now: cfg.Now, Report: d.report,

@@ -129,7 +129,8 @@ type testTask struct {
 	step    fence.Step
 	machine fence.Machine
 	drilled bool
-	refused bool // it refused a login lately: only who names its node tries again (R28)
+	login   string // the digest of what this node logs in with
+	refused bool   // it refused a login lately: only who names its node tries again (R28)
 	to      *client.TestRead
 }
 
@@ -185,6 +186,7 @@ func (d *Daemon) testTasks(node string, out *client.Test) ([]testTask, error) {
 		}
 	}
 	out.By = d.me()
+	logins := d.cfg.Config.Logins()
 	var tasks []testTask
 	for _, r := range dom.Roster.Nodes {
 		n := dom.Node(r.ID)
@@ -199,7 +201,7 @@ func (d *Daemon) testTasks(node string, out *client.Test) ([]testTask, error) {
 					continue
 				}
 				tn.Devices = append(tn.Devices, client.TestRead{Level: i + 1, Device: s.String()})
-				own = append(own, testTask{step: s, machine: n.Machine, drilled: dom.Proves(n, i, s), refused: node == "" && dom.LoginRefused(s.Device)})
+				own = append(own, testTask{step: s, machine: n.Machine, drilled: dom.Proves(n, i, s), login: logins[s.Device], refused: node == "" && dom.LoginRefused(s.Device)})
 			}
 		}
 		if len(own) == 0 {
@@ -267,19 +269,19 @@ func (d *Daemon) endTests() {
 // tellTested tells the log what is news of logins: one that was refused is repeated by nobody, one that works ends that (R28).
 func (d *Daemon) tellTested(ctx context.Context, tasks []testTask) {
 	for _, t := range tasks {
-		auth := t.to.Class == client.ClassAuth
+		auth, login := t.to.Class == client.ClassAuth, t.login
 		if t.refused || (!auth && t.to.Class != client.ClassOK) {
 			continue
 		}
 		_, err := d.commit(ctx, func() (domain.Entry, error) {
 			dom := d.member.Domain()
 			dev, ok := dom.Roster.Device(t.step.Device)
-			if !ok || dom.Feature < domain.FeatureHealth || dom.LoginRefused(t.step.Device) == auth {
+			if !ok || dom.Feature < domain.FeatureHealth || !loginNews(dom, t.step.Device, login, auth) {
 				return domain.Entry{}, errNoNews
 			}
 			h := domain.DeviceHealth{
 				Device: t.step.Device, Target: t.step.Target, Mapping: dev.Mapping, Class: t.to.Class, Named: t.to.Proof == client.ProofIdentity,
-				Text: t.to.Text, AtMS: time.Now().UnixMilli(),
+				Text: t.to.Text, Login: login, AtMS: time.Now().UnixMilli(),
 			}
 			return domain.Entry{Health: &domain.HealthEntry{Health: h}}, nil
 		})
@@ -287,6 +289,15 @@ func (d *Daemon) tellTested(ctx context.Context, tasks []testTask) {
 			d.log.Warn("cannot tell what a test found of a login", "device", t.step.Device, "error", err)
 		}
 	}
+}
+
+// loginNews reports whether the log does not say yet what became of a login.
+func loginNews(dom *domain.State, device, login string, auth bool) bool {
+	_, refused := dom.RefusedLogin(device, login)
+	if auth {
+		return !refused || !dom.LoginRefused(device)
+	}
+	return refused || dom.LoginRefused(device)
 }
 
 // errNoNews keeps an entry from being proposed.

@@ -1,6 +1,8 @@
 package world
 
 import (
+	"slices"
+
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
@@ -66,7 +68,13 @@ func (c *checker) probes(p *proc, e member.Probe) {
 		}
 	}
 	for _, v := range p.m.Domain().Victims() {
-		c.fail("R28", "%s probes %s while it knows of the victim %s", p, e.Device, v.Victim.Incarnation)
+		r, _ := c.w.roster.Node(v.ID)
+		own := slices.ContainsFunc(r.Levels, func(l fence.Level) bool {
+			return slices.Contains(l.Steps, fence.Step{Device: e.Device, Target: e.Target})
+		})
+		if own || v.Victim.Claim != nil {
+			c.fail("R28", "%s probes %s while it knows of the victim %s and claim %v", p, e.Device, v.Victim.Incarnation, v.Victim.Claim)
+		}
 	}
 }
 
