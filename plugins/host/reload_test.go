@@ -14,11 +14,11 @@ func TestReloadLosesNoOperation(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, Config{Drain: 50 * time.Millisecond})
 	b.put("n1", "on")
-	b.configure(knob("d", "do", "slow"), DeviceConfig{Name: "other", Plugin: "dummy"})
+	b.configure(knob("d", "do", "gate"), DeviceConfig{Name: "other", Plugin: "dummy"}) // it ends when it is told: no pace of the machine's decides
 	b.warm()
 	before := b.pids()
 	done := make(chan error, 1)
-	go func() { done <- b.Do(b.within(20*time.Second), "d", "n1", "off") }()
+	go func() { done <- b.Do(b.within(longestCall), "d", "n1", "off") }()
 	eventually(t, "the call is in the plugin", func() bool { return b.callsIn(before["bad/main"]) == 1 })
 	got := b.Reload(b.within(10*time.Second), "bad", "none")
 	if len(got) != 1 || got[0].Err != nil || got[0].Before != before["bad/main"] || got[0].PID == got[0].Before || got[0].PID == 0 || got[0].Finishing != 1 {
@@ -28,6 +28,7 @@ func TestReloadLosesNoOperation(t *testing.T) {
 	if after := b.pids(); after["bad/main"] != got[0].PID || after["dummy/main"] != before["dummy/main"] {
 		t.Errorf("the processes are %v, were %v", after, before)
 	}
+	b.put("gate", "open")
 	must(t, <-done)
 	b.wantState("d", "n1", fence.PowerOff)
 	eventually(t, "the old process is gone", func() bool { return !alive(before["bad/main"]) })

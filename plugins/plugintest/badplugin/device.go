@@ -15,7 +15,7 @@ import (
 	"github.com/fenced-project/fenced/plugins/sdk"
 )
 
-var knobs = []string{"none", "hang", "late", "crash", "panic", "memory", "stdout", "stderr", "print", "note", "stop", "child", "cached", "environment", "tell", "slow", "long", "files"}
+var knobs = []string{"none", "hang", "late", "crash", "panic", "memory", "stdout", "stderr", "print", "note", "stop", "child", "cached", "environment", "tell", "slow", "long", "files", "gate"}
 
 type bad struct{ name, version string }
 
@@ -101,6 +101,8 @@ func (d *device) misbehave(ctx context.Context, knob, target string) (string, er
 		case <-ctx.Done():
 			return "", ctx.Err()
 		}
+	case "gate":
+		return "", d.gate(ctx)
 	case "crash":
 		os.Exit(7)
 	case "panic":
@@ -139,6 +141,20 @@ func (d *device) misbehave(ctx context.Context, knob, target string) (string, er
 		return "", sdk.Auth(fmt.Errorf("login with %s failed for %s", d.password, target))
 	}
 	return "", nil
+}
+
+// gate returns when the test has made a file of this name, however long the machine takes for what the test does meanwhile.
+func (d *device) gate(ctx context.Context) error {
+	for look := time.NewTicker(10 * time.Millisecond); ; {
+		if _, err := os.Stat(filepath.Join(d.dir, "gate")); err == nil {
+			return nil
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // eat takes a gigabyte and touches each page.
