@@ -48,6 +48,11 @@ func (w *World) spare(n *node) bool {
 		if p := o.p; p != nil && p.raft.leads && p.conf() != c {
 			return false // a change of the voters is under way
 		}
+		for _, e := range o.st.log[min(len(w.canon), len(o.st.log)):] {
+			if e.kind == entConf {
+				return false // or was, when its leader fell: the next one may have to finish it
+			}
+		}
 		if o != n && c.votes(o.i, o.st.id) && !o.st.copied && o.st.member {
 			intact++
 		}
