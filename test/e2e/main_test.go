@@ -80,6 +80,12 @@ var parallel sync.Map
 // start builds a cluster for one test, which runs beside other tests from here on. What is left of it at the end is a failure; where the test failed, the logs are shown.
 func start(t *testing.T, opt playground.Options) (*playground.Cluster, context.Context) {
 	t.Helper()
+	return startWithin(t, opt, patience(30*time.Second), patience(75*time.Second))
+}
+
+// startWithin is start with other deadlines, for the beginning and for all of it: only a test that fails ever waits for them.
+func startWithin(t *testing.T, opt playground.Options, begin, whole time.Duration) (*playground.Cluster, context.Context) {
+	t.Helper()
 	needsNamespaces(t)
 	build, err := product.Dir()
 	if err != nil {
@@ -93,9 +99,9 @@ func start(t *testing.T, opt playground.Options) (*playground.Cluster, context.C
 	if opt.FailureTimeout == 0 {
 		opt.FailureTimeout = patience(2 * time.Second) // the product's; shorter ones take a busy machine for a dead one
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience(75*time.Second))
+	ctx, cancel := context.WithTimeout(context.Background(), whole)
 	t.Cleanup(cancel)
-	starting, ready := context.WithTimeout(ctx, patience(30*time.Second))
+	starting, ready := context.WithTimeout(ctx, begin)
 	defer ready()
 	c, err := playground.Start(starting, opt)
 	if err != nil {

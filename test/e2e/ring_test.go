@@ -35,7 +35,7 @@ func ring(t *testing.T, opt playground.Options) (*playground.Cluster, context.Co
 			return []playground.BMCSpec{{AttemptTimeout: patience(8 * time.Second)}}
 		}
 	}
-	return start(t, opt)
+	return startWithin(t, opt, patience(time.Minute), patience(3*time.Minute)) // twice the processes of other clusters
 }
 
 // A machine crashes, and corosync with it: the ring says so, and the others fence it once. Ids, addresses and votes are those of corosync's nodelist,

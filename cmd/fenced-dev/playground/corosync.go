@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"time"
 
@@ -194,6 +195,46 @@ func (n *Node) SignalCorosync(ctx context.Context, sig unix.Signal) error {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// BesideCorosync runs a function where this machine's corosync can be reached by its libraries, on a thread that is used for nothing else, and
+// returns its error.
+func (n *Node) BesideCorosync(f func() error) error {
+	p, ok := n.corosync()
+	if !ok {
+		return fmt.Errorf("corosync does not run on %s", n.Name)
+	}
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // for ever: the thread ends with this goroutine
+		if err := enterSpaces(p.pid); err != nil {
+			done <- fmt.Errorf("cannot enter the namespaces of %s: %w", n.Name, err)
+			return
+		}
+		done <- f()
+	}()
+	return <-done
+}
+
+// enterSpaces puts the calling thread into the network and the mounts of a process.
+func enterSpaces(pid int) error {
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return err
+	}
+	for _, space := range []struct {
+		name string
+		kind int
+	}{{"net", unix.CLONE_NEWNET}, {"mnt", unix.CLONE_NEWNS}} {
+		f, err := os.Open(fmt.Sprintf("/proc/%d/ns/%s", pid, space.name))
+		if err != nil {
+			return err
+		}
+		err = unix.Setns(int(f.Fd()), space.kind)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SignalDaemon sends a signal to the daemon alone: its plugins and corosync go on.

@@ -160,8 +160,15 @@ func (c *Cluster) config(n *Node) string {
 	}
 	w("timings: {failure_timeout: %dms, ping_interval: %dms, lease: %dms, post_join_delay: %dms, post_fail_delay: %dms, stagger: 200ms}", ft, max(ft/10, 20), 2*ft,
 		c.opt.PostJoinDelay.Milliseconds(), c.opt.PostFailDelay.Milliseconds())
+	var policy []string
 	if c.opt.IdleStateless {
-		w("policy: {idle_stateless: true}")
+		policy = append(policy, "idle_stateless: true")
+	}
+	if c.opt.OnResidual != "" {
+		policy = append(policy, "on_residual: "+c.opt.OnResidual)
+	}
+	if len(policy) > 0 {
+		w("policy: {%s}", strings.Join(policy, ", "))
 	}
 	w("api: {group: %q}", ownGroup())
 	w("log: {level: debug, format: text}")

@@ -42,6 +42,8 @@ type Options struct {
 	Disarmed bool
 	// IdleStateless is the policy of this name.
 	IdleStateless bool
+	// OnResidual is the policy of this name, "" for the product's default.
+	OnResidual string
 	// Env is added to every daemon's environment, K=V.
 	Env []string
 	// Log takes one line for each step of building; nil means none.

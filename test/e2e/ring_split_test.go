@@ -1,0 +1,252 @@
+package e2e
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/fenced-project/fenced/client"
+	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
+)
+
+// Rings that split and merge, in which nodes go and come back (S0.9, S1, S3), on real rings.
+
+// apart cuts everything between two sides of the cluster network, both ways; again joins them.
+func (a *accident) apart(left, right []int)    { a.between(left, right, (*playground.Node).Mute) }
+func (a *accident) together(left, right []int) { a.between(left, right, (*playground.Node).Unmute) }
+
+func (a *accident) between(left, right []int, do func(from, to *playground.Node) error) {
+	a.t.Helper()
+	for _, l := range left {
+		for _, r := range right {
+			must(a.t, do(a.c.Node(l), a.c.Node(r)))
+			must(a.t, do(a.c.Node(r), a.c.Node(l)))
+		}
+	}
+}
+
+// rings waits until corosync of a node is in a ring of so many.
+func (a *accident) rings(ctx context.Context, node, members int) {
+	a.t.Helper()
+	a.await(ctx, a.c.Node(node).Name+" to be in a ring of "+itoa(members), func() bool {
+		return status(ctx, a.c.Node(node)).Votes.Have == members
+	})
+}
+
+// stuck are devices that answer nothing when asked, where the walk through them ends soon.
+func stuck(int) []playground.BMCSpec {
+	return []playground.BMCSpec{{AttemptTimeout: patience(1500 * time.Millisecond), Effect: 500 * time.Millisecond}}
+}
+
+// What a node sends is lost and what is sent to it arrives: the ring goes on without it, it is fenced once, and nobody else is.
+func TestRingOneWayCut(t *testing.T) {
+	c, ctx := ring(t, playground.Options{})
+	a := accidentOf(t, c)
+	for _, i := range []int{1, 2} {
+		must(t, c.Node(3).Mute(c.Node(i)))
+	}
+	for _, i := range []int{1, 2} {
+		a.await(ctx, c.Node(i).Name+" to release node-3", func() bool { return a.saw(i, 3, playground.Release) })
+	}
+	for _, i := range []int{1, 2} {
+		must(t, c.Node(3).Unmute(c.Node(i)))
+	}
+	a.over(ctx, 3)
+	a.once(ctx, 3)
+}
+
+// An even split, healed as soon as the rings are two: neither side has a quorum, nobody is fenced, and all have one view again.
+//
+// part of: S0.9
+func TestRingEvenSplitOfATokenHeals(t *testing.T) {
+	c, ctx := ring(t, playground.Options{Nodes: 4})
+	a := accidentOf(t, c)
+	a.apart([]int{1, 2}, []int{3, 4})
+	a.rings(ctx, 1, 2)
+	a.rings(ctx, 3, 2)
+	a.together([]int{1, 2}, []int{3, 4})
+	a.over(ctx)
+	a.devicesSpare(ctx, 1, 2, 3, 4)
+}
+
+// An even split that lasts, with devices that fail: both sides freeze and say so; healed, all go on and nobody was fenced (even_split: freeze).
+//
+// part of: S0.9, S1.5
+func TestRingEvenSplitFreezesBothSides(t *testing.T) {
+	c, ctx := ring(t, playground.Options{Nodes: 4, BMCs: stuck})
+	a := accidentOf(t, c)
+	for _, i := range []int{1, 3} {
+		must(t, c.BMC(i).SetKnobs(ctx, "hang"))
+	}
+	a.apart([]int{1, 2}, []int{3, 4})
+	for _, n := range c.Nodes() {
+		a.await(ctx, n.Name+" to say that it is frozen, and why", func() bool {
+			s := status(ctx, n)
+			return s.Frozen && s.FrozenWhy != "" && !s.Quorate
+		})
+	}
+	for _, i := range []int{1, 3} {
+		must(t, c.BMC(i).SetKnobs(ctx))
+	}
+	a.together([]int{1, 2}, []int{3, 4})
+	a.over(ctx)
+	a.devicesSpare(ctx, 1, 2, 3, 4)
+}
+
+// A split of three and two that heals while the three fence the two: what was begun is ended, once each, and all have one view again.
+//
+// part of: S0.9
+func TestRingHealsDuringFencing(t *testing.T) {
+	c, ctx := ring(t, playground.Options{Nodes: 5})
+	a := accidentOf(t, c)
+	a.apart([]int{1, 2, 3}, []int{4, 5})
+	a.await(ctx, "both to be victims", func() bool { return a.saw(1, 4, playground.Claim) && a.saw(1, 5, playground.Detection) })
+	a.together([]int{1, 2, 3}, []int{4, 5})
+	a.over(ctx, 4, 5)
+	a.once(ctx, 4, 5)
+}
+
+// A node is cut off, its device fails, and it keeps running; healed, its old life is never a clean member again: it stays a victim until it is
+// fenced or its next life is there.
+//
+// proves: S1.3
+func TestRingMergeOfAVictimIsNotBelieved(t *testing.T) {
+	c, ctx := ring(t, playground.Options{BMCs: stuck})
+	must(t, c.BMC(3).SetKnobs(ctx, "hang"))
+	a := accidentOf(t, c)
+	must(t, c.Node(3).Cut())
+	a.await(ctx, "a claim on node-3", func() bool { return a.saw(1, 3, playground.Claim) && a.saw(2, 3, playground.Claim) })
+	must(t, c.Node(3).Heal())
+	a.rings(ctx, 1, 3)
+	a.await(ctx, "node-3 to know that it has failed", func() bool {
+		return c.Node(3).BootID() != a.lives[3] || stateOn(ctx, c.Node(1), "node-3") != client.StateMember && status(ctx, c.Node(3)).Frozen
+	})
+	must(t, c.BMC(3).SetKnobs(ctx))
+	a.await(ctx, "another life of node-3", func() bool { return c.Node(3).BootID() != a.lives[3] })
+	must(t, c.AwaitClean(ctx))
+	a.devicesSpare(ctx, 1, 2)
+	a.streams(3)
+	for _, i := range []int{1, 2} {
+		for _, e := range a.about(i, 3, client.EventClean) {
+			if e.Index > a.sight(i, 3).First[playground.Detection].Index {
+				t.Errorf("%s shows the old life as clean again: %+v", c.Node(i).Name, e.Event)
+			}
+		}
+	}
+	a.oneStory(ctx, 3)
+}
+
+// As before, but a person resets the node while the others still try: they stop, its next life is the proof, and nothing is switched.
+//
+// proves: S1.4
+func TestRingVictimIsResetByHand(t *testing.T) {
+	c, ctx := ring(t, playground.Options{BMCs: stuck})
+	must(t, c.BMC(3).SetKnobs(ctx, "hang"))
+	a := accidentOf(t, c)
+	must(t, c.Node(3).Cut())
+	a.await(ctx, "a claim on node-3", func() bool { return a.saw(1, 3, playground.Claim) && a.saw(2, 3, playground.Claim) })
+	must(t, c.Node(3).LosePower(ctx))
+	must(t, c.Node(3).Heal())
+	must(t, c.Node(3).RegainPower(ctx))
+	for _, i := range []int{1, 2} {
+		a.await(ctx, c.Node(i).Name+" to release the old life", func() bool { return a.saw(i, 3, playground.Release) })
+	}
+	must(t, c.AwaitClean(ctx))
+	for _, b := range c.BMCs() {
+		if n := counts(ctx, t, b); n.AppliedOff != 0 {
+			t.Errorf("%s cut power %d times", b.Name, n.AppliedOff)
+		}
+	}
+	a.streams(3)
+	if line := a.oneStory(ctx, 3); line.Resolution != client.ResolutionRejoined {
+		t.Errorf("it ended as %s, verdict %q", line.Resolution, line.Verdict)
+	}
+}
+
+// A stateful node's daemon is killed and there again before anybody missed it: its instance tells, its old state makes it a victim, and only a
+// reset ends that.
+//
+// proves: S1.10
+func TestRingDaemonIsBackBeforeItIsMissed(t *testing.T) {
+	c, ctx := ring(t, playground.Options{})
+	f := begin(t, c, 2)
+	must(t, c.Node(2).SignalDaemon(unix.SIGKILL))
+	f.await(ctx, "the daemon to be gone", func() bool { return !c.Node(2).Running() })
+	must(t, c.Node(2).Restart(ctx))
+	a := accident{t: t, c: c, lives: map[int]string{1: f.lives["node-1"], 2: f.life, 3: f.lives["node-3"]}}
+	a.await(ctx, "another life of node-2", func() bool { return c.Node(2).BootID() != f.life })
+	must(t, c.AwaitClean(ctx))
+	a.streams(2)
+	a.devicesSpare(ctx, 1, 3)
+	a.oneStory(ctx, 2)
+}
+
+// Corosync of a node is killed and begun again under its daemon at once. The daemon has lost nothing, and its instance says so: whoever agreed on a
+// view without it meanwhile has made it a victim, which only a reset ends; else it goes on. Either is everybody's, and the same for all.
+//
+// part of: S1.10
+func TestRingCorosyncRestartedUnderTheDaemon(t *testing.T) {
+	c, ctx := ring(t, playground.Options{})
+	a, o := accidentOf(t, c), offline{t, c}
+	mark := o.logEnd(c.Node(2))
+	must(t, c.Node(2).SignalCorosync(ctx, unix.SIGKILL))
+	must(t, c.Node(2).StartCorosync(ctx))
+	a.await(ctx, "node-2 to be in the group again", func() bool { return o.said(c.Node(2), mark, "connected to corosync") })
+	a.await(ctx, "node-2 to be at work or to have another life", func() bool {
+		s := status(ctx, c.Node(2))
+		return len(a.victims(1)) > 0 || s.Quorate && !s.Frozen && len(s.Waiting) == 0
+	})
+	must(t, c.AwaitClean(ctx))
+	if len(a.victims(1)) > 0 {
+		a.over(ctx, 2)
+		return
+	}
+	a.over(ctx)
+}
+
+// A node is killed, fenced and back: what its next life says is heard soon after the view that has it.
+//
+// proves: S3.9
+func TestRingWordOfAReturnedNode(t *testing.T) {
+	c, ctx := ring(t, playground.Options{})
+	a := accidentOf(t, c)
+	must(t, c.Node(3).Kill())
+	a.over(ctx, 3)
+	a.once(ctx, 3)
+	for _, n := range c.Nodes()[:2] {
+		var view time.Duration
+		for _, e := range c.Events(n.Index) {
+			switch {
+			case e.Event.Event == client.EventView && len(e.Members) == 3:
+				view = e.Since
+			case e.Event.Event == client.EventClean && e.Node == "node-3" && e.Incarnation != a.lives[3]:
+				if late := e.Since - view; view > 0 && late > patience(2*time.Second) {
+					t.Errorf("%s heard node-3 %v after the view", n.Name, late)
+				} else {
+					t.Logf("%s heard node-3 %v after the view", n.Name, late)
+				}
+			}
+		}
+	}
+}
+
+// A node is a victim that nobody has fenced yet when another joins and gets the log; then the one that brought it dies. Who remain fence both.
+//
+// proves: S3.10
+func TestRingVictimsOutliveWhoNamedThem(t *testing.T) {
+	c, ctx := ring(t, playground.Options{Nodes: 5, BMCs: stuck})
+	a := accidentOf(t, c)
+	a.leaves(ctx, 4)
+	must(t, c.BMC(5).SetKnobs(ctx, "hang"))
+	must(t, c.Node(5).Kill())
+	a.await(ctx, "node-5 to be a victim", func() bool { return a.saw(1, 5, playground.Claim) })
+	must(t, c.Node(4).Restart(ctx))
+	a.await(ctx, "node-4 to be a member", func() bool { return stateOn(ctx, c.Node(2), "node-4") == client.StateMember })
+	must(t, c.Node(1).Kill())
+	a.await(ctx, "node-1 to be a victim", func() bool { return a.saw(4, 1, playground.Detection) })
+	must(t, c.BMC(5).SetKnobs(ctx))
+	a.over(ctx, 1, 5)
+	a.once(ctx, 1, 5)
+}
