@@ -22,11 +22,16 @@ func (m *Machine) inSession(from Process, msg Message) {
 		}
 	case msg.Promise:
 		m.promised[from] = true
+		m.saw(from, 0, false)
 	case msg.Synced:
 		m.synced[from] = true
+		m.saw(from, m.plan.Last, true)
 		m.acked[from] = max(m.acked[from], m.plan.Last)
 		m.opens()
 	case msg.Ack != 0:
+		if m.synced[from] && msg.Ack < m.next { // what cannot be must not bar its sender
+			m.saw(from, msg.Ack, true)
+		}
 		m.acked[from] = max(m.acked[from], msg.Ack)
 		m.tally()
 	case msg.Entry != nil:

@@ -206,6 +206,7 @@ func (m *Machine) state() *State {
 	s := &State{
 		Domain: m.meta.Domain, Promised: m.meta.Promised, Synced: m.meta.Synced, Last: m.last(), Commit: m.meta.Commit, SnapAt: m.snapAt,
 		Cuts: m.cuts, Sum: m.sum(), Votes: m.votes, Need: m.need, Stores: m.stores(),
+		Seen: m.meta.Seen,
 	}
 	if m.shadow != nil {
 		p := m.shadow.Progress

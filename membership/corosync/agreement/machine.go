@@ -26,6 +26,7 @@ type Meta struct {
 	Promised uint64 `json:"promised"`
 	Synced   uint64 `json:"synced"`
 	Commit   uint64 `json:"commit"`
+	Seen     []Seen `json:"seen,omitempty"` // of the nodes' stores, sorted by node; replaced and never changed
 }
 
 // Durable is what the disk holds.

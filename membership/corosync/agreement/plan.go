@@ -25,6 +25,7 @@ type State struct {
 	Votes  int     `json:"votes"`
 	Need   int     `json:"need"`
 	Stores []Store `json:"stores,omitempty"`
+	Seen   []Seen  `json:"seen,omitempty"` // how far it has seen the nodes' stores
 	// Have is what it has of a transfer that a change interrupted.
 	Have *Progress `json:"have,omitempty"`
 }
@@ -148,6 +149,9 @@ func restored(p Participant, all []Participant) bool {
 	for _, q := range all {
 		s, ok := storeOf(q.State.Stores, p.Hello.Node)
 		if ok && s.Store == p.Hello.Store && (p.Hello.Starts < s.Starts || p.Hello.Starts == s.Starts && p.Hello.Instance != s.Instance) {
+			return true
+		}
+		if i, ok := seenOf(q.State.Seen, p.Hello.Node); ok && q.State.Seen[i].Store == p.Hello.Store && p.State.behind(q.State.Seen[i]) {
 			return true
 		}
 	}
