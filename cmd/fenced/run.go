@@ -165,7 +165,9 @@ func open(c *config.Config, self membership.Self, log *slog.Logger) (fenced.Clus
 
 // plugins starts the plugin host with the devices of the configuration. A bad plugin is out; the daemon goes on.
 func plugins(c *config.Config, log *slog.Logger) (*host.Host, error) {
-	h, err := host.New(host.Config{Dir: c.PluginDir, RunDir: filepath.Join(c.RunDir, "plugins"), Logger: log.With("room", "plugins"), Checksums: fenced.Checksums(c)})
+	h, err := host.New(host.Config{
+		Dir: c.PluginDir, RunDir: filepath.Join(c.RunDir, "plugins"), Logger: log.With("room", "plugins"), Checksums: fenced.Checksums(c), StartTimeouts: fenced.StartTimeouts(c),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -91,6 +91,8 @@ type Plugin struct {
 	SHA256 string
 	// Isolate gives each of the plugin's devices a process of its own.
 	Isolate bool
+	// StartMS bounds the start of one of its processes, until it has described itself.
+	StartMS int64
 }
 
 // Device returns the device with this name.

@@ -138,7 +138,7 @@ func mistakes(t *testing.T) []mistake {
 		{name: "the file of a witness", text: "witness: w\nkey: abc\n"},
 		{name: "even split of nonsense", text: good + "policy: {even_split: dice}\n"},
 		{name: "history", text: good + "history: {keep: -1}\n"},
-		{name: "plugins", text: good + "plugins: {bmc: {sha256: abc, isolate: maybe}, \"a b\": {}}\n"},
+		{name: "plugins", text: good + "plugins: {bmc: {sha256: abc, isolate: maybe, start_timeout: 31s}, pdu: {start_timeout: 999ms}, \"a b\": {}}\n"},
 		{name: "options against the plugin's schema", text: ch("    plugin: pdu\n", "    plugin: pdu\n    adress: 10.0.9.2\n    port: many\n    driver: none\n    pin: \"1234\"\n    secrets: {passwrd: secret}\n    token_file: secret\n    hunter2-hunter2: 1\n"), opt: describe},
 		{name: "options that a plugin judges itself", text: ch("    plugin: pdu\n", "    plugin: agent\n    anything: 1\n"), opt: describe},
 		{name: "isolate of a device", text: ch("  pdu:\n", "  pdu:\n    isolate: perhaps\n")},

@@ -4,6 +4,14 @@ import (
 	"encoding/hex"
 	"sort"
 	"strings"
+	"time"
+)
+
+// Bounds of a plugin's start: a device is not asked before it.
+const (
+	defaultStart  = 5 * time.Second
+	shortestStart = time.Second
+	longestStart  = 30 * time.Second
 )
 
 func (l *loader) readPlugins() {
@@ -12,8 +20,11 @@ func (l *loader) readPlugins() {
 		if !goodName(name) {
 			l.rep.at(f.key, nameRemedy, "%s cannot be the name of a plugin", quote(name))
 		}
-		r := mapAt(f.value, "plugins."+name, l.rep, "sha256", "isolate")
-		p := Plugin{Name: name, Isolate: r.boolean("isolate", false)}
+		r := mapAt(f.value, "plugins."+name, l.rep, "sha256", "isolate", "start_timeout")
+		p := Plugin{Name: name, Isolate: r.boolean("isolate", false), StartMS: r.duration("start_timeout", defaultStart, longestStart)}
+		if p.StartMS < shortestStart.Milliseconds() {
+			l.rep.at(r.key("start_timeout"), "write 1s or more", "%s is too short for any machine that is busy", r.sub("start_timeout"))
+		}
 		if s, ok := r.text("sha256"); ok {
 			p.SHA256 = strings.ToLower(strings.TrimSpace(s))
 			if b, err := hex.DecodeString(p.SHA256); err != nil || len(b) != 32 {

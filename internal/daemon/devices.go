@@ -89,6 +89,15 @@ func Checksums(c *config.Config) map[string]string {
 	return sums
 }
 
+// StartTimeouts are how long the plugins of a configuration may take to start.
+func StartTimeouts(c *config.Config) map[string]time.Duration {
+	limits := map[string]time.Duration{}
+	for _, p := range c.Plugins {
+		limits[p.Name] = time.Duration(p.StartMS) * time.Millisecond
+	}
+	return limits
+}
+
 // Close ends the host.
 func (h *HostDevices) Close() error { return h.host.Close() }
 

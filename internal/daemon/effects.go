@@ -132,17 +132,23 @@ func (d *Daemon) startOperation(s operation.Spec) {
 
 func (d *Daemon) selfFence(why string) {
 	d.note(client.Event{Event: client.EventDirty, Node: d.me(), Incarnation: d.cfg.Self.Boot, Text: "self-fence: " + why})
+	d.endLife(why)
+}
+
+// endLife has this machine ended, by its watchdog and by the daemon where that is allowed: where only the watchdog can, it leaves last words too.
+func (d *Daemon) endLife(why string) {
 	words := d.words
 	if d.keeper != nil {
 		d.wg.Go(d.keeper.expire)
-	}
-	if d.cfg.Reset == nil {
+	} else if d.cfg.Reset == nil {
 		d.log.Error("this machine must be reset and nothing here may do it", "why", why)
 		return
 	}
 	d.wg.Go(func() {
 		d.speak(words, why) // bounded: a hung disk holds up nothing
-		if err := d.cfg.Reset(why); err != nil {
+		if d.cfg.Reset == nil {
+			d.log.Error("this machine must be reset, and only its watchdog may do it", "why", why)
+		} else if err := d.cfg.Reset(why); err != nil {
 			d.log.Error("self-fence failed: this machine is still running", "why", why, "error", err)
 		}
 	})

@@ -57,3 +57,21 @@ func TestLastWordsAreShown(t *testing.T) {
 		t.Errorf("%+v", d.words)
 	}
 }
+
+// R24: a life that only its watchdog may end leaves last words as well, and its feeding ends; one that nothing may end has said nothing.
+func TestLastWordsBeforeTheWatchdog(t *testing.T) {
+	dir := t.TempDir()
+	d := life(dir, "a")
+	d.endLife("nothing can")
+	d.wg.Wait()
+	if d = life(dir, "a"); d.words != (lastWords{}) {
+		t.Errorf("%+v", d.words)
+	}
+	h := &holderFake{state: openState()}
+	d.keeper = newKeeper(h, nil)
+	d.endLife("its lease ended")
+	d.wg.Wait()
+	if d = life(dir, "b"); d.words.Why != "its lease ended" || d.words.Count != 1 || len(h.words) != 1 || h.words[0] != "expire" {
+		t.Errorf("%+v, %q", d.words, h.words)
+	}
+}

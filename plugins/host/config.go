@@ -18,8 +18,9 @@ type Config struct {
 	// Checksums are SHA-256 sums in hexadecimal by plugin name; a plugin that has one here runs only if its file matches.
 	// Demand changes them.
 	Checksums map[string]string
-	// StartTimeout bounds starting a process until it has answered Describe: 5 s.
-	StartTimeout time.Duration
+	// StartTimeout bounds starting a process until it has answered Describe: 5 s. StartTimeouts are those of plugins that may take another time.
+	StartTimeout  time.Duration
+	StartTimeouts map[string]time.Duration
 	// CallTimeout bounds a call whose context has no deadline: 30 s. No call may take longer than a minute.
 	CallTimeout time.Duration
 	// Grace is how long after a call's deadline the plugin may take to return from it (R9): 500 ms.
@@ -63,6 +64,14 @@ func (c Config) complete() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
+}
+
+// startTimeout is how long a process of this plugin may take to start.
+func (c *Config) startTimeout(plugin string) time.Duration {
+	if d := c.StartTimeouts[plugin]; d > 0 {
+		return d
+	}
+	return c.StartTimeout
 }
 
 // absolute makes the directories mean the same to a plugin, which runs in one of its own.

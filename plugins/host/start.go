@@ -82,7 +82,7 @@ func (h *Host) isBest(p *process, tried map[string]bool) bool {
 	return i < 0 || files[i].path == p.path || files[i].version != "" && semver.Compare("v"+files[i].version, "v"+p.about.Version) <= 0
 }
 
-// startFile verifies and starts one process of a plugin's file and returns it when it has described itself, within Config.StartTimeout. What
+// startFile verifies and starts one process of a plugin's file and returns it when it has described itself, within the plugin's start timeout. What
 // came of it is learned. Its reap runs.
 func (h *Host) startFile(ctx context.Context, plugin, lane string, f installed) (*process, error) {
 	path, err := Verify(f.path, h.checksum(plugin))
@@ -120,9 +120,10 @@ func (h *Host) startProcess(ctx context.Context, plugin, lane, path string, f in
 		flights: map[*flight]bool{}, changed: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.client = goplugin.NewClient(h.clientConfig(run))
+	limit := h.config.startTimeout(plugin)
+	p.client = goplugin.NewClient(h.clientConfig(run, limit))
 
-	ctx, cancel := context.WithTimeout(ctx, h.config.StartTimeout)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	stop := context.AfterFunc(ctx, run.kill) // go-plugin's own waits end when the process dies
 	err = p.connect(plugin, f)
@@ -134,7 +135,7 @@ func (h *Host) startProcess(ctx context.Context, plugin, lane, path string, f in
 		err = errClosed
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = errors.Join(fmt.Errorf("it did not start within %v", h.config.StartTimeout), err)
+		err = errors.Join(fmt.Errorf("it did not start within %v", limit), err)
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -152,14 +153,14 @@ func (h *Host) startProcess(ctx context.Context, plugin, lane, path string, f in
 }
 
 // clientConfig is everything that LIBRARIES.md demands of go-plugin: gRPC only, mutual TLS, no inherited environment, our own runner.
-func (h *Host) clientConfig(run *runner) *goplugin.ClientConfig {
+func (h *Host) clientConfig(run *runner, limit time.Duration) *goplugin.ClientConfig {
 	return &goplugin.ClientConfig{
 		HandshakeConfig:  proto.Handshake,
 		VersionedPlugins: proto.Sets(nil),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		AutoMTLS:         true,
 		SkipHostEnv:      true,
-		StartTimeout:     2 * h.config.StartTimeout, // ours ends the process before, and says what took too long
+		StartTimeout:     2 * limit, // ours ends the process before, and says what took too long
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: run.dir},
 		Logger:           hclog.NewNullLogger(), // it would repeat what the runner logs
 		SyncStdout:       run.stdout,

@@ -39,6 +39,17 @@ func TestBadStart(t *testing.T) {
 	}
 }
 
+// A slow machine's plugin may have a time of its own to start; all others keep theirs.
+func TestStartTimeoutOfOnePlugin(t *testing.T) {
+	b := newBench(t, Config{StartTimeout: time.Nanosecond, StartTimeouts: map[string]time.Duration{"dummy": 30 * time.Second}})
+	b.put("n1", "on")
+	b.configure(DeviceConfig{Name: "late", Plugin: "bad-mute"}, DeviceConfig{Name: "good", Plugin: "dummy"})
+	b.wantState("good", "n1", fence.PowerOn)
+	if _, err := b.Status(b.within(10*time.Second), "late", "n1"); err == nil || !strings.Contains(err.Error(), "did not start within 1ns") {
+		t.Error(err)
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	b := newBench(t, Config{})
 	d, err := b.Describe(b.within(10*time.Second), "dummy")

@@ -15,6 +15,7 @@ type Lab struct {
 	Machines []*Machine
 
 	t     testing.TB
+	setup Setup
 	dir   string
 	image image
 	net   *network

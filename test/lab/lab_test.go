@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +14,14 @@ import (
 
 var booted image
 
-func TestMain(m *testing.M) { os.Exit(m.Run()) }
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := writeReport(filepath.Join("..", "..")); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot write build/lab.json:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
 
 // start builds what guests boot, once, and a lab.
 func start(t *testing.T, nodes int) *Lab {
@@ -30,6 +38,7 @@ func start(t *testing.T, nodes int) *Lab {
 		}
 		booted = i
 	}
+	reported(t)
 	return Start(harness.Within(t, 5*time.Minute), t, booted, nodes)
 }
 

@@ -12,12 +12,14 @@ import (
 )
 
 // cluster starts everything on all machines: corosync, fenced, dlm, a file system that the first ones mount.
-func cluster(t *testing.T, l *Lab, mounts int) {
+func cluster(t *testing.T, l *Lab, setup Setup, mounts int) {
 	t.Helper()
+	l.setup = setup
 	ctx := harness.Within(t, 8*time.Minute)
 	must(t, l.Install(ctx, l.Machines...))
 	must(t, l.Stack(ctx, "corosync", l.Machines...))
 	must(t, l.Ring(ctx, l.Machines...))
+	must(t, l.Stack(ctx, "watchdog", l.Machines...))
 	must(t, l.Stack(ctx, "fenced", l.Machines...))
 	_, err := l.Machine(1).Run(ctx, "until fenced bootstrap lab; do sleep 0.5; done")
 	must(t, err)
@@ -53,17 +55,11 @@ func await(ctx context.Context, t *testing.T, what string, f func() (bool, error
 // and its power is cut once although two asked for it: the membership and dlm (R27).
 func TestAWriterLosesPower(t *testing.T) {
 	l := start(t, 3)
-	cluster(t, l, 2)
+	cluster(t, l, Setup{}, 2)
 	ctx := harness.Within(t, 8*time.Minute)
 	a, b := l.Machine(1), l.Machine(2)
-	must(t, a.Write(ctx, "a"))
-	must(t, b.Write(ctx, "b"))
-	lifeA, err := a.Boot(ctx)
-	must(t, err)
-	lifeB, err := b.Boot(ctx)
-	must(t, err)
-	await(ctx, t, "both write", func() (bool, error) { return a.Written(lifeA) > 20 && b.Written(lifeB) > 20, nil })
-
+	lives := l.writing(ctx, t, a, b)
+	lifeA, lifeB := lives[a], lives[b]
 	begun, err := a.Now(ctx)
 	must(t, err)
 	cut := time.Now()
@@ -76,9 +72,11 @@ func TestAWriterLosesPower(t *testing.T) {
 	}
 	before := a.Written(lifeA)
 	await(ctx, t, "the survivor writes on", func() (bool, error) { return a.Written(lifeA) > before+5, nil })
-	t.Logf("power lost to verdict %v, to replay %v, to service %v", verdict.Sub(begun), replayed.Sub(begun), time.Since(cut))
+	measured(t, "verdict", verdict.Sub(begun))
+	measured(t, "replay", replayed.Sub(begun))
+	measured(t, "service", time.Since(cut))
 
-	owner, n, err := a.Records(ctx, "b")
+	owner, n, err := a.Records(ctx, "node-2")
 	if err != nil || owner != "node-2/"+lifeB || n < acknowledged {
 		t.Errorf("the file of the dead: %d records of %s, %d were acknowledged (%v)", n, owner, acknowledged, err)
 	}
@@ -87,6 +85,22 @@ func TestAWriterLosesPower(t *testing.T) {
 		t.Errorf("power was cut %d times, and of others %d and %d", b.Offs(), a.Offs(), l.Machine(3).Offs())
 	}
 	whole(ctx, t, l)
+}
+
+// writing has these machines write, each to a file of its name, and returns their lives when all do.
+func (l *Lab) writing(ctx context.Context, t *testing.T, ms ...*Machine) map[*Machine]string {
+	t.Helper()
+	lives := map[*Machine]string{}
+	for _, m := range ms {
+		life, err := m.Boot(ctx)
+		must(t, err)
+		lives[m] = life
+		must(t, m.Write(ctx, m.Name()))
+	}
+	for _, m := range ms {
+		await(ctx, t, m.Name()+" writes", func() (bool, error) { return m.Written(lives[m]) > 20, nil })
+	}
+	return lives
 }
 
 // verdictOn waits for the verdict that by knows on a node, and returns its time.
@@ -107,18 +121,33 @@ func replay(ctx context.Context, t *testing.T, m *Machine, after time.Time) (at 
 	t.Helper()
 	await(ctx, t, m.Name()+" replays a journal", func() (bool, error) {
 		log, err := m.KernelLog(ctx)
-		for _, line := range log {
-			switch {
-			case line.At.Before(after) || !strings.Contains(line.Text, "gfs2: fsid=lab:shared"):
-			case strings.Contains(line.Text, "Trying to acquire journal"):
-				at = line.At
-			case strings.Contains(line.Text, "recover jid") && strings.Contains(line.Text, "result success") && !at.IsZero():
-				return true, nil
-			}
-		}
-		return false, err
+		reached, done := journalIn(log, after)
+		at = reached
+		return done, err
 	})
 	return at
+}
+
+// journal reports whether a machine's kernel has reached for another's journal after a moment.
+func journal(ctx context.Context, t *testing.T, m *Machine, after time.Time) bool {
+	t.Helper()
+	log, err := m.KernelLog(ctx)
+	must(t, err)
+	reached, _ := journalIn(log, after)
+	return !reached.IsZero()
+}
+
+func journalIn(log []Kernel, after time.Time) (reached time.Time, done bool) {
+	for _, line := range log {
+		switch {
+		case line.At.Before(after) || !strings.Contains(line.Text, "gfs2: fsid=lab:shared"):
+		case strings.Contains(line.Text, "Trying to acquire journal"):
+			reached = line.At
+		case strings.Contains(line.Text, "recover jid") && strings.Contains(line.Text, "result success") && !reached.IsZero():
+			return reached, true
+		}
+	}
+	return reached, false
 }
 
 // whole ends a test: nothing that was said or written breaks an invariant, and the file system has no error.

@@ -26,9 +26,11 @@ func each(ms []*Machine, f func(*Machine) error) error {
 	return errors.Join(errs...)
 }
 
-// Install gives these machines their configuration, of corosync, dlm and fenced. A machine that boots from now on starts all of them.
+// Install gives these machines their configuration, of corosync, dlm and fenced, as the setup of the lab says. A machine that boots from now on starts all of them.
 func (l *Lab) Install(ctx context.Context, ms ...*Machine) error {
+	yes := map[bool]string{true: "yes\n", false: "no\n"}
 	files := map[string]string{
+		"lab/reset": yes[l.setup.SelfFence], "lab/ask": yes[l.setup.AllAsk], "lab/watchdog": l.setup.Watchdog + "\n",
 		"corosync/corosync.conf": l.corosyncConf(),
 		"dlm/dlm.conf":           "log_debug=1\nenable_fencing=1\nenable_quorum_fencing=1\nfence_all /usr/libexec/fenced/fence_dlm\n",
 		"fenced/fenced.yaml":     l.fencedYAML(), "fenced/bmc": BMCPassword + "\n",
@@ -45,7 +47,7 @@ func (l *Lab) Install(ctx context.Context, ms ...*Machine) error {
 	})
 }
 
-// Stack starts a part of the cluster's software (corosync, dlm, fenced) on these machines.
+// Stack starts a part of the cluster's software (corosync, watchdog, fenced, dlm) on these machines.
 func (l *Lab) Stack(ctx context.Context, part string, ms ...*Machine) error {
 	return each(ms, func(m *Machine) error {
 		_, err := m.Run(ctx, "stack "+part)
@@ -84,9 +86,9 @@ func (l *Lab) MakeFS(ctx context.Context) error {
 	return err
 }
 
-// Mount mounts the shared file system.
+// Mount mounts the shared file system, where all ask: once fenced has granted it.
 func (m *Machine) Mount(ctx context.Context) error {
-	_, err := m.Run(ctx, "mount -t gfs2 /dev/shared "+mountpoint)
+	_, err := m.Run(ctx, "stack mount")
 	return err
 }
 
