@@ -30,6 +30,8 @@ type Settings struct {
 	// WaitForAll is what takes effect: two_node brings it, unless it is switched off.
 	WaitForAll bool
 	Encrypted  bool // messages of the ring are authenticated
+	// Refused are settings of the section quorum with which two sides can be quorate at once: fenced waits for as long as they are there (R15).
+	Refused []string
 }
 
 // Listed is one node of corosync's nodelist.
@@ -73,6 +75,14 @@ func read(m keys) (Settings, error) {
 	}
 	if r.text("totem.secauth") == "on" {
 		s.Encrypted = true
+	}
+	for _, key := range []string{"last_man_standing", "auto_tie_breaker", "allow_downscale"} {
+		if r.number("quorum."+key) != 0 {
+			s.Refused = append(s.Refused, key)
+		}
+	}
+	if r.text("quorum.device.model") != "" {
+		s.Refused = append(s.Refused, "device")
 	}
 	s.Nodes = r.nodes()
 	s.Local = r.local()
@@ -183,6 +193,9 @@ func (s Settings) Warnings() []Warning {
 	}
 	if s.TwoNode && !s.WaitForAll {
 		warn("remove `wait_for_all: 0`", "corosync has two_node without wait_for_all: after a start each node alone is quorate and fences the other")
+	}
+	for _, name := range s.Refused {
+		warn("take it out of corosync.conf on every node, and restart corosync", "corosync's quorum section has %s, with which two sides can be quorate at once: fenced refuses it and waits", name)
 	}
 	if !s.Encrypted {
 		warn("set crypto_cipher and crypto_hash, and make a key by corosync-keygen", "corosync's messages are not authenticated: whoever reaches its port can end the cluster")

@@ -81,6 +81,10 @@ func TestSettingsThatHurtAreNamed(t *testing.T) {
 		"a short token":                 {fakeMap{"totem.token": 300, "runtime.config.totem.token": 300}, "token is 300ms: a machine that is only busy"},
 		"the coefficient":               {fakeMap{"runtime.config.totem.token": 3650}, "token is 3.65s and not 3s"},
 		"two_node without wait_for_all": {fakeMap{"quorum.two_node": 1, "quorum.wait_for_all": 0}, "without wait_for_all"},
+		"last_man_standing":             {fakeMap{"quorum.last_man_standing": 1}, "has last_man_standing, with which two sides can be quorate"},
+		"auto_tie_breaker":              {fakeMap{"quorum.auto_tie_breaker": 1}, "has auto_tie_breaker, with which two sides can be quorate"},
+		"allow_downscale":               {fakeMap{"quorum.allow_downscale": 1}, "has allow_downscale, with which two sides can be quorate"},
+		"a quorum device":               {fakeMap{"quorum.device.model": "net"}, "has device, with which two sides can be quorate"},
 		"no authentication":             {fakeMap{"totem.crypto_cipher": "none", "totem.crypto_hash": "none"}, "not authenticated"},
 		"a node without a name":         {fakeMap{"nodelist.node.5.nodeid": 7}, "node 7 has no name"},
 	} {
