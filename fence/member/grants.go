@@ -122,7 +122,7 @@ func doubt(n *domain.Node) string {
 }
 
 // soon does what is still missing before a grant and says what it is: every release told, stateful in the log, the session record durable and
-// saying so (R26), and then the log's own word that this node knows everything that is committed.
+// saying so (R26), the watchdog open, as before an announcement (L6), and then the log's own word that this node knows everything that is committed.
 func (m *Member) soon() string {
 	n := m.dom.Node(m.cfg.Self.Node)
 	switch {
@@ -133,6 +133,8 @@ func (m *Member) soon() string {
 		return "it is not committed yet that this node may hold state"
 	case !m.openSession(true):
 		return "the session record of this node is not written yet"
+	case !m.watchdogReady():
+		return "the watchdog of this node is not open yet"
 	case !m.ask.passed:
 		m.askLog()
 		return "the log has not confirmed yet that nobody is a victim"

@@ -163,6 +163,33 @@ func TestOpenBeforeTheWord(t *testing.T) {
 	}
 }
 
+// L6: a member that opens its watchdog anew grants nothing before it is open; one that is required is waited for, one that is missing otherwise is not.
+func TestOpenBeforeAGrant(t *testing.T) {
+	for _, mode := range []WatchdogMode{WatchdogAuto, WatchdogRequired} {
+		c, k := guarded(t, true)
+		k.mode, c.n(1).m.cfg.Watchdog = mode, mode
+		c.arm(false)
+		c.run(100)
+		k.mute = true
+		c.arm(true)
+		s := c.register(1, "app", RoleWatch)
+		c.run(2000)
+		if s.granted {
+			t.Errorf("%s: granted before anybody answered about its watchdog", mode)
+		}
+		k.mute, k.answer = false, WatchdogSeen{Why: "there is no /dev/watchdog"}
+		c.run(4000)
+		if s.granted != (mode == WatchdogAuto) {
+			t.Errorf("%s, and there is none: granted %t", mode, s.granted)
+		}
+		k.answer = WatchdogSeen{Open: true, Kind: "iTCO_wdt", HardwareMS: 10_000}
+		c.run(4000)
+		if !s.granted {
+			t.Errorf("%s: it is open, and nothing is granted: %q", mode, s.last(TellRefused).Why)
+		}
+	}
+}
+
 // An answer to a Feed from before a closing says nothing: the device was closed since.
 func TestAnAnswerOfAnEarlierStint(t *testing.T) {
 	c, k := guarded(t, true)
