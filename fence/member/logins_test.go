@@ -69,12 +69,12 @@ func TestARefusedLoginOfOneSecretLetsTheOthersTry(t *testing.T) { // R28
 // What a probe was refused is no reason to try again soon either, and a person's word is one, once.
 func TestAnOperatorsWordTriesARefusedLoginOnce(t *testing.T) { // R28
 	c, logins := lockable(t, func(fence.NodeID) bool { return true })
-	c.run(loginPauseMS - 10_000)
+	c.run(5000)
 	if len(*logins) != 1 {
 		t.Fatalf("%v", *logins)
 	}
 	c.give(c.n(2), Requested{Reply: 7, Entry: domain.Entry{Request: &domain.Request{ID: "r", Node: 3, Action: fence.ActionReboot, Cause: fence.CauseOperator, By: "op", Reason: "password corrected"}}})
-	c.run(40_000)
+	c.run(20_000) // less than the pause
 	if len(*logins) != 2 {
 		t.Errorf("%v", *logins)
 	}
@@ -83,10 +83,10 @@ func TestAnOperatorsWordTriesARefusedLoginOnce(t *testing.T) { // R28
 func TestACorrectedSecretIsTriedAtOnce(t *testing.T) { // R28
 	right := false
 	c, logins := lockable(t, func(fence.NodeID) bool { return !right })
-	c.run(20_000)
+	c.run(5000)
 	right = true
 	c.give(c.n(2), ConfigChanged{RosterHash: c.dom(1).RosterHash, Logins: map[string]string{"bmc-3": "new"}})
-	c.until(20_000, "node 2 to fence it", c.resolved)
+	c.until(18_000, "node 2 to fence it", c.resolved)
 	if l := *logins; len(l) < 2 || l[0].by != 1 || l[1].by != 2 {
 		t.Errorf("%v", l)
 	}
