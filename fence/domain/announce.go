@@ -123,6 +123,7 @@ func (t *turn) settle(n *Node) {
 		c := n.Victim.Claim
 		n.Victim.Claim = nil
 		n.Unquiet = append(n.Unquiet, *c)
+		t.switchedAny(n)
 		t.emit(Event{Kind: EventCanceled, Node: n.ID, Life: n.Victim.Incarnation, Claim: c.Number, Actor: c.Actor.Node, Text: "a clean later life of the same machine announced itself"})
 	}
 	t.standDown(n)
@@ -151,7 +152,7 @@ func (t *turn) admit(n *Node) {
 	a := n.Pending
 	n.Pending = nil
 	n.Phase, n.Unknown, n.OffHeld, n.Lost, n.Why = PhaseMember, false, false, false, ""
-	n.Stateful = t.s.Armed
+	n.Stateful, n.Switched = t.s.Armed, nil // it runs: what is off of it now is for people to see
 	if !n.Machine.Known() {
 		n.Machine = a.Machine
 	}

@@ -219,6 +219,13 @@ func (t *turn) claimEnd(e ClaimEnd) error {
 	if !e.Quiet || e.Expired {
 		n.Unquiet = append(n.Unquiet, c)
 	}
+	switch {
+	case c.On:
+	case e.Expired:
+		t.switchedAny(n)
+	default:
+		t.switched(n, e.Switched)
+	}
 	t.failed(tried, round, c.Actor.Node)
 	t.emit(Event{Kind: EventClaimEnd, Node: n.ID, Life: life, Claim: c.Number, Actor: c.Actor.Node, On: c.On, Attempts: e.Attempts, Text: e.Text})
 	t.vouched(n)

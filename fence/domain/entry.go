@@ -153,6 +153,8 @@ type ClaimEnd struct {
 	Quiet    bool      `json:"quiet,omitempty"`
 	Text     string    `json:"text,omitempty"`
 	Attempts []Attempt `json:"attempts,omitempty"`
+	// Switched are the levels of which it commanded devices off, or may have (level 3).
+	Switched []int `json:"switched,omitempty"`
 }
 
 // Attempt is one try at one device, for history. Class is one of INTERFACES.md's attempt classes.
@@ -196,6 +198,8 @@ type Proof struct {
 	Quiet    bool      `json:"quiet"`
 	Attempts []Attempt `json:"attempts,omitempty"`
 	Times    Times     `json:"times"`
+	// Switched are the levels of which its walk commanded devices off, or may have (level 3).
+	Switched []int `json:"switched,omitempty"`
 }
 
 // Times are durations of one operation in milliseconds, measured by the actor, for history only.

@@ -109,6 +109,9 @@ func (t *turn) rostered(rn fence.RosterNode, devices []fence.Device) (Node, erro
 	n := t.newcomer(rn.ID)
 	if old := t.s.Node(rn.ID); old != nil {
 		n = *old
+		if was, ok := t.s.Roster.Node(rn.ID); ok {
+			n.relevel(was.Levels, rn.Levels)
+		}
 	}
 	n.Unknown = n.Unknown && !rn.Witness
 	if rn.Machine != nil {

@@ -99,6 +99,8 @@ type Node struct {
 	Victim  *Victim   `json:"victim,omitempty"`
 	PowerOn *PowerOn  `json:"power_on,omitempty"`
 	OffHeld bool      `json:"off_held,omitempty"`
+	// Switched are the levels, ascending, of which claims may have commanded devices off since a life was admitted or they were powered on (level 3).
+	Switched []int `json:"switched,omitempty"`
 	// NextClaim is the number of the next claim on this node; numbers never repeat. Unquiet are ended claims of which something may still be in flight (R9).
 	NextClaim uint64         `json:"next_claim"`
 	Unquiet   []Claim        `json:"unquiet,omitempty"`

@@ -45,6 +45,7 @@ func (t *turn) verdict(p Proof) error {
 	}
 	verdict := fence.Verdict{Incarnation: v.Incarnation, Kind: kind, Claim: v.Claim.Number, Actor: t.by.Node, Index: t.index, Evidence: p.Evidence}
 	claim, cause, action, first, force, restore := *v.Claim, v.Cause, v.Action, v.First, v.Force, v.Restore
+	t.switched(n, p.Switched)
 	elsewhere := n.Foreign != nil // what is there now runs on another machine than the one that was read off
 	t.resolve(n, verdict, p.Attempts, p.Times)
 	if !p.Quiet {
@@ -145,6 +146,7 @@ func (t *turn) ack(a Ack) error {
 	}
 	if c := v.Claim; c != nil {
 		n.Unquiet = append(n.Unquiet, *c)
+		t.switchedAny(n)
 		t.emit(Event{Kind: EventCanceled, Node: n.ID, Life: v.Incarnation, Claim: c.Number, Actor: c.Actor.Node, Text: "acknowledged by an operator"})
 		v.Claim = nil
 	}
@@ -178,7 +180,7 @@ func (t *turn) powerDone(e PowerDone) error {
 		n.Unquiet = append(n.Unquiet, c)
 	}
 	if e.OK {
-		n.PowerOn, n.OffHeld = nil, false
+		t.poweredOn(n)
 	} else {
 		t.failed(&p.Tried, &p.Round, c.Actor.Node)
 	}

@@ -180,6 +180,7 @@ func (t *turn) orphans() {
 			}
 			t.emit(Event{Kind: kind, Node: n.ID, Life: v.Incarnation, Claim: v.Claim.Number, Actor: v.Claim.Actor.Node, Text: why})
 			n.Unquiet = append(n.Unquiet, *v.Claim)
+			t.switchedAny(n)
 			v.Claim = nil
 		}
 		if p := n.PowerOn; p != nil && p.Claim != nil {

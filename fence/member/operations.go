@@ -147,7 +147,7 @@ func (m *Member) conclude(n *domain.Node, r *run) {
 	if r.result.Proven {
 		if m.lastHeardNode(r.node) < silentFrom(r.result) {
 			m.propose(fmt.Sprintf("verdict/%d/%d", r.node, r.claim), domain.Entry{Verdict: &domain.Proof{
-				Node: r.node, Boot: r.life.Boot, Evidence: r.result.Evidence, Quiet: quiet, Attempts: m.attempts(r.result, r.logins),
+				Node: r.node, Boot: r.life.Boot, Evidence: r.result.Evidence, Quiet: quiet, Attempts: m.attempts(r.result, r.logins), Switched: m.switched(r),
 				Times: domain.Times{OffMS: r.result.OffMS - r.result.StartedMS, VerifyMS: r.result.FinishedMS - r.result.OffMS},
 			}})
 			return
@@ -160,8 +160,16 @@ func (m *Member) conclude(n *domain.Node, r *run) {
 		r.result.Proven, r.result.FailedText = false, "the life was heard after its device read off (R16 d)"
 	}
 	m.propose(fmt.Sprintf("failed/%d/%d", r.node, r.claim), domain.Entry{ClaimEnd: &domain.ClaimEnd{
-		Node: r.node, Number: r.claim, Quiet: quiet, Text: bound(r.result.FailedText), Attempts: m.attempts(r.result, r.logins),
+		Node: r.node, Number: r.claim, Quiet: quiet, Text: bound(r.result.FailedText), Attempts: m.attempts(r.result, r.logins), Switched: m.switched(r),
 	}})
+}
+
+// switched is what a walk to off says of the levels that it touched, once all members understand it (R11).
+func (m *Member) switched(r *run) []int {
+	if m.dom.Feature < domain.FeatureSwitched {
+		return nil
+	}
+	return r.result.Switched
 }
 
 // silentFrom is since when the victim must have been silent: the first read of the evidence, or the whole wait for its watchdog (R16 d).

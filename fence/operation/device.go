@@ -40,7 +40,9 @@ type device struct {
 	// Of this attempt: when the command was accepted, until when it may take effect, and what was read and went wrong last.
 	commandedMS, effectMS int64
 	// settles: reading what was commanded shows that the command is over.
-	settles   bool
+	settles bool
+	// obeys: it was commanded in this attempt and may have obeyed.
+	obeys     bool
 	lastState fence.PowerState
 	lastClass Class
 	lastText  string
@@ -52,6 +54,7 @@ func (o *Operation) beginAttempt(d *device) {
 	d.attempt++
 	d.stand = reading
 	d.attemptMS, d.commandedMS, d.effectMS, d.settles = o.nowMS, 0, 0, false
+	d.obeys = false
 	d.lastState, d.lastClass, d.lastText = "", "", ""
 	d.first, d.final = fence.Read{}, fence.Read{}
 	o.bound(d)
@@ -78,7 +81,7 @@ func (o *Operation) issue(d *device) {
 // command asks for the action, even where the state already reads so (R16 b).
 func (o *Operation) command(d *device) {
 	d.stand = commanding
-	o.commanded = true
+	o.commanded, d.obeys = true, true
 	o.bound(d)
 	o.issue(d)
 	d.effectMS, d.settles = d.dueMS+o.lag(d), o.changes(d)
@@ -186,7 +189,7 @@ func (o *Operation) readBefore(d *device, r CallResult) {
 func (o *Operation) accepted(d *device, r CallResult) {
 	if r.Class != ClassOK {
 		if r.Class.noEffect() {
-			d.effectMS = 0
+			d.effectMS, d.obeys = 0, false
 		}
 		o.endAttempt(d, r.Class, r.Text)
 		return
@@ -277,6 +280,9 @@ func (o *Operation) endAttempt(d *device, class Class, text string) {
 func (o *Operation) close(d *device, class Class, text string) {
 	o.result.EffectUntilMS = max(o.result.EffectUntilMS, d.effectMS)
 	o.late[d.Step] = max(o.late[d.Step], d.effectMS)
+	if at, had := slices.BinarySearch(o.result.Switched, d.level); d.obeys && !had {
+		o.result.Switched = slices.Insert(o.result.Switched, at, d.level)
+	}
 	o.note(Attempt{Level: d.level, Device: d.Name, Target: d.Target, Action: o.spec.do(), Result: d.lastState, Class: class, MS: o.nowMS - d.attemptMS, Text: text})
 	d.callID, d.endID, d.pollID, d.effectMS = 0, 0, 0, 0
 	d.stand = closed

@@ -2,6 +2,7 @@ package operation_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -291,6 +292,34 @@ func TestDeterminism(t *testing.T) {
 		}
 		if !reflect.DeepEqual(calls, w.calls) {
 			t.Fatal("the same inputs gave other calls")
+		}
+	}
+}
+
+// R9: a walk says of which levels it commanded devices that may have obeyed, proven or not; whoever was only read, or refused, lost nothing.
+func TestWalkSaysWhatItSwitched(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		broken func(*fake)
+		other  []int // with another level behind it
+		alone  []int
+	}{
+		{"unread", func(f *fake) { f.status = fails(operation.ClassUnreachable) }, []int{1}, nil},
+		{"refused", func(f *fake) { f.do = fails(operation.ClassRefused) }, []int{1}, nil},
+		{"unanswered", func(f *fake) { f.do = hangs }, []int{0, 1}, []int{0}},
+		{"lied", func(f *fake) { f.do = func(*fake, int) answer { return answer{ms: 10, effectMS: -1} } }, []int{0, 1}, []int{0}},
+	} {
+		for _, alone := range []bool{false, true} {
+			fakes, want := abcd(), c.other
+			c.broken(fakes["a"])
+			spec := newSpec(level(dev("a")), level(dev("b")))
+			if alone {
+				spec, want = newSpec(level(dev("a"))), c.alone
+			}
+			_, r := walk(t, spec, fakes)
+			if r.Proven == alone || !slices.Equal(r.Switched, want) {
+				t.Errorf("%s: proven %v, switched %v, want %v", c.name, r.Proven, r.Switched, want)
+			}
 		}
 	}
 }

@@ -113,6 +113,8 @@ type Result struct {
 	// FailedText says why, for people, where not Proven: the reason of each level that failed.
 	FailedText  string
 	LevelsTried int
+	// Switched are the levels, ascending, of which a device was commanded and may have obeyed.
+	Switched []int
 	// Commanded: a device was asked to switch something, whatever came of it.
 	Commanded bool
 	// Asked: a level waits for a human (`ask: human`); only an acknowledgement ends it (R19).

@@ -1,0 +1,65 @@
+package domain
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+)
+
+// FeatureSwitched is the feature level from which it is remembered of which levels claims have commanded devices off (R9, R11): a claim that failed, or
+// another level than the one that proved, may have taken one of two supplies.
+const FeatureSwitched = 3
+
+// switched remembers of which levels a claim on this node commanded devices off, in its actor's own words.
+func (t *turn) switched(n *Node, levels []int) {
+	if t.s.Feature < FeatureSwitched {
+		return
+	}
+	r, _ := t.s.Roster.Node(n.ID)
+	n.Switched = slices.Clone(n.Switched)
+	for i, l := range r.Levels {
+		if at, had := slices.BinarySearch(n.Switched, i); !had && slices.Contains(levels, i) && reachable(l) {
+			n.Switched = slices.Insert(n.Switched, at, i)
+		}
+	}
+}
+
+// switchedAny is said for a claim that ended without its actor's word: it may have commanded devices of any level.
+func (t *turn) switchedAny(n *Node) {
+	r, _ := t.s.Roster.Node(n.ID)
+	all := make([]int, len(r.Levels))
+	for i := range all {
+		all[i] = i
+	}
+	t.switched(n, all)
+}
+
+func reachable(l fence.Level) bool {
+	return slices.ContainsFunc(l.Steps, func(s fence.Step) bool { return s.Device != "" })
+}
+
+// poweredOn ends a power-on obligation that was carried out, or goes on with the next level of which something may be off: one after the other, so
+// that a device that is dead does not keep the one that works from giving the machine its power back.
+func (t *turn) poweredOn(n *Node) {
+	p := n.PowerOn
+	n.PowerOn, n.OffHeld = nil, false
+	all := p.Level < 0 || p.Round > 0 || len(p.Tried) > 0 // after a failure the walk goes to the devices of all levels
+	n.Switched = slices.DeleteFunc(slices.Clone(n.Switched), func(l int) bool { return all || l == p.Level })
+	if len(n.Switched) > 0 && !p.Drill {
+		n.PowerOn = &PowerOn{ID: p.ID, For: p.For, Level: n.Switched[0], Force: p.Force}
+	}
+}
+
+// relevel keeps what is remembered true when a node gets other levels: their numbers mean something else now.
+func (n *Node) relevel(old, now []fence.Level) {
+	if len(n.Switched) == 0 || reflect.DeepEqual(old, now) {
+		return
+	}
+	n.Switched = nil
+	for i, l := range now {
+		if reachable(l) {
+			n.Switched = append(n.Switched, i)
+		}
+	}
+}
