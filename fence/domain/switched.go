@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"reflect"
 	"slices"
 
 	"github.com/fenced-project/fenced/fence"
@@ -53,7 +52,7 @@ func (t *turn) poweredOn(n *Node) {
 
 // relevel keeps what is remembered true when a node gets other levels: their numbers mean something else now.
 func (n *Node) relevel(old, now []fence.Level) {
-	if len(n.Switched) == 0 || reflect.DeepEqual(old, now) {
+	if len(n.Switched) == 0 || slices.EqualFunc(old, now, func(a, b fence.Level) bool { return slices.Equal(a.Steps, b.Steps) }) {
 		return
 	}
 	n.Switched = nil
