@@ -143,7 +143,7 @@ func TestRingSenderDiesBeforeItsReply(t *testing.T) {
 
 // A daemon is ended and begun again five times as fast as it goes: the last run wins, nobody waits for another, and nobody is harmed.
 //
-// proves: S0.12
+// part of: S0.12
 func TestRingQuickRestarts(t *testing.T) {
 	c, ctx := ring(t, playground.Options{})
 	a := accidentOf(t, c)

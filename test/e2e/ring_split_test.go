@@ -111,7 +111,7 @@ func TestRingHealsDuringFencing(t *testing.T) {
 // A node is cut off, its device fails, and it keeps running; healed, its old life is never a clean member again: it stays a victim until it is
 // fenced or its next life is there.
 //
-// proves: S1.3
+// part of: S1.3
 func TestRingMergeOfAVictimIsNotBelieved(t *testing.T) {
 	c, ctx := ring(t, playground.Options{BMCs: stuck})
 	must(t, c.BMC(3).SetKnobs(ctx, "hang"))
@@ -168,7 +168,7 @@ func TestRingVictimIsResetByHand(t *testing.T) {
 // A stateful node's daemon is killed and there again before anybody missed it: its instance tells, its old state makes it a victim, and only a
 // reset ends that.
 //
-// proves: S1.10
+// part of: S1.10
 func TestRingDaemonIsBackBeforeItIsMissed(t *testing.T) {
 	c, ctx := ring(t, playground.Options{})
 	f := begin(t, c, 2)
