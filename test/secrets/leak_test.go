@@ -92,7 +92,8 @@ func (p *planted) judge(t *testing.T, hay *haystack, s *sampler) {
 	}
 }
 
-// spoke are the classes of all attempts at a node in history, by device.
+// spoke are the classes of all attempts at a node in history, by device. A level is passed over where a probe was refused the login before (R28): what
+// is said then names the device in its text.
 func (p *planted) spoke(t *testing.T, node string) map[string]string {
 	t.Helper()
 	history, err := p.Node(1).Client().History(t.Context(), client.HistoryQuery{Node: node})
@@ -100,7 +101,11 @@ func (p *planted) spoke(t *testing.T, node string) map[string]string {
 	out := map[string]string{}
 	for _, l := range history.Lines {
 		for _, a := range l.Attempts {
-			out[a.Device] += a.Class + " "
+			device := a.Device
+			if words := strings.Fields(a.Text); device == "" && len(words) > 2 && words[0] == "device" && words[2] == "refused" {
+				device = words[1]
+			}
+			out[device] += a.Class + " "
 		}
 	}
 	return out
