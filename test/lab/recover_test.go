@@ -128,15 +128,6 @@ func replay(ctx context.Context, t *testing.T, m *Machine, after time.Time) (at 
 	return at
 }
 
-// journal reports whether a machine's kernel has reached for another's journal after a moment.
-func journal(ctx context.Context, t *testing.T, m *Machine, after time.Time) bool {
-	t.Helper()
-	log, err := m.KernelLog(ctx)
-	must(t, err)
-	reached, _ := journalIn(log, after)
-	return !reached.IsZero()
-}
-
 func journalIn(log []Kernel, after time.Time) (reached time.Time, done bool) {
 	for _, line := range log {
 		switch {
