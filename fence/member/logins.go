@@ -18,13 +18,15 @@ const (
 	loginPauseMaxMS = 15 * 60_000
 )
 
+// login names what is refused: a device, and the digest of what it was asked with.
+type login struct{ device, digest string }
+
 // loginPause is one refused login as this node times it, by its own clock since it knew of the refusal, afresh after a restart.
 type loginPause struct {
-	device, login string
-	tries         int
-	at            int64
-	index         uint64 // of the log's word, 0 where it has none
-	upTo          uint64 // an operator's request at or before this index was tried
+	tries int
+	at    int64
+	index uint64 // of the log's word, 0 where it has none
+	upTo  uint64 // an operator's request at or before this index was tried
 }
 
 // over is when the login may be tried again.
@@ -32,13 +34,21 @@ func (p *loginPause) over() int64 {
 	return p.at + int64(min(loginPauseMaxMS, loginPauseMS<<min(max(p.tries-1, 0), 10)))
 }
 
-func (m *Member) loginPause(device, login string) *loginPause {
-	for i := range m.logins {
-		if p := &m.logins[i]; p.device == device && p.login == login {
-			return p
+func (m *Member) loginPause(device, digest string) *loginPause {
+	return m.logins[login{device, digest}]
+}
+
+// pauseOf is the pause of a login, begun if there is none.
+func (m *Member) pauseOf(device, digest string) *loginPause {
+	p := m.loginPause(device, digest)
+	if p == nil {
+		if m.logins == nil {
+			m.logins = map[login]*loginPause{}
 		}
+		p = &loginPause{}
+		m.logins[login{device, digest}] = p
 	}
-	return nil
+	return p
 }
 
 // timeLogins follows what the log says of refused logins. What only this node knows is forgotten when its pause is over.
@@ -47,22 +57,17 @@ func (m *Member) timeLogins() {
 		return
 	}
 	for _, l := range m.dom.Logins {
-		p := m.loginPause(l.Device, l.Login)
-		if p == nil {
-			m.logins = append(m.logins, loginPause{device: l.Device, login: l.Login})
-			p = &m.logins[len(m.logins)-1]
-		}
+		p := m.pauseOf(l.Device, l.Login)
 		if p.index != l.Index {
 			p.index, p.upTo, p.tries, p.at = l.Index, max(p.upTo, l.Index), l.Tries, m.now
 		}
 	}
-	m.logins = slices.DeleteFunc(m.logins, func(p loginPause) bool {
-		if p.index == 0 {
-			return m.now >= p.over()
+	for l, p := range m.logins { // order: each is judged by itself
+		_, told := m.dom.RefusedLogin(l.device, l.digest)
+		if p.index == 0 && m.now >= p.over() || p.index != 0 && !told { // told no more: it works again, or the device is gone
+			delete(m.logins, l)
 		}
-		_, ok := m.dom.RefusedLogin(p.device, p.login)
-		return !ok // it works again, or the device is gone
-	})
+	}
 }
 
 // noteLogins remembers what a walk of this node was refused: its claim may be void by now, and the log never hear of it.
@@ -73,11 +78,7 @@ func (m *Member) noteLogins(r *run) {
 			continue
 		}
 		seen = append(seen, a.Device)
-		p := m.loginPause(a.Device, r.logins[a.Device])
-		if p == nil {
-			m.logins = append(m.logins, loginPause{device: a.Device, login: r.logins[a.Device]})
-			p = &m.logins[len(m.logins)-1]
-		}
+		p := m.pauseOf(a.Device, r.logins[a.Device])
 		p.tries, p.at, p.upTo = p.tries+1, m.now, m.dom.Index
 	}
 }

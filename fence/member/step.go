@@ -67,7 +67,7 @@ type Member struct {
 	leaving   *leaving       // nil while this node means to stay
 	drill     *drilling      // nil while no drill is open
 	probe     probing
-	logins    []loginPause // that are not to be repeated for a while (R28)
+	logins    map[login]*loginPause // that are not to be repeated for a while (R28)
 	dog       watchdog
 	// aloneSince is since when this stateful life has no lease and no open watchdog, 0 for not.
 	aloneSince int64
