@@ -76,7 +76,7 @@ func read(m keys) (Settings, error) {
 	if r.text("totem.secauth") == "on" {
 		s.Encrypted = true
 	}
-	for _, key := range []string{"last_man_standing", "auto_tie_breaker", "allow_downscale"} {
+	for _, key := range []string{"two_node", "last_man_standing", "auto_tie_breaker", "allow_downscale"} {
 		if r.number("quorum."+key) != 0 {
 			s.Refused = append(s.Refused, key)
 		}
