@@ -153,20 +153,28 @@ func instanceOf(id fence.NodeID) string { return "i" + string(rune('0'+id)) }
 // run lets everybody ping everybody, in order of ids, so many times. Lost drops single pings.
 func (m *matrix) run(ticks int, lost ...[2]fence.NodeID) {
 	for range ticks {
-		m.now += testTick
-		m.seq++
-		for from := fence.NodeID(1); int(from) <= len(m.ps); from++ {
-			if m.off[from] {
-				continue
-			}
-			p := m.ps[from]
-			p.tick(m.now, testFail)
-			msg := ping{Node: from, Boot: "b", Instance: instanceOf(from), Store: "s", Starts: 1, Seq: m.seq, Healthy: true}
-			msg.Acks, msg.Rows = p.report(m.now)
-			for to := fence.NodeID(1); int(to) <= len(m.ps); to++ {
-				if to != from && !m.off[to] && !m.cut[[2]fence.NodeID{from, to}] && !slices.Contains(lost, [2]fence.NodeID{from, to}) {
-					m.ps[to].heard(msg, m.now)
-				}
+		m.round(nil, lost...)
+	}
+}
+
+// round is one ping of everybody to everybody; anew are the instances of those that were started a second time.
+func (m *matrix) round(anew map[fence.NodeID]string, lost ...[2]fence.NodeID) {
+	m.now += testTick
+	m.seq++
+	for from := fence.NodeID(1); int(from) <= len(m.ps); from++ {
+		if m.off[from] {
+			continue
+		}
+		p := m.ps[from]
+		p.tick(m.now, testFail)
+		msg := ping{Node: from, Boot: "b", Instance: instanceOf(from), Store: "s", Starts: p.starts, Seq: m.seq, Healthy: true}
+		if anew[from] != "" {
+			msg.Instance = anew[from]
+		}
+		msg.Acks, msg.Rows = p.report(m.now)
+		for to := fence.NodeID(1); int(to) <= len(m.ps); to++ {
+			if to != from && !m.off[to] && !m.cut[[2]fence.NodeID{from, to}] && !slices.Contains(lost, [2]fence.NodeID{from, to}) {
+				m.ps[to].heard(msg, m.now)
 			}
 		}
 	}

@@ -68,7 +68,8 @@ func (p *presence) peer(id fence.NodeID) *peer {
 	return p.peers[id]
 }
 
-// heard takes an authenticated, admissible ping. It says false for one that is not newer than the last.
+// heard takes an authenticated, admissible ping. It says false for one that is not newer than the last. A new run of a node has to earn its place
+// in the set itself: with the place of its last life it would be in a view before anybody knows whether it hears him, and then be missed there.
 func (p *presence) heard(m ping, now int64) bool {
 	pe := p.peer(m.Node)
 	same := pe.ping.Instance == m.Instance && pe.ping.Store == m.Store
@@ -91,6 +92,9 @@ func (p *presence) heard(m ping, now int64) bool {
 	}
 	for _, r := range m.Rows {
 		p.takeRow(r, now)
+	}
+	if !same {
+		p.choose(now)
 	}
 	return true
 }
@@ -164,13 +168,18 @@ func (p *presence) tick(now, lease int64) (gap int64) {
 	if p.began == 0 {
 		p.began = now
 	}
+	p.choose(now)
+	return gap
+}
+
+// choose takes R20's choice of the matrix as it is now.
+func (p *presence) choose(now int64) {
 	set := membership.Connected(voters(p.nodes),
 		func(id fence.NodeID) bool { _, ok := p.rowOf(id, now); return ok },
 		func(a, b fence.NodeID) bool { return p.mutual(a, b, now) })
 	if !slices.Equal(set, p.set) || p.setSince == 0 {
 		p.set, p.setSince = set, now
 	}
-	return gap
 }
 
 // suspicion says of whom nothing has been heard for the failure timeout since the last call, and who is back.

@@ -46,3 +46,41 @@ func TestAViewInAHurryCountsNoSilentMember(t *testing.T) {
 		t.Errorf("a node that was never heard counts: %+v", v)
 	}
 }
+
+// A node that comes back within a link's timeout of its last life's end earns its place anew. The view that took it by the place of its last life
+// would miss it a moment later, because it has just begun to listen, and its machine would be reset for that (R20).
+func TestANewLifeHasNotTheLastOnesPlace(t *testing.T) {
+	m := newMatrix(t, 3)
+	p := &Provider{cfg: Config{Self: membership.Self{Node: 1, Boot: "b", Instance: instanceOf(1)}}, pres: m.ps[1], nodes: m.ps[1].nodes}
+	k := known{runs: map[fence.NodeID]run{}}
+	for _, n := range p.nodes {
+		k.runs[n.ID] = run{Store: "s", Boot: "b", Instance: instanceOf(n.ID)}
+		k.voters = append(k.voters, serverID(n.ID, "s"))
+	}
+	k.runs[3] = run{Store: "s", Boot: "b2", Instance: "anew"}
+	k.view = membership.View{Members: []membership.Member{k.runs[1].member(1), k.runs[2].member(2)}, Quorate: true}
+
+	news := ping{Node: 3, Boot: "b2", Instance: "anew", Store: "s", Starts: 2, Seq: 1, Healthy: true, Rows: []row{{Node: 3, Tag: tag("anew"), Starts: 2}}}
+	m.ps[1].heard(news, m.now+1)
+	if v, _ := p.nextView(k, m.now+1); v != nil {
+		t.Fatalf("its first ping, of a time when it had heard nobody, and the view is %+v", v)
+	}
+
+	// It listens: it joins when all of them hear each other, and stays.
+	m.ps[3] = newPresence(3, "anew", 2, p.nodes, testFail, testTick)
+	joined := false
+	for range 2 * testFail / testTick {
+		m.round(map[fence.NodeID]string{3: "anew"})
+		v, _ := p.nextView(k, m.now)
+		if v == nil {
+			continue
+		}
+		if len(v.Members) != 3 || len(v.Left) > 0 {
+			t.Fatalf("the next view is %+v", v)
+		}
+		joined, k.view = true, *v
+	}
+	if !joined {
+		t.Fatal("it never came into a view")
+	}
+}

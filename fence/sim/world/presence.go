@@ -72,7 +72,8 @@ func (w *World) newPresence() presence {
 func (p *proc) heard(m *ping, now int64) bool {
 	s := &p.pres
 	pe := &s.peers[m.run.i]
-	if pe.ping != nil && pe.ping.run == m.run {
+	same := pe.ping != nil && pe.ping.run == m.run
+	if same {
 		if m.seq <= pe.ping.seq {
 			return false
 		}
@@ -92,6 +93,9 @@ func (p *proc) heard(m *ping, now int64) bool {
 		if m.rows[i].run != nil {
 			p.takeRow(i, m.rows[i], now)
 		}
+	}
+	if !same {
+		p.choose(now)
 	}
 	return true
 }
