@@ -174,7 +174,7 @@ var explanations = []Explanation{
 		AttentionUnfenceable, "nothing could fence this node now",
 		"When the devices of its levels were probed last, every level had one that did not answer as it must: unreachable, login refused, another machine.",
 		"None while the node lives. If it fails, nobody can prove that it is off, and what it shares stays blocked until a person acts.",
-		"`fenced test NODE` says what each device answers. A device that refused the login is not probed again before a person has tested it: correct the password first.",
+		"`fenced test NODE` says what each device answers. A login that was refused is not probed with again: correct the password and reload, or, where the BMC was corrected, test the node by name.",
 	},
 	{
 		AttentionStranger, "a node is in corosync's ring that no roster knows",

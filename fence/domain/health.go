@@ -26,8 +26,6 @@ type DeviceHealth struct {
 	// Named: it identified itself as its node's machine.
 	Named bool   `json:"named,omitempty"`
 	Text  string `json:"text,omitempty"`
-	// Login is the digest of what the prober logged in with; "" where it has none.
-	Login string `json:"login,omitempty"`
 	Index uint64 `json:"index"`
 	AtMS  int64  `json:"at_ms,omitempty"` // the prober's wall clock, for people
 }
@@ -45,6 +43,8 @@ var healthClasses = []string{
 // HealthEntry tells what a probe found.
 type HealthEntry struct {
 	Health DeviceHealth `json:"health"`
+	// Login is the digest of what the prober logged in with, "" where it has none: what is remembered of it is in State.Logins.
+	Login string `json:"login,omitempty"`
 }
 
 func (t *turn) health(e HealthEntry) error {
@@ -67,13 +67,11 @@ func (t *turn) health(e HealthEntry) error {
 	case !slices.Contains(healthClasses, h.Class):
 		return fmt.Errorf("%q is no class", h.Class)
 	}
-	if err := checkTexts(h.Text, h.Login); err != nil {
+	if err := checkTexts(h.Text, e.Login); err != nil {
 		return err
 	}
-	login := h.Login
-	h.Login = "" // what is remembered of it is in State.Logins
 	t.found(h)
-	t.login(h.Device, login, h.Class)
+	t.login(h.Device, e.Login, h.Class)
 	return nil
 }
 

@@ -93,10 +93,28 @@ func (t *turn) logins() {
 	}
 }
 
-// LoginRefused reports whether a device refused a login, at whichever of its targets, and nothing has changed since: no probe tries it again, and
-// a fence only as fence/member/logins.go lets it (R28).
+// LoginRefused reports whether a device refused a login, at whichever of its targets, and has accepted none since.
 func (s *State) LoginRefused(device string) bool {
 	return slices.ContainsFunc(s.Health, func(h DeviceHealth) bool { return h.Device == device && h.Class == HealthAuth })
+}
+
+// Repeats reports whether this login would repeat one that a device refused, and it has accepted none since: no probe makes it, and a fence only as
+// fence/member/logins.go lets it (R28). Another secret is another login.
+func (s *State) Repeats(device, login string) bool {
+	_, refused := s.RefusedLogin(device, login)
+	return refused && s.LoginRefused(device)
+}
+
+// LoginNews reports whether the log does not say yet what became of a login; classes other than ok and auth say nothing about it.
+func (s *State) LoginNews(device, login, class string) bool {
+	_, refused := s.RefusedLogin(device, login)
+	switch class {
+	case HealthAuth:
+		return !s.Repeats(device, login)
+	case Healthy:
+		return refused || s.LoginRefused(device)
+	}
+	return false
 }
 
 // RefusedLogin returns what is remembered of a login; false where it was not refused.

@@ -9,7 +9,7 @@ import (
 
 func loginEntry(device, class, login string) Entry {
 	e := healthEntry(device, class)
-	e.Health.Health.Login = login
+	e.Health.Login = login
 	return e
 }
 
@@ -85,5 +85,44 @@ func TestRefusedLoginsWaitUntilAllKnowThem(t *testing.T) { // R11, V18
 	w.must(1, request)
 	if w.s.Node(3).Victim.AskedAt != w.s.Index {
 		t.Error("a person asked, and nobody knows when")
+	}
+}
+
+// What became of a login is news once, to each secret of its own; only a login that was made says anything.
+func TestWhatIsNewsOfALogin(t *testing.T) { // R28
+	w := healthWorld(t)
+	news := func(login, class string, want bool) {
+		t.Helper()
+		if got := w.s.LoginNews("bmc-3", login, class); got != want {
+			t.Errorf("login %q %s: news %t", login, class, got)
+		}
+	}
+	news("old", HealthAuth, true)
+	news("old", Healthy, false)
+	w.must(1, loginEntry("bmc-3", HealthAuth, "old"))
+	news("old", HealthAuth, false)
+	news("new", HealthAuth, true)
+	news("new", Healthy, true) // the device is said to refuse
+	news("old", "timeout", false)
+	if !w.s.Repeats("bmc-3", "old") || w.s.Repeats("bmc-3", "new") || w.s.Repeats("bmc-2", "old") {
+		t.Error("a login is taken for another one")
+	}
+	w.must(1, loginEntry("bmc-3", Healthy, "new"))
+	news("new", Healthy, false)
+	news("old", Healthy, true)    // it is remembered as refused
+	news("old", HealthAuth, true) // the device was said to be well
+	if w.s.Repeats("bmc-3", "old") {
+		t.Error("the device accepted a login since, and a probe may not ask")
+	}
+}
+
+// A node that is given up is walked at once, whatever its devices refused before: a person asks for it by name (R4).
+func TestAPersonWhoRecoversAsksByName(t *testing.T) { // R28
+	w := healthWorld(t)
+	ruined(t, w, LostNode{Node: 1}, LostNode{Node: 2})
+	for id := fence.NodeID(1); id <= 2; id++ {
+		if v := w.s.Node(id).Victim; v.AskedAt != w.s.Index {
+			t.Errorf("node %d is asked for at %d, want %d", id, v.AskedAt, w.s.Index)
+		}
 	}
 }

@@ -108,3 +108,31 @@ func TestARefusedLoginIsRememberedWithoutTheLog(t *testing.T) { // R28
 		t.Errorf("%v, the log knows %+v", *logins, c.dom(1).Logins)
 	}
 }
+
+// A flapping node ends each claim before the actor's word is in the log: what it was refused counts all the same.
+func TestARefusedLoginIsRememberedBeyondItsClaim(t *testing.T) { // R28
+	c, logins := lockable(t, func(fence.NodeID) bool { return true })
+	c.onPropose = func(_ fence.NodeID, p Propose) bool { return p.Entry.ClaimEnd != nil }
+	begun := c.now
+	for range 3 {
+		c.until(15_000, "an actor to have claimed", func() bool { v := c.dom(1).Node(3).Victim; return v != nil && v.Claim != nil })
+		c.run(100) // the login is made and refused
+		c.boot(3)
+		c.install()
+		c.until(5000, "it to be back", c.resolved)
+		c.kill(3)
+		c.install()
+	}
+	if ms := c.now - begun; ms > loginPauseMS || len(c.dom(1).Logins) != 0 {
+		t.Fatalf("%d ms passed, the log knows %+v: this proves nothing", ms, c.dom(1).Logins)
+	}
+	by := map[fence.NodeID]int{}
+	for _, l := range *logins {
+		if by[l.by]++; by[l.by] > 1 {
+			t.Errorf("node %d repeats the login: %v", l.by, *logins)
+		}
+	}
+	if len(by) == 0 {
+		t.Error("nobody logged in")
+	}
+}

@@ -54,10 +54,10 @@ const (
 type probing struct {
 	number    uint64 // of the newest probe
 	open      *probe
-	last      int64                 // when it was last looked for one that is due
-	asked     map[fence.Step]asked  // by this node
-	refused   map[string]string     // devices that refused this node's login, by the mapping that they had then
-	untold    []domain.DeviceHealth // what the log does not have yet
+	last      int64                // when it was last looked for one that is due
+	asked     map[fence.Step]asked // by this node
+	refused   map[login]string     // what refused this node and the log does not have yet, by the mapping that the device had then
+	untold    []domain.HealthEntry // what the log does not have yet
 	cancelled bool
 }
 
@@ -67,6 +67,7 @@ type probe struct {
 	step   fence.Step
 	since  int64
 	device fence.Device
+	login  string // the digest of what it logs in with
 }
 
 // duties is who probes what: the first in rank that may act, and for what fences that one alone the next, because it says little whether a node
@@ -104,10 +105,11 @@ func (d duties) prober(device string) fence.NodeID {
 	return d.first
 }
 
-// asked is when a step was probed, and for which machine its answer was judged: another one's is another question.
+// asked is when a step was probed, for which machine its answer was judged, and with which login: another one's is another question.
 type asked struct {
 	at      int64
 	machine fence.Machine
+	login   string
 }
 
 // calm reports whether nobody acts on anything: whatever device a probe is at, one that hangs may cost the process of its plugin, where others'
@@ -172,11 +174,11 @@ func (m *Member) probes() {
 	}
 	d, _ := m.dom.Roster.Device(step.Device)
 	p.number++
-	p.open, p.cancelled = &probe{number: p.number, node: node, step: step, since: m.now, device: d}, false
+	p.open, p.cancelled = &probe{number: p.number, node: node, step: step, since: m.now, device: d, login: m.cfg.Logins[step.Device]}, false
 	if p.asked == nil {
 		p.asked = map[fence.Step]asked{}
 	}
-	p.asked[step] = asked{m.now, m.machineOf(node)}
+	p.asked[step] = asked{m.now, m.machineOf(node), p.open.login}
 	m.do(Probe{Number: p.number, Device: step.Device, Target: step.Target, DeadlineMS: m.now + probeMS})
 }
 
@@ -184,21 +186,22 @@ func (m *Member) mayProbe() bool {
 	return m.dom.Feature >= domain.FeatureHealth && m.dom.Eligible(m.cfg.Self.Node) && m.calm()
 }
 
-// dueProbe is the step that waits longest beyond its time. One of which nobody knows anything comes first. A device that refused a login, of this
-// node or as the log says of another, is due no more (R28).
+// dueProbe is the step that waits longest beyond its time. One of which nobody knows anything comes first, and what would be asked with another
+// login than before. A device that refused this node's login, to this node or as the log says to another, is due no more (R28).
 func (m *Member) dueProbe() (node fence.NodeID, step fence.Step, ok bool) {
 	var late int64 = -1
-	duties, refused, steps := m.duties(), m.refusedLogins(), 0
+	duties, steps := m.duties(), 0
+	m.forgetRefused()
 	for _, r := range m.dom.Roster.Nodes {
 		machine := m.machineOf(r.ID)
 		for _, l := range r.Levels {
 			for _, s := range l.Steps {
 				steps++
-				if s.Device == "" || refused[s.Device] || duties.prober(s.Device) != m.cfg.Self.Node || m.needed(s.Device) {
+				if s.Device == "" || m.wasRefused(s.Device) || duties.prober(s.Device) != m.cfg.Self.Node || m.needed(s.Device) {
 					continue
 				}
 				over := int64(1) << 40
-				if was, ok := m.probe.asked[s]; ok && was.machine == machine {
+				if was, ok := m.probe.asked[s]; ok && was.machine == machine && was.login == m.cfg.Logins[s.Device] {
 					over = m.now - was.at - probeEveryMS - jitter(s, was.at)
 				}
 				if over >= 0 && over > late {
@@ -221,24 +224,23 @@ func (m *Member) machineOf(id fence.NodeID) fence.Machine {
 	return fence.Machine{}
 }
 
-// refusedLogins are the devices that nobody probes: what the log has, and what this node was told and the log does not have yet. Of that it keeps
-// no more than this, so that a person's successful test, which the log tells, lets probes go on.
-func (m *Member) refusedLogins() map[string]bool {
-	out := map[string]bool{}
-	for _, h := range m.dom.Health {
-		if h.Class == domain.HealthAuth {
-			out[h.Device] = true
-			delete(m.probe.refused, h.Device)
+// wasRefused reports whether a probe of a device would repeat a login that was refused: the log has it, or this node was told and the log does not
+// have it yet.
+func (m *Member) wasRefused(device string) bool {
+	l := login{device, m.cfg.Logins[device]}
+	_, here := m.probe.refused[l]
+	return here || m.dom.Repeats(l.device, l.digest)
+}
+
+// forgetRefused keeps no more of refused logins than what the log does not have, so that a person's successful test, which the log tells, lets
+// probes go on.
+func (m *Member) forgetRefused() {
+	for l, mapping := range m.probe.refused { // order: each is judged by itself
+		d, ok := m.dom.Roster.Device(l.device)
+		if !ok || d.Mapping != mapping || m.dom.Repeats(l.device, l.digest) {
+			delete(m.probe.refused, l)
 		}
 	}
-	for device, mapping := range m.probe.refused { // order: each is judged by itself
-		if d, ok := m.dom.Roster.Device(device); ok && d.Mapping == mapping {
-			out[device] = true
-		} else {
-			delete(m.probe.refused, device)
-		}
-	}
-	return out
 }
 
 // jitter moves the next probe of a step by up to a tenth of the interval, another way each time, the same on a replay.

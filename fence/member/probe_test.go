@@ -272,3 +272,43 @@ func TestAProbeThatSaysTooLittleIsNoGoodNews(t *testing.T) {
 		}
 	}
 }
+
+// Whoever corrects a secret need not test it: it is another login, tried once and at once, as wrong as it may be; the one before is not.
+func TestACorrectedSecretIsProbedAtOnce(t *testing.T) { // R28
+	c := newCluster(t, 3, true)
+	right, made := "third", []string{}
+	c.onProbe = func(by fence.NodeID, p Probe) *Probed {
+		if p.Device != "bmc-3" {
+			return c.wellProbed(p)
+		}
+		login := c.n(by).m.cfg.Logins[p.Device]
+		if made = append(made, login); login == right {
+			return c.wellProbed(p)
+		}
+		return &Probed{Class: domain.HealthAuth, Text: "wrong password"}
+	}
+	for i, secret := range []string{"first", "second", right} {
+		for _, x := range c.nodes {
+			c.give(x, ConfigChanged{RosterHash: c.dom(1).RosterHash, Logins: map[string]string{"bmc-3": secret}})
+		}
+		c.run(10_000)
+		if len(made) != i+1 || made[i] != secret || c.dom(2).LoginRefused("bmc-3") != (secret != right) {
+			t.Fatalf("logins %v after secret %q, refused %t", made, secret, c.dom(2).LoginRefused("bmc-3"))
+		}
+		if secret == right {
+			break
+		}
+		c.run(30 * minute)
+		if len(made) != i+1 {
+			t.Fatalf("a refused login is repeated: %v", made)
+		}
+		if _, told := c.dom(2).RefusedLogin("bmc-3", secret); !told {
+			t.Errorf("the others were not told of %q", secret)
+		}
+	}
+	had := len(made)
+	c.run(25 * minute)
+	if len(made) < had+2 {
+		t.Errorf("it is not probed any more: %v", made)
+	}
+}

@@ -24,15 +24,15 @@ func (m *Member) probed(in Probed) {
 	if !ok || d.Mapping != o.device.Mapping {
 		return // another device by now
 	}
-	h := domain.DeviceHealth{Device: o.step.Device, Target: o.step.Target, Mapping: d.Mapping, Class: in.Class, Text: bound(in.Text), Login: m.cfg.Logins[o.step.Device], AtMS: in.AtMS}
+	h := domain.DeviceHealth{Device: o.step.Device, Target: o.step.Target, Mapping: d.Mapping, Class: in.Class, Text: bound(in.Text), AtMS: in.AtMS}
 	m.judgeProbe(o, in, &h)
 	if h.Class == domain.HealthAuth {
 		if p.refused == nil {
-			p.refused = map[string]string{}
+			p.refused = map[login]string{}
 		}
-		p.refused[h.Device] = d.Mapping
+		p.refused[login{h.Device, o.login}] = d.Mapping
 	}
-	m.tellHealth(h)
+	m.tellHealth(domain.HealthEntry{Health: h, Login: o.login})
 }
 
 // judgeProbe looks at an answer as a fence would before it switches: right machine, clear state.
@@ -50,27 +50,32 @@ func (m *Member) judgeProbe(o *probe, in Probed, h *domain.DeviceHealth) {
 }
 
 // tellHealth proposes what is news. A refused login is proposed until the log has it: the others must not repeat it (R28).
-func (m *Member) tellHealth(h domain.DeviceHealth) {
-	was, known := m.dom.HealthOf(fence.Step{Device: h.Device, Target: h.Target})
-	if known && was.Class == h.Class && was.Named == h.Named {
-		return
+func (m *Member) tellHealth(e domain.HealthEntry) {
+	if m.healthNews(e) {
+		m.probe.untold = append(m.probe.untold, e)
+		m.tellProbes()
 	}
-	m.probe.untold = append(m.probe.untold, h)
-	m.tellProbes()
+}
+
+// healthNews reports whether the log does not say this yet, of the device or of the login.
+func (m *Member) healthNews(e domain.HealthEntry) bool {
+	h := e.Health
+	was, known := m.dom.HealthOf(fence.Step{Device: h.Device, Target: h.Target})
+	return !known || was.Class != h.Class || was.Named != h.Named || m.dom.LoginNews(h.Device, e.Login, h.Class)
 }
 
 // tellProbes proposes what the log does not have yet, the oldest first; it is level-triggered, so a lost proposal is made again.
 func (m *Member) tellProbes() {
 	for len(m.probe.untold) > 0 {
-		h := m.probe.untold[0]
-		was, known := m.dom.HealthOf(fence.Step{Device: h.Device, Target: h.Target})
+		e := m.probe.untold[0]
+		h := e.Health
 		d, ok := m.dom.Roster.Device(h.Device)
-		if !ok || d.Mapping != h.Mapping || (known && was.Class == h.Class && was.Named == h.Named) || len(m.probe.untold) > maxUntold {
+		if !ok || d.Mapping != h.Mapping || !m.healthNews(e) || len(m.probe.untold) > maxUntold {
 			m.probe.untold = m.probe.untold[1:]
 			continue
 		}
 		if m.Quorate() && m.dom.Clean(m.cfg.Self.Node) {
-			m.propose(fmt.Sprintf("health/%s/%s/%s", h.Device, h.Target, h.Class), domain.Entry{Health: &domain.HealthEntry{Health: h}})
+			m.propose(fmt.Sprintf("health/%s/%s/%s/%s", h.Device, h.Target, h.Class, e.Login), domain.Entry{Health: &e})
 		}
 		return
 	}

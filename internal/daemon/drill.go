@@ -130,7 +130,7 @@ type testTask struct {
 	machine fence.Machine
 	drilled bool
 	login   string // the digest of what this node logs in with
-	refused bool   // it refused a login lately: only who names its node tries again (R28)
+	refused bool   // it refused this login lately: only who names its node tries again (R28)
 	to      *client.TestRead
 }
 
@@ -201,7 +201,7 @@ func (d *Daemon) testTasks(node string, out *client.Test) ([]testTask, error) {
 					continue
 				}
 				tn.Devices = append(tn.Devices, client.TestRead{Level: i + 1, Device: s.String()})
-				own = append(own, testTask{step: s, machine: n.Machine, drilled: dom.Proves(n, i, s), login: logins[s.Device], refused: node == "" && dom.LoginRefused(s.Device)})
+				own = append(own, testTask{step: s, machine: n.Machine, drilled: dom.Proves(n, i, s), login: logins[s.Device], refused: node == "" && dom.Repeats(s.Device, logins[s.Device])})
 			}
 		}
 		if len(own) == 0 {
@@ -224,7 +224,7 @@ func (d *Daemon) testOne(ctx context.Context, t testTask) {
 	if t.refused {
 		*t.to = client.TestRead{
 			Level: t.to.Level, Device: t.to.Device, State: string(fence.PowerUnknown), Proof: client.ProofNone, Class: client.ClassAuth,
-			Text: "it refused the login before, and is not asked again, so that the account is not locked: correct the password, then test its node by name",
+			Text: "it refused this login before, and is not asked again, so that the account is not locked: correct the password, which is tried then, or test its node by name",
 		}
 		return
 	}
@@ -269,35 +269,25 @@ func (d *Daemon) endTests() {
 // tellTested tells the log what is news of logins: one that was refused is repeated by nobody, one that works ends that (R28).
 func (d *Daemon) tellTested(ctx context.Context, tasks []testTask) {
 	for _, t := range tasks {
-		auth, login := t.to.Class == client.ClassAuth, t.login
-		if t.refused || (!auth && t.to.Class != client.ClassOK) {
+		if t.refused {
 			continue
 		}
 		_, err := d.commit(ctx, func() (domain.Entry, error) {
 			dom := d.member.Domain()
 			dev, ok := dom.Roster.Device(t.step.Device)
-			if !ok || dom.Feature < domain.FeatureHealth || !loginNews(dom, t.step.Device, login, auth) {
+			if !ok || dom.Feature < domain.FeatureHealth || !dom.LoginNews(t.step.Device, t.login, t.to.Class) {
 				return domain.Entry{}, errNoNews
 			}
 			h := domain.DeviceHealth{
 				Device: t.step.Device, Target: t.step.Target, Mapping: dev.Mapping, Class: t.to.Class, Named: t.to.Proof == client.ProofIdentity,
-				Text: t.to.Text, Login: login, AtMS: time.Now().UnixMilli(),
+				Text: t.to.Text, AtMS: time.Now().UnixMilli(),
 			}
-			return domain.Entry{Health: &domain.HealthEntry{Health: h}}, nil
+			return domain.Entry{Health: &domain.HealthEntry{Health: h, Login: t.login}}, nil
 		})
 		if err != nil && !errors.Is(err, errNoNews) {
 			d.log.Warn("cannot tell what a test found of a login", "device", t.step.Device, "error", err)
 		}
 	}
-}
-
-// loginNews reports whether the log does not say yet what became of a login.
-func loginNews(dom *domain.State, device, login string, auth bool) bool {
-	_, refused := dom.RefusedLogin(device, login)
-	if auth {
-		return !refused || !dom.LoginRefused(device)
-	}
-	return refused || dom.LoginRefused(device)
 }
 
 // errNoNews keeps an entry from being proposed.

@@ -17,7 +17,7 @@ func TestChecksumsChangeWhilePluginsRun(t *testing.T) {
 	sum, err := Checksum(filepath.Join(plugins, "fenced-plugin-bad"))
 	must(t, err)
 	b.put("n1", "on")
-	b.configure(knob("d", "do", "long"), DeviceConfig{Name: "other", Plugin: "dummy"})
+	b.configure(knob("d", "do", "gate"), DeviceConfig{Name: "other", Plugin: "dummy"})
 	b.warm()
 	before := b.pids()
 	b.Demand(b.within(20*time.Second), map[string]string{"bad": strings.ToUpper(sum)})
@@ -25,12 +25,13 @@ func TestChecksumsChangeWhilePluginsRun(t *testing.T) {
 		t.Fatalf("what is as it must be was started again: %v, was %v", now, before)
 	}
 	done := make(chan error, 1)
-	go func() { done <- b.Do(b.within(30*time.Second), "d", "n1", "off") }()
+	go func() { done <- b.Do(b.within(longestCall), "d", "n1", "off") }()
 	eventually(t, "the action is in the plugin", func() bool { return b.callsIn(before["bad/main"]) == 1 || len(done) == 1 })
 	b.Demand(b.within(20*time.Second), map[string]string{"bad": strings.Repeat("0", 64)})
 	if _, err := b.Status(b.within(20*time.Second), "d", "n1"); err == nil || ClassOf(err) != ClassPluginDied {
 		t.Errorf("a file that must not be run any more is asked: %v", err)
 	}
+	b.put("gate", "open")
 	must(t, <-done)
 	eventually(t, "its process is gone", func() bool { return !alive(before["bad/main"]) })
 	if v := b.versions("bad")["fenced-plugin-bad"]; !strings.Contains(v.Problem, "the configuration says 000") {
@@ -58,19 +59,20 @@ func TestADemandedVersionTakesOver(t *testing.T) {
 	must(t, err)
 	b := newBench(t, Config{Dir: dir, HealthInterval: 50 * time.Millisecond, Checksums: map[string]string{"bad": one}})
 	b.put("n1", "on")
-	b.configure(knob("d", "do", "long"))
+	b.configure(knob("d", "do", "gate"))
 	b.warm()
 	if version, _ := b.running("bad"); version != "1.0.0" {
 		t.Fatalf("%s runs, with the checksum of another file", version)
 	}
 	before := b.pids()["bad/main"]
 	done := make(chan error, 1)
-	go func() { done <- b.Do(b.within(30*time.Second), "d", "n1", "off") }()
+	go func() { done <- b.Do(b.within(longestCall), "d", "n1", "off") }()
 	eventually(t, "the action is in the plugin", func() bool { return b.callsIn(before) == 1 || len(done) == 1 })
 	b.Demand(b.within(20*time.Second), map[string]string{"bad": two})
 	if version, _ := b.running("bad"); version != "2.0.0" {
 		t.Errorf("%s runs: %+v", version, b.versions("bad"))
 	}
+	b.put("gate", "open")
 	must(t, <-done) // in the old process
 	b.wantState("d", "n1", fence.PowerOff)
 }

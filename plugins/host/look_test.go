@@ -46,15 +46,16 @@ func TestALookIsRefusedBesideAnOperation(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, Config{})
 	b.put("n1", "on")
-	b.configure(knob("d", "do", "long"), knob("l", "status", "hang"))
+	b.configure(knob("d", "do", "gate"), knob("l", "status", "hang"))
 	b.warm()
 	pid := b.pids()["bad/main"]
 	done := make(chan error, 1)
-	go func() { done <- b.Do(b.within(20*time.Second), "d", "n1", "off") }()
+	go func() { done <- b.Do(b.within(longestCall), "d", "n1", "off") }()
 	eventually(t, "the action is in the plugin", func() bool { return b.callsIn(pid) == 1 || len(done) == 1 })
 	if r, err := b.Look(b.within(20*time.Second), "d", "n1"); !errors.Is(err, ErrGaveWay) || r.State != fence.PowerUnknown {
 		t.Errorf("%+v, %v", r, err)
 	}
+	b.put("gate", "open")
 	must(t, <-done)
 	if r, err := b.Look(b.within(20*time.Second), "d", "n1"); err != nil || r.State != fence.PowerOff {
 		t.Errorf("afterwards: %+v, %v", r, err)

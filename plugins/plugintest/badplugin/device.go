@@ -15,7 +15,7 @@ import (
 	"github.com/fenced-project/fenced/plugins/sdk"
 )
 
-var knobs = []string{"none", "hang", "late", "crash", "panic", "memory", "stdout", "stderr", "print", "note", "stop", "child", "cached", "environment", "tell", "slow", "long", "files", "gate"}
+var knobs = []string{"none", "hang", "late", "crash", "panic", "memory", "stdout", "stderr", "print", "note", "stop", "child", "cached", "environment", "tell", "slow", "files", "gate"}
 
 type bad struct{ name, version string }
 
@@ -92,12 +92,6 @@ func (d *device) misbehave(ctx context.Context, knob, target string) (string, er
 	case "slow":
 		select {
 		case <-time.After(1500 * time.Millisecond):
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-	case "long":
-		select {
-		case <-time.After(5 * time.Second):
 		case <-ctx.Done():
 			return "", ctx.Err()
 		}
