@@ -108,10 +108,9 @@ func (m *Member) returner(n *domain.Node) int64 {
 	if v.Joined != 0 {
 		until = m.since.begin(joinedMark(v.Incarnation), m.now) + m.dom.Roster.Timing.PostJoinDelayMS
 	}
-	if n.Instance != "" && n.Life.Boot != v.Boot && n.Phase == domain.PhaseJoining && n.Pending == nil && n.Why == "" && n.Foreign == nil && !m.dom.IsOver(n.Life) {
-		until = max(until, m.since.begin(returnedMark(v.Incarnation), m.now)+m.dom.Roster.Timing.PostJoinDelayMS)
-	}
-	if m.coming(n) {
+	silent := n.Instance != "" && n.Life.Boot != v.Boot && n.Phase == domain.PhaseJoining && n.Pending == nil && n.Why == "" && n.Foreign == nil &&
+		!m.dom.IsOver(n.Life)
+	if silent || m.coming(n) {
 		until = max(until, m.since.begin(returnedMark(v.Incarnation), m.now)+m.dom.Roster.Timing.PostJoinDelayMS)
 	}
 	return until
