@@ -182,7 +182,8 @@ func (m *Member) think() {
 		m.serve()
 		return
 	}
-	defer m.probes()                             // when it is known what else is going on
+	defer m.probes() // when it is known what else is going on
+	m.alone()
 	if m.compare(); m.cmp.why != "" && !m.fell { // what its state tells it to do, to others or to itself, is not to be believed
 		m.held = nil
 		m.leave()

@@ -59,8 +59,8 @@ const Corosync = "corosync"
 // Check says why the options are impossible.
 func (o Options) Check() error {
 	switch {
-	case o.Nodes < 3 || o.Nodes > 64:
-		return fmt.Errorf("%d nodes: the embedded membership is simulated with 3 to 64", o.Nodes)
+	case o.Nodes < fewest(o.Membership) || o.Nodes > 64:
+		return fmt.Errorf("%d nodes: this membership is simulated with %d to 64", o.Nodes, fewest(o.Membership))
 	case o.Minutes < 1 || o.Minutes > 24*60:
 		return fmt.Errorf("%d minutes: between 1 and 1440", o.Minutes)
 	case o.Membership != "" && o.Membership != Corosync:
@@ -74,6 +74,14 @@ func (o Options) Check() error {
 		}
 	}
 	return nil
+}
+
+// fewest is how many nodes a cluster has at least: two without a third vote are corosync's (R23).
+func fewest(membership string) int {
+	if membership == Corosync {
+		return 2
+	}
+	return 3
 }
 
 // Run simulates one seed. The options must have passed Check.

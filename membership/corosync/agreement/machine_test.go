@@ -153,6 +153,15 @@ func TestLease(t *testing.T) {
 	if got := heavy.renewed(); got != 4 {
 		t.Errorf("by both others: %d, want 4", got)
 	}
+	two := machine(3, 2) // even_split: lowest-id, of two nodes
+	two.needed = 3
+	if got := two.renewed(); got != 0 {
+		t.Errorf("the lower of two nodes renews its own lease: %d", got)
+	}
+	acked(two, 2, 5)
+	if got := two.renewed(); got != 5 {
+		t.Errorf("by the peer: %d, want 5", got)
+	}
 	m.pings = 1000
 	if got := m.renewed(); got != 0 {
 		t.Errorf("a ping whose time is forgotten renews: %d", got)

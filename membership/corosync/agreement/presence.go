@@ -136,15 +136,19 @@ func (m *Machine) ping(from Process, p Ping) {
 	}
 }
 
-// renewed is the number of the newest ping of this node that a quorum has acknowledged. Its own acknowledgement counts only where it needs others
-// besides (R14).
+// renewed is the number of the newest ping of this node that a quorum has acknowledged. Where its own votes are one, its own acknowledgement does
+// not count, and all the others that count are asked: with two nodes the peer (R14).
 func (m *Machine) renewed() uint64 {
 	type acked struct {
 		seq   uint64
 		votes int
 	}
 	var all []acked
-	if own := m.votesFor(m.cfg.Self.Node); own > 0 && own < m.needed {
+	need, own := m.needed, m.votesFor(m.cfg.Self.Node)
+	switch {
+	case own >= need:
+		need = min(need, m.votesBeside(m.cfg.Self.Node))
+	case own > 0:
 		all = append(all, acked{m.pings, own})
 	}
 	var counted []fence.NodeID
@@ -158,7 +162,7 @@ func (m *Machine) renewed() uint64 {
 	slices.SortFunc(all, func(a, b acked) int { return int(int64(b.seq) - int64(a.seq)) })
 	votes := 0
 	for _, a := range all {
-		if votes += a.votes; m.needed > 0 && votes >= m.needed {
+		if votes += a.votes; need > 0 && votes >= need {
 			if m.pings-a.seq >= uint64(len(m.sent)) {
 				return 0 // when it was sent is forgotten
 			}
@@ -166,6 +170,16 @@ func (m *Machine) renewed() uint64 {
 		}
 	}
 	return 0
+}
+
+// votesBeside sums the votes of the last plan without this node's.
+func (p *presence) votesBeside(self fence.NodeID) (votes int) {
+	for _, v := range p.votesOf {
+		if v.node != self {
+			votes += v.votes
+		}
+	}
+	return votes
 }
 
 // answers reports whether a process is heard, healthy, and hears this one, whether it acknowledges that or not: a victim's pings are not

@@ -162,8 +162,8 @@ func (f *File) name(l line, args []string) error {
 			return f.problem(l.at, "%q: a node's name is a capital letter with letters and digits, once", n)
 		}
 	}
-	if len(args) < 3 || len(args) > 16 {
-		return f.problem(l.at, "%d nodes: the embedded membership is simulated with 3 to 16 here", len(args))
+	if len(args) < 2 || len(args) > 16 { // a membership may want more of them
+		return f.problem(l.at, "%d nodes: clusters of 2 to 16 are simulated here", len(args))
 	}
 	f.nodes = args
 	return nil

@@ -42,6 +42,9 @@ func (s *settings) check() error {
 	if errs := fence.CheckTiming(s.setup.Timing); len(errs) > 0 {
 		return errs[0]
 	}
+	if n := len(s.setup.Nodes); n < 3 && s.setup.Membership != world.Corosync {
+		return fmt.Errorf("%d nodes: the embedded membership is simulated with 3 or more", n)
+	}
 	return nil
 }
 

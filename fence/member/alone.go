@@ -1,0 +1,26 @@
+package member
+
+import "github.com/fenced-project/fenced/fence/domain"
+
+// alone renews the lease of a node whose own votes are a quorum (two nodes over corosync) by the loop itself, once everybody else is known to be
+// over: its own acknowledgement counts for nothing, and whoever could give another has a committed verdict or left (R14, S1.7). A node that only
+// vanished may be alive and take this one for its victim: until the verdict the lease runs out.
+func (m *Member) alone() {
+	if !m.Quorate() || !m.dom.Clean(m.cfg.Self.Node) || len(m.dom.View.Members) != 1 {
+		return
+	}
+	for i := range m.dom.Nodes {
+		if n := &m.dom.Nodes[i]; n.ID != m.cfg.Self.Node && !isOver(m.dom, n) {
+			return
+		}
+	}
+	m.leaseSent = max(m.leaseSent, m.now)
+}
+
+// isOver reports whether no life of a node is left that anybody saw.
+func isOver(d *domain.State, n *domain.Node) bool {
+	if n.Victim != nil || n.Unknown || n.Suspect != "" || !n.Lapsed.Zero() {
+		return false
+	}
+	return n.Phase == domain.PhaseLeft || d.IsOver(n.Life)
+}
