@@ -24,6 +24,8 @@ type Options struct {
 	Trace func(string)
 	// Broken switches a known bug on, for tests that prove that it is found. Nothing outside this room's tests sets it.
 	broken string
+	// scripted: whoever made it makes the faults too; the operators of a seed do not know what to do with two nodes yet.
+	scripted bool
 }
 
 // Violation is an invariant that did not hold.
@@ -59,8 +61,8 @@ const Corosync = "corosync"
 // Check says why the options are impossible.
 func (o Options) Check() error {
 	switch {
-	case o.Nodes < fewest(o.Membership) || o.Nodes > 64:
-		return fmt.Errorf("%d nodes: this membership is simulated with %d to 64", o.Nodes, fewest(o.Membership))
+	case o.Nodes < 3 && !(o.scripted && o.Nodes == 2 && o.Membership == Corosync) || o.Nodes > 64:
+		return fmt.Errorf("%d nodes: the embedded membership is simulated with 3 to 64", o.Nodes)
 	case o.Minutes < 1 || o.Minutes > 24*60:
 		return fmt.Errorf("%d minutes: between 1 and 1440", o.Minutes)
 	case o.Membership != "" && o.Membership != Corosync:
@@ -74,14 +76,6 @@ func (o Options) Check() error {
 		}
 	}
 	return nil
-}
-
-// fewest is how many nodes a cluster has at least: two without a third vote are corosync's (R23).
-func fewest(membership string) int {
-	if membership == Corosync {
-		return 2
-	}
-	return 3
 }
 
 // Run simulates one seed. The options must have passed Check.
