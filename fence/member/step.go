@@ -174,6 +174,7 @@ func (m *Member) take(in Input) {
 func (m *Member) think() {
 	m.expireProposals()
 	m.forget()
+	m.alone()
 	m.timeLogins()
 	if m.witness() {
 		m.releases = nil // nobody here waits for one
@@ -182,8 +183,7 @@ func (m *Member) think() {
 		m.serve()
 		return
 	}
-	defer m.probes() // when it is known what else is going on
-	m.alone()
+	defer m.probes()                             // when it is known what else is going on
 	if m.compare(); m.cmp.why != "" && !m.fell { // what its state tells it to do, to others or to itself, is not to be believed
 		m.held = nil
 		m.leave()
