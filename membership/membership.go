@@ -101,6 +101,10 @@ type QuorumLost struct {
 // QuorumHeld: contact to a quorate view is back without a new view.
 type QuorumHeld struct{}
 
+// NewInstance: this daemon's connection to the group ended, and with it its instance: to the others it is a new daemon of the same life from here on
+// (S4, R10). Every proposal of the earlier instance has had its Outcome. Between QuorumLost and the view that has the new instance nothing is held.
+type NewInstance struct{ Instance string }
+
 // Heard: a message of that daemon arrived, authenticated, just now. Votes tells nothing; it is presence only.
 type Heard struct{ Member Member }
 
@@ -162,6 +166,7 @@ func (Committed) event()         {}
 func (Outcome) event()           {}
 func (QuorumLost) event()        {}
 func (QuorumHeld) event()        {}
+func (NewInstance) event()       {}
 func (Heard) event()             {}
 func (Suspect) event()           {}
 func (LeaseRenewed) event()      {}

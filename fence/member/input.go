@@ -42,6 +42,9 @@ type QuorumLost struct{ Why string }
 // QuorumHeld: contact to a quorate view is back.
 type QuorumHeld struct{}
 
+// NewInstance: this node's membership ended and begins anew; to the others this daemon is another one of the same life from here on (S4, R10).
+type NewInstance struct{ Instance string }
+
 // Heard: a life was heard just now.
 type Heard struct{ By domain.Origin }
 
@@ -158,6 +161,7 @@ func (SnapshotInstalled) input() {}
 func (ProposalDone) input()      {}
 func (QuorumLost) input()        {}
 func (QuorumHeld) input()        {}
+func (NewInstance) input()       {}
 func (Heard) input()             {}
 func (Recovered) input()         {}
 func (HeardElsewhere) input()    {}

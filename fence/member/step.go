@@ -76,6 +76,9 @@ type Member struct {
 // New returns the mind of a node that has heard nothing.
 func New(cfg Config) *Member { return &Member{cfg: cfg, dom: domain.New()} }
 
+// Self is this daemon, as the others know it now.
+func (m *Member) Self() domain.Origin { return m.cfg.Self }
+
 // Domain is the committed state as this node knows it. Read only; valid until the next Step.
 func (m *Member) Domain() *domain.State { return m.dom }
 
@@ -120,6 +123,8 @@ func (m *Member) take(in Input) {
 		m.quorum = false
 	case QuorumHeld:
 		m.contact(true)
+	case NewInstance:
+		m.cfg.Self.Instance = in.Instance // and not in the view any more
 	case Heard:
 		m.hear(in.By)
 	case HeardElsewhere:

@@ -98,7 +98,7 @@ func (d *Daemon) picture(ctx context.Context, roster fence.Roster, a api.ApplyAr
 			failed = client.Errorf(client.CodeError, "there is no committed roster yet: fenced bootstrap first")
 			return
 		}
-		p.by = domain.Origin{Incarnation: fence.Incarnation{Node: d.cfg.Self.Node, Boot: d.cfg.Self.Boot}, Instance: d.cfg.Self.Instance}
+		p.by = d.member.Self()
 		p.base, p.member = d.base.base, d.member.Quorate()
 		roster.Version = dom.Roster.Version + 1 // what is committed later is refused if another was committed in between
 		p.entry = domain.Roster{Roster: roster, By: d.who(a.By), Reason: a.Reason, Force: a.Force}

@@ -111,6 +111,8 @@ func (d *Daemon) provided(ev membership.Event) {
 	case membership.QuorumHeld:
 		d.note(client.Event{Event: client.EventThawed})
 		d.step(member.QuorumHeld{})
+	case membership.NewInstance:
+		d.step(member.NewInstance{Instance: ev.Instance})
 	case membership.Heard:
 		d.step(member.Heard{By: origin(ev.Member)})
 	case membership.Recovered:

@@ -93,8 +93,7 @@ func (d *Daemon) rehearse(n *domain.Node, action fence.Action, out *client.Plan)
 	if err != nil {
 		return err
 	}
-	me := domain.Origin{Incarnation: fence.Incarnation{Node: d.cfg.Self.Node, Boot: d.cfg.Self.Boot}, Instance: d.cfg.Self.Instance}
-	_, err = again.Apply(again.Index+1, me, domain.Entry{Request: &domain.Request{
+	_, err = again.Apply(again.Index+1, d.member.Self(), domain.Entry{Request: &domain.Request{
 		ID: "plan", Node: n.ID, Action: action, Cause: fence.CauseOperator, By: "plan",
 	}})
 	var e *client.Error

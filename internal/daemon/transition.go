@@ -14,7 +14,7 @@ import (
 // transition tells log, history and watchers of committed events, in their order. What was committed before this daemon first appeared in a
 // view is the past that the log replays at a start: history takes it, watchers and the log do not hear it a second time.
 func (d *Daemon) transition(t member.Transition) {
-	if in, ok := d.member.Domain().InView(d.cfg.Self.Node); ok && in.Instance == d.cfg.Self.Instance && !d.live {
+	if in, ok := d.member.Domain().InView(d.cfg.Self.Node); ok && in == d.member.Self() && !d.live {
 		d.live = true
 		d.follow(false) // before the next roster comes: which one this node's file is, is known only while it is
 	}

@@ -41,6 +41,7 @@ type Reader struct {
 
 	t        testing.TB
 	mu       sync.Mutex
+	instance string        // of Self, until a NewInstance
 	changed  chan struct{} // closed and replaced at each event
 	state    State
 	lines    []Line
@@ -53,14 +54,16 @@ type Reader struct {
 
 // NewReader starts to read a provider until its events end.
 func NewReader(t testing.TB, self membership.Self, p membership.Provider) *Reader {
-	r := &Reader{P: p, Self: self, t: t, changed: make(chan struct{}), outcomes: make(map[uint64][]bool), done: make(chan struct{})}
+	r := &Reader{P: p, Self: self, instance: self.Instance, t: t, changed: make(chan struct{}), outcomes: make(map[uint64][]bool), done: make(chan struct{})}
 	go r.run()
 	return r
 }
 
-// Member is this daemon as views name it.
+// Member is this daemon as views name it now.
 func (r *Reader) Member() membership.Member {
-	return membership.Member{Incarnation: fence.Incarnation{Node: r.Self.Node, Boot: r.Self.Boot}, Instance: r.Self.Instance}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return membership.Member{Incarnation: fence.Incarnation{Node: r.Self.Node, Boot: r.Self.Boot}, Instance: r.instance}
 }
 
 // Stall stops reading until the returned function is called.
@@ -123,6 +126,8 @@ func (r *Reader) take(e membership.Event) {
 		r.lines = append(r.lines, Line{e.Index, fmt.Sprintf("%s/%d %s", e.Proposer.Instance, e.Number, e.Data)})
 	case membership.Outcome:
 		r.outcomes[e.Number] = append(r.outcomes[e.Number], e.Delivered)
+	case membership.NewInstance:
+		r.instance = e.Instance
 	case membership.SnapshotWanted:
 		b, err := json.Marshal(r.state)
 		if err != nil {

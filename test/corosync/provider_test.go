@@ -95,6 +95,8 @@ func (p *party) waits(id fence.NodeID, words string) {
 
 func lost(e membership.Event) bool { _, ok := e.(membership.QuorumLost); return ok }
 
+func another(e membership.Event) bool { _, ok := e.(membership.NewInstance); return ok }
+
 // departed says that a view tells how a member went.
 func departed(m membership.Member, how membership.How) func(membership.Event) bool {
 	return func(e membership.Event) bool {
@@ -121,20 +123,38 @@ func TestDaemonsBeforeCorosync(t *testing.T) {
 	p.commits(3, 1, "after the start")
 }
 
-// Corosync is killed under a daemon: it says so at once, the others lose the node; with corosync it is back, the same daemon.
+// Corosync is killed under a daemon: it says so at once, the others lose the node; with corosync it is back, as another instance to everybody (S4.3).
 func TestCorosyncDiesUnderADaemon(t *testing.T) {
 	p := newParty(t, 3)
 	p.all()
-	m1, m3 := p.readers[1].Mark(), p.readers[3].Mark()
+	m1, m3, before := p.readers[1].Mark(), p.readers[3].Mark(), p.readers[3].Member()
 	p.Node(3).Kill()
 	p.readers[3].Event("QuorumLost", m3, lost)
+	p.readers[3].Event("NewInstance", m3, another)
 	p.waits(3, "corosync does not run on this node")
 	p.view(1, 2)
-	p.readers[1].Event("departure of node 3 with its node", m1, departed(p.readers[3].Member(), membership.HowNodeGone))
+	p.readers[1].Event("departure of node 3 with its node", m1, departed(before, membership.HowNodeGone))
 	p.commits(1, 1, "without node 3")
 	p.Node(3).Start()
 	p.view(1, 2, 3)
 	p.readers[3].Until("what it missed", func(s *membershiptest.State) bool { return s.Has("without node 3") })
+}
+
+// Corosync is killed under a daemon and begun again at once, before anybody has agreed on anything without it: whatever the rings did meanwhile, the
+// instance that was in the view has departed for everybody, and another one is there (S4.3).
+func TestCorosyncIsRestartedUnderADaemon(t *testing.T) {
+	p := newParty(t, 3)
+	p.all()
+	m1, m3, before := p.readers[1].Mark(), p.readers[3].Mark(), p.readers[3].Member()
+	p.Node(3).Kill()
+	p.Node(3).Start()
+	p.readers[3].Event("NewInstance", m3, another)
+	p.view(1, 2, 3)
+	p.readers[1].Event("departure of the instance before", m1, func(e membership.Event) bool {
+		v, ok := e.(membership.ViewInstalled)
+		return ok && slices.ContainsFunc(v.View.Left, func(d membership.Departure) bool { return d.Member == before })
+	})
+	p.commits(3, 1, "as another instance")
 }
 
 // S1.9, S4.3: corosync is stopped and runs on. Its daemon notices by itself that nothing is delivered, and its lease is not renewed meanwhile.

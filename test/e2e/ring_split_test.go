@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -183,27 +187,47 @@ func TestRingDaemonIsBackBeforeItIsMissed(t *testing.T) {
 	a.oneStory(ctx, 2)
 }
 
-// Corosync of a node is killed and begun again under its daemon at once. The daemon has lost nothing, and its instance says so: whoever agreed on a
-// view without it meanwhile has made it a victim, which only a reset ends; else it goes on. Either is everybody's, and the same for all.
+// Corosync of a stateful node is killed and begun again under its daemon at once. What else used it there has lost it, so that is as the daemon's own
+// end: the node is a victim, and only a reset ends that, its own or the others'.
 //
-// part of: S1.10
+// part of: S1.10, S4.3
 func TestRingCorosyncRestartedUnderTheDaemon(t *testing.T) {
 	c, ctx := ring(t, playground.Options{})
+	a := accidentOf(t, c)
+	must(t, c.Node(2).SignalCorosync(ctx, unix.SIGKILL))
+	must(t, c.Node(2).StartCorosync(ctx))
+	a.await(ctx, "another life of node-2", func() bool { return c.Node(2).BootID() != a.lives[2] })
+	must(t, c.AwaitClean(ctx))
+	for _, i := range []int{1, 3} {
+		a.await(ctx, c.Node(i).Name+" to release node-2", func() bool { return a.saw(i, 2, playground.Release) })
+	}
+	a.streams(2)
+	a.devicesSpare(ctx, 1, 3)
+	a.oneStory(ctx, 2)
+}
+
+// As before, on a node that is committed stateless: it is gone, nobody's victim, and comes back in the same life.
+//
+// part of: S4.4
+func TestRingCorosyncRestartedOnAnIdleNode(t *testing.T) {
+	c, ctx := ring(t, playground.Options{IdleStateless: true})
 	a, o := accidentOf(t, c), offline{t, c}
+	a.await(ctx, "node-2 to be stateless", func() bool {
+		s, err := c.Node(1).Client().Status(ctx)
+		return err == nil && slices.Contains(s.Nodes[1].Flags, client.FlagStateless)
+	})
+	record := filepath.Join(c.Dir(), "node-2", "state/session", a.lives[2]+".json")
+	a.await(ctx, "node-2 to have written that down", func() bool {
+		b, err := os.ReadFile(record)
+		return err == nil && bytes.Contains(b, []byte(`"stateful":false`))
+	})
 	mark := o.logEnd(c.Node(2))
 	must(t, c.Node(2).SignalCorosync(ctx, unix.SIGKILL))
 	must(t, c.Node(2).StartCorosync(ctx))
 	a.await(ctx, "node-2 to be in the group again", func() bool { return o.said(c.Node(2), mark, "connected to corosync") })
-	a.await(ctx, "node-2 to be at work or to have another life", func() bool {
-		s := status(ctx, c.Node(2))
-		return len(a.victims(1)) > 0 || s.Quorate && !s.Frozen && len(s.Waiting) == 0
-	})
-	must(t, c.AwaitClean(ctx))
-	if len(a.victims(1)) > 0 {
-		a.over(ctx, 2)
-		return
-	}
+	a.await(ctx, "node-2 to have been gone", func() bool { return len(a.about(1, 2, client.EventGone)) > 0 })
 	a.over(ctx)
+	a.devicesSpare(ctx, 1, 2, 3)
 }
 
 // A node is killed, fenced and back: what its next life says is heard soon after the view that has it.

@@ -80,6 +80,8 @@ func TestRingCutOfANode(t *testing.T) {
 }
 
 // Corosync of a node is killed and its daemon lives: the node that held state is fenced (S4: as if it had died itself).
+//
+// part of: S4.3
 func TestRingCorosyncKilled(t *testing.T) {
 	c, ctx := ring(t, playground.Options{})
 	f := begin(t, c, 2)
@@ -88,6 +90,8 @@ func TestRingCorosyncKilled(t *testing.T) {
 }
 
 // Corosync of a node is stopped: the ring goes on without it, and the node is fenced while it stands still.
+//
+// part of: S4.3
 func TestRingCorosyncFrozen(t *testing.T) {
 	c, ctx := ring(t, playground.Options{})
 	f := begin(t, c, 2)

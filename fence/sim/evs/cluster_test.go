@@ -200,6 +200,9 @@ func (d *daemon) told(e membership.Event) {
 	case membership.ViewInstalled:
 		d.c.truth.line(d, e.Index, fmt.Sprintf("view %+v", e.View))
 		d.view = e.View
+		if slices.ContainsFunc(e.View.Members, func(m membership.Member) bool { return m.Instance == d.self.Instance }) {
+			d.lost = ""
+		}
 		d.fresh = d.fresh && !slices.ContainsFunc(e.View.Members, func(m membership.Member) bool { return m.Instance == d.self.Instance })
 	case membership.Committed:
 		d.c.truth.committed(d, e)
@@ -218,6 +221,8 @@ func (d *daemon) told(e membership.Event) {
 		}
 	case membership.QuorumHeld:
 		d.lost = ""
+	case membership.NewInstance:
+		d.self.Instance = e.Instance
 	}
 }
 

@@ -16,6 +16,7 @@ type coro struct {
 	p                     *proc
 	m                     *agreement.Machine
 	connected             bool
+	hangs                 bool // its connection has ended, and it has not seen that yet
 	hearing               bool // what the group tells is about to be heard
 	asking                bool // and what the quorum service tells
 	writeAt               int64
@@ -48,7 +49,7 @@ func storeName(id int) string { return fmt.Sprintf("store-%d", id) }
 // connect joins the group, if corosync runs.
 func (c *coro) connect() {
 	p, net := c.p, c.p.w.rings.net
-	if c.connected || p.out || !net.Running(p.n.i) || p.w.rings.still(p.n) {
+	if c.connected || c.hangs || p.out || !net.Running(p.n.i) || p.w.rings.still(p.n) {
 		return
 	}
 	c.connected = true
@@ -168,11 +169,11 @@ func (c *coro) askQuorum() {
 	}
 }
 
-// lost is what the daemon sees of the end of its corosync.
+// lost is what the daemon sees of the end of its corosync: always, and before it connects to the next one.
 func (c *coro) lost() {
-	c.connected = false
+	c.connected, c.hangs = false, true
 	c.p.after(span(c.p.w.delays, ms, 50*ms), func() {
-		if !c.connected && !c.p.out {
+		if c.hangs = false; !c.p.out {
 			c.m.Disconnected(c.p.n.local())
 			c.effects()
 		}
@@ -218,6 +219,14 @@ func (c *coro) told(e membership.Event) {
 		p.pushInput(member.Suspect{By: origin(e.Member), Gone: e.Gone})
 	case membership.LeaseRenewed:
 		p.pushInput(member.LeaseRenewed{SentMS: e.SentMS})
+	case membership.NewInstance:
+		p.push(func() {
+			p.w.say("%s is %s from here on", p, e.Instance)
+			run := *p.run
+			run.Instance = e.Instance
+			p.run = &run
+			p.step(member.NewInstance{Instance: e.Instance})
+		})
 	case membership.QuorumHeld:
 		p.pushInput(member.QuorumHeld{})
 	case membership.QuorumLost:

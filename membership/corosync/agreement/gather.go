@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership"
@@ -33,6 +35,7 @@ func (m *Machine) again() {
 
 func (m *Machine) hello() {
 	s := m.cfg.Self
+	m.spoke = true
 	m.send(Message{Hello: &Hello{
 		Node: s.Node, Boot: s.Boot, Instance: s.Instance, Store: m.cfg.Store, Starts: m.cfg.Starts, Count: m.count, Version: m.cfg.Version,
 	}})
@@ -249,6 +252,15 @@ func (m *Machine) impatient() {
 	m.changedAt = m.now
 	m.tries++
 	m.send(Message{Without: &Without{Count: m.count, Processes: ps}})
+}
+
+// nextInstance names the instance that a daemon is after so many of its connections to corosync have ended; runOf is the start of the daemon that an
+// instance belongs to.
+func nextInstance(run string, ended uint64) string { return fmt.Sprintf("%s+%d", run, ended) }
+
+func runOf(instance string) string {
+	run, _, _ := strings.Cut(instance, "+")
+	return run
 }
 
 // Left is a process that left the group.

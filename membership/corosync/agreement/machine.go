@@ -105,6 +105,9 @@ type Machine struct {
 
 	proposals map[uint64]*proposal
 	sentView  sentView
+	first     string // the instance of its start
+	spoke     bool   // it has said Hello in this connection to corosync
+	ended     uint64 // how many connections ended in which it had
 	presence
 	lostWhy   string
 	broken    string // an invariant does not hold: nothing is ever said again
@@ -159,7 +162,7 @@ type proposal struct {
 // New begins with what the disk holds: the reader is told all that is committed.
 func New(cfg Config, d Durable, now int64) (*Machine, error) {
 	m := &Machine{
-		cfg: cfg, now: now, known: map[Process]Hello{}, hellos: map[Process]Hello{}, proposals: map[uint64]*proposal{},
+		cfg: cfg, first: cfg.Self.Instance, now: now, known: map[Process]Hello{}, hellos: map[Process]Hello{}, proposals: map[uint64]*proposal{},
 		meta: d.Meta, snapAt: d.SnapAt, snapshot: d.Snapshot, log: slices.Clone(d.Entries),
 	}
 	m.presence.peers = map[Process]*peer{}
@@ -311,10 +314,22 @@ func (m *Machine) Votes(own, need int, now int64) {
 	m.progress()
 }
 
-// Disconnected: corosync has gone, or its connection has; whatever was known of the ring is void until it tells again.
+// Disconnected: corosync has gone, or its connection has; whatever was known of the ring is void until it tells again. What else used it on this
+// node has lost it too, so the end of a connection in which this daemon said anything is the end of an instance (S4, R10): with the next one it is
+// another to everybody. Nobody can take it for the one that was in the view, however soon it is back.
 func (m *Machine) Disconnected(now int64) {
 	m.streams = Streams{}
 	m.Group(nil, nil, now)
+	if !m.spoke {
+		return
+	}
+	m.spoke = false
+	m.ended++
+	m.cfg.Self.Instance = nextInstance(m.first, m.ended)
+	for _, n := range m.Abandon() { // of the earlier instance
+		m.tell(membership.Outcome{Number: n})
+	}
+	m.tell(membership.NewInstance{Instance: m.cfg.Self.Instance})
 }
 
 // Bootstrap makes a domain, once, by an operator's explicit word (R3).

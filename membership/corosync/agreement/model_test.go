@@ -352,6 +352,8 @@ func (n *node) told(e membership.Event) {
 			n.w.t.Fatal(err)
 		}
 		n.index = max(n.index, e.Index)
+	case membership.NewInstance:
+		n.self.Instance = e.Instance
 	case membership.QuorumLost:
 		n.w.say("node %d: quorum lost: %s", n.id, e.Why)
 	}

@@ -148,7 +148,7 @@ func mayVote(p, src Participant) bool {
 func restored(p Participant, all []Participant) bool {
 	for _, q := range all {
 		s, ok := storeOf(q.State.Stores, p.Hello.Node)
-		if ok && s.Store == p.Hello.Store && (p.Hello.Starts < s.Starts || p.Hello.Starts == s.Starts && p.Hello.Instance != s.Instance) {
+		if ok && s.Store == p.Hello.Store && (p.Hello.Starts < s.Starts || p.Hello.Starts == s.Starts && runOf(p.Hello.Instance) != runOf(s.Instance)) {
 			return true
 		}
 		if i, ok := seenOf(q.State.Seen, p.Hello.Node); ok && q.State.Seen[i].Store == p.Hello.Store && p.State.behind(q.State.Seen[i]) {

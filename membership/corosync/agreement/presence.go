@@ -218,7 +218,7 @@ func (m *Machine) clock(now int64) (gap int64) {
 func (m *Machine) suspicion() {
 	var kept []suspect
 	for _, o := range m.applied.View.Members {
-		if o.Instance == m.cfg.Self.Instance {
+		if o.Node == m.cfg.Self.Node {
 			continue
 		}
 		s := suspect{member: o}
