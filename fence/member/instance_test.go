@@ -8,6 +8,7 @@ import (
 
 func TestAnotherInstanceIsNotInTheView(t *testing.T) { // S4, R10: whoever was in the view is gone, also where contact seems to be back
 	m, self := joining(t)
+	m.Step(115, ResidualScanned{Session: Session{State: SessionNone}})
 	if !m.Quorate() {
 		t.Fatal("it is not in the view")
 	}
