@@ -33,6 +33,7 @@ Its power switch is CMD, run as sh -c "CMD off|on|status" (status prints on or o
 The password comes from --password-file (the first line), FENCED_DEV_PASSWORD, or --password.
 
 Knobs, comma separated, also by POST /knob on the control address:
+  auth            its account has another password
   hang            answers nothing
   ignore          accepts off and on, does nothing, reads truly
   lie             accepts off, does nothing, and reads off from then on (what power evidence cannot see)

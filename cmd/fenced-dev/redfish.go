@@ -45,6 +45,7 @@ Knobs, comma separated, also by POST /knob on the control address:
   late=MS         accepts off and on, which take effect MS later
   wrong-identity  gives another system's UUID and serial number
   slow=MS         answers MS later
+  auth            its account has another password; what is in a session stays in it
   unauthorized    401 to every login and every request but the service root
   forget          forgets each session as soon as it was given
   unavailable     503 to everything

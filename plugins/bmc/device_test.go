@@ -153,6 +153,14 @@ func TestFailures(t *testing.T) {
 	t.Run("wrong password", func(t *testing.T) {
 		mustFail(t, open(t, b.Addr(), map[string]string{"password": "wrong"}), 3, sdk.ClassAuth)
 	})
+	t.Run("rotated password", func(t *testing.T) { // R28: a read is one login, and a refused one no more
+		b := startBMC(t, nil)
+		mustState(t, open(t, b.Addr(), nil), sdk.On)
+		b.SetKnobs(bmc.Knobs{Auth: true})
+		if _, err := open(t, b.Addr(), nil).Status(within(t, 30), ""); sdk.ClassOf(err) != sdk.ClassAuth || b.Counts().Logins != 2 {
+			t.Errorf("%v, %d logins in two reads", err, b.Counts().Logins)
+		}
+	})
 	t.Run("wrong password suite 17", func(t *testing.T) {
 		mustFail(t, open(t, b.Addr(), map[string]string{"password": "wrong", "cipher": "17"}), 3, sdk.ClassAuth)
 	})

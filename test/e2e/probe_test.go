@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fenced-project/fenced/client"
 	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
@@ -43,5 +44,56 @@ func TestProbesShowWhatCouldNotBeFenced(t *testing.T) {
 		if n := counts(ctx, t, b); n.Off+n.On != 0 {
 			t.Errorf("a probe switched %s: %+v", b.Name, n)
 		}
+	}
+}
+
+// probeLimit is how long a probe may take: one that hangs and is not ended is over no sooner (fence/member).
+const probeLimit = 10 * time.Second
+
+// A probe hangs at node 2's BMC while node 3 must be fenced: nothing of that fence waits for the probe, although one process of one plugin is at both.
+// A probe that went on to its deadline would be news in the log, and the verdict stands before any such news.
+func TestAFenceDoesNotWaitForAProbeThatHangs(t *testing.T) {
+	hang := playground.BMCSpec{Knobs: []string{"hang"}}
+	c, ctx := start(t, playground.Options{BMCs: func(node int) []playground.BMCSpec {
+		if node == 2 {
+			return []playground.BMCSpec{hang, hang, hang} // probed one after the other
+		}
+		return []playground.BMCSpec{{}}
+	}})
+	must(t, c.AwaitClean(ctx))
+	f := begin(t, c, 3)
+	var probed *playground.BMC
+	var before, looked time.Time // the probe began after this, and before that
+	seen := map[*playground.BMC]bool{}
+	f.await(ctx, "a probe to begin", func() bool {
+		now := time.Now()
+		for _, b := range c.BMCs() {
+			if !strings.HasPrefix(b.Name, "bmc-2") || seen[b] || counts(ctx, t, b).Unheard == 0 {
+				continue
+			}
+			seen[b] = true
+			if !looked.IsZero() || len(seen) == 3 { // it began just now, or this machine is too slow to tell
+				probed, before = b, looked
+			}
+		}
+		looked = now
+		return probed != nil
+	})
+	must(t, c.Node(3).Kill())
+	f.await(ctx, "a claim", func() bool { return f.survivorsSaw(playground.Claim) })
+	soon := time.Since(before) < probeLimit/2 // else it may have ended by itself
+	f.fencedAndBack(ctx, expectation{device: "bmc-3"})
+	one := f.sight(c.Node(1)).First
+	claim, verdict := one[playground.Claim].Index, one[playground.Verdict].Index
+	for _, e := range c.Events(1) {
+		if e.Event.Event == client.EventDeviceHealth && e.Device == probed.Name && e.Index > claim && e.Index < verdict {
+			if soon {
+				t.Errorf("entry %d tells of the probe of %s, the verdict waited until entry %d", e.Index, probed.Name, verdict)
+			}
+			t.Logf("the probe was told in entry %d, the claim is %d", e.Index, claim)
+		}
+	}
+	if n := counts(ctx, t, probed); n.Status+n.Logins+n.Off != 0 {
+		t.Errorf("%s hung, and counts %+v", probed.Name, n)
 	}
 }

@@ -38,6 +38,9 @@ type BMC struct {
 	conn    *wire
 	cancel  context.CancelFunc
 	done    chan struct{}
+	users   *bmc.UserStore
+	// password is the account's; with the knob auth it has another one.
+	password string
 }
 
 // Start begins to serve.
@@ -59,11 +62,10 @@ func Start(cfg Config) (*BMC, error) {
 		}
 		b.SetCipherSuites(ids)
 	}
-	u, err := b.Users.Add(2, cfg.User)
+	u, err := b.Users.Add(account, cfg.User)
 	if err != nil {
 		return nil, fmt.Errorf("cannot start bmc: user: %w", err)
 	}
-	u.SetPassword([]byte(cfg.Password))
 	u.Enabled = true
 	u.ChannelAccess[1] = bmc.UserChannelAccess{MaxPrivilege: bmc.PrivilegeLevelAdministrator, Enabled: true}
 	addr, err := net.ResolveUDPAddr("udp", cfg.Listen)
@@ -75,7 +77,8 @@ func Start(cfg Config) (*BMC, error) {
 		return nil, fmt.Errorf("cannot start bmc: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &BMC{chassis: c, conn: &wire{UDPConn: pc, chassis: c, closing: ctx}, cancel: cancel, done: make(chan struct{})}
+	d := &BMC{chassis: c, conn: &wire{UDPConn: pc, chassis: c, closing: ctx}, cancel: cancel, done: make(chan struct{}), users: b.Users, password: cfg.Password}
+	d.SetKnobs(cfg.Knobs)
 	s := server.NewServer(b, d.conn, server.WithHandlerRegistry(registry(c, cfg)))
 	go func() {
 		defer close(d.done)
@@ -87,8 +90,21 @@ func Start(cfg Config) (*BMC, error) {
 // Addr is the UDP address it listens on.
 func (d *BMC) Addr() *net.UDPAddr { return d.conn.LocalAddr().(*net.UDPAddr) }
 
+// account is the id of its one account.
+const account = 2
+
 // SetKnobs changes how it misbehaves from now on. Clearing limbo and lie makes it read truly again; what is late stays late.
-func (d *BMC) SetKnobs(k Knobs) { d.chassis.SetKnobs(k) }
+func (d *BMC) SetKnobs(k Knobs) {
+	p := append([]byte(d.password), 0)[:max(len(d.password), 1)]
+	if k.Auth {
+		p[0] ^= 1
+	}
+	_ = d.users.Update(account, func(u *bmc.User) error { // it is there from the start
+		u.SetPassword(p)
+		return nil
+	})
+	d.chassis.SetKnobs(k)
+}
 
 // Knobs says how it misbehaves.
 func (d *BMC) Knobs() Knobs { return d.chassis.Knobs() }

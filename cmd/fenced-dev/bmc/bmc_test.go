@@ -114,7 +114,7 @@ func TestLate(t *testing.T) {
 }
 
 func TestParseKnobs(t *testing.T) {
-	for _, s := range []string{"none", "hang", "ignore", "lie", "refuse", "limbo", "limbo=5", "late=250", "wrong-identity", "slow=10", "hang,late=1,slow=2"} {
+	for _, s := range []string{"none", "auth", "hang", "ignore", "lie", "refuse", "limbo", "limbo=5", "late=250", "wrong-identity", "slow=10", "hang,late=1,slow=2"} {
 		k, err := ParseKnobs(s)
 		if err != nil || k.String() != s {
 			t.Errorf("%q reads as %q, %v", s, k, err)
@@ -210,7 +210,7 @@ func TestOverTheWire(t *testing.T) {
 	}
 	h := d.Control()
 	var n Counts
-	if err := json.Unmarshal([]byte(ask(t, h, "GET", "/counts", "", 200)), &n); err != nil || n != (Counts{Off: 1, Status: 1, AppliedOff: 1}) {
+	if err := json.Unmarshal([]byte(ask(t, h, "GET", "/counts", "", 200)), &n); err != nil || n != (Counts{Logins: 1, Off: 1, Status: 1, AppliedOff: 1}) {
 		t.Fatalf("counts %+v, %v", n, err)
 	}
 	if s := ask(t, h, "GET", "/power", "", 200); s != "off\n" {
@@ -228,8 +228,8 @@ func TestOverTheWire(t *testing.T) {
 	if _, err := c.GetChassisStatus(ctx); err == nil {
 		t.Fatal("a hung BMC answered")
 	}
-	if d.Counts().Status != 1 {
-		t.Fatal("a hung BMC counted what it never did")
+	if n := d.Counts(); n.Status != 1 || n.Unheard == 0 {
+		t.Fatalf("a hung BMC counts %+v, want nothing done and something unheard", n)
 	}
 }
 
@@ -256,5 +256,55 @@ func TestBadConfig(t *testing.T) {
 			d.Close()
 			t.Errorf("%s was accepted", name)
 		}
+	}
+}
+
+// TestAuth: while the account has another password nobody gets in, and every try is counted once.
+func TestAuth(t *testing.T) {
+	for _, password := range []string{"secret", "", "12345678901234567890"} {
+		d, err := Start(Config{Listen: "127.0.0.1:0", User: "admin", Password: password, Power: NewMemory(true), Knobs: Knobs{Auth: true}, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		login := func() error {
+			c, err := client.NewClient("127.0.0.1", d.Addr().Port, "admin", password)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.WithCipherSuiteID(types.CipherSuiteID17)
+			ctx := within(t, 10*slow())
+			err = c.Connect(ctx)
+			_ = c.Close(ctx)
+			return err
+		}
+		if login() == nil {
+			t.Errorf("password %q: it let somebody in", password)
+		}
+		d.SetKnobs(Knobs{})
+		if err := login(); err != nil {
+			t.Errorf("password %q, honest again: %v", password, err)
+		}
+		if n := d.Counts(); n.Logins < 2 {
+			t.Errorf("counts %+v", n)
+		}
+		d.Close()
+	}
+}
+
+// TestARepeatedDatagramIsOneLogin: IPMI repeats what is not answered in time.
+func TestARepeatedDatagramIsOneLogin(t *testing.T) {
+	c, _ := newChassis("none")
+	w := &wire{chassis: c}
+	rakp1 := make([]byte, 64)
+	rakp1[4], rakp1[5] = rmcpPlus, payloadRAKP1
+	open := append([]byte(nil), rakp1...)
+	open[5] = 0x10
+	for _, b := range [][]byte{open, rakp1, rakp1, rakp1[:30], nil} {
+		w.count(b)
+	}
+	rakp1[30]++ // another random number
+	w.count(rakp1)
+	if n := c.Counts(); n.Logins != 2 {
+		t.Errorf("%d logins, want 2", n.Logins)
 	}
 }

@@ -8,8 +8,11 @@ import (
 	"time"
 )
 
-// Counts are the commands that arrived in authenticated sessions, done or not, and how often the switch was really moved.
+// Counts are the commands that arrived in authenticated sessions, done or not, how often the switch was really moved, and how often somebody began to
+// log in, whatever came of it: a datagram that is repeated is one login. Unheard are the datagrams that came to IPMI while it hung.
 type Counts struct {
+	Logins     int `json:"logins"`
+	Unheard    int `json:"unheard"`
 	Off        int `json:"off"`
 	On         int `json:"on"`
 	Status     int `json:"status"`
@@ -142,6 +145,13 @@ func (c *Chassis) SetKnobs(k Knobs) {
 	if !k.Limbo {
 		c.limbo = false
 	}
+}
+
+// count adds one to a count.
+func (c *Chassis) count(n *int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*n++
 }
 
 // Knobs says how it misbehaves.

@@ -33,7 +33,7 @@ func (d *BMC) Control() http.Handler {
 
 // Handler serves:
 //
-//	GET  /counts  {"off":n,"on":n,"status":n,"applied_off":n,"applied_on":n}
+//	GET  /counts  {"logins":n,"unheard":n,"off":n,"on":n,"status":n,"applied_off":n,"applied_on":n}
 //	GET  /knob    the knobs, as text
 //	POST /knob    the body is the new list of knobs; 400 says what is wrong with it
 //	GET  /power   the machine's real power, on or off, asked of the switch and not counted

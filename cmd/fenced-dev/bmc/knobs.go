@@ -9,6 +9,8 @@ import (
 
 // Knobs say how the device misbehaves. The zero value is an honest BMC.
 type Knobs struct {
+	// Auth: the account has another password; what is in a session stays in it.
+	Auth bool
 	// Hang: no datagram is ever answered, nothing is done.
 	Hang bool
 	// Ignore: off and on are accepted and nothing happens; the state reads truly.
@@ -30,7 +32,7 @@ type Knobs struct {
 	Slow time.Duration
 }
 
-// ParseKnobs reads a comma separated list: hang, ignore, lie, refuse, limbo, limbo=MS, late=MS, wrong-identity, slow=MS; "" and "none" are
+// ParseKnobs reads a comma separated list: auth, hang, ignore, lie, refuse, limbo, limbo=MS, late=MS, wrong-identity, slow=MS; "" and "none" are
 // honest. Anything else is an error.
 func ParseKnobs(list string) (Knobs, error) {
 	var k Knobs
@@ -49,6 +51,8 @@ func ParseKnobs(list string) (Knobs, error) {
 		}
 		switch name {
 		case "", "none":
+		case "auth":
+			k.Auth = true
 		case "hang":
 			k.Hang = true
 		case "ignore":
@@ -66,7 +70,7 @@ func ParseKnobs(list string) (Knobs, error) {
 		case "slow":
 			k.Slow = d
 		default:
-			return Knobs{}, fmt.Errorf("no such knob %q: hang, ignore, lie, refuse, limbo, limbo=MS, late=MS, wrong-identity, slow=MS, none", name)
+			return Knobs{}, fmt.Errorf("no such knob %q: auth, hang, ignore, lie, refuse, limbo, limbo=MS, late=MS, wrong-identity, slow=MS, none", name)
 		}
 	}
 	return k, nil
@@ -79,6 +83,7 @@ func (k Knobs) String() string {
 		on   bool
 		text string
 	}{
+		{k.Auth, "auth"},
 		{k.Hang, "hang"},
 		{k.Ignore, "ignore"},
 		{k.Lie, "lie"},

@@ -10,11 +10,32 @@ import (
 	"time"
 )
 
-// wire is the BMC's socket, where hang and slow live.
+// wire is the BMC's socket, where hang and slow live, and where logins are counted.
 type wire struct {
 	*net.UDPConn
 	chassis *Chassis
 	closing context.Context
+	login   string // the newest, of the reader alone
+}
+
+// What a RAKP message 1 looks like (IPMI 2.0, 13.6 and 13.20): where a login names its account. Every handshake has another session and random number.
+const (
+	rmcpPlus      = 6
+	typeAt        = 5
+	payloadRAKP1  = 0x12
+	handshakeFrom = 20
+	handshakeTo   = 40
+)
+
+// count notices the beginning of a login.
+func (w *wire) count(b []byte) {
+	if len(b) < handshakeTo || b[typeAt-1] != rmcpPlus || b[typeAt] != payloadRAKP1 {
+		return
+	}
+	if l := string(b[handshakeFrom:handshakeTo]); l != w.login {
+		w.login = l
+		w.chassis.count(&w.chassis.counts.Logins)
+	}
 }
 
 // ReadFrom gives the server the next datagram, unless the device hangs: then it waits for better times.
@@ -22,7 +43,11 @@ func (w *wire) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, addr, err := w.UDPConn.ReadFromUDP(b)
 		if errors.Is(err, net.ErrClosed) || (err == nil && !w.chassis.Knobs().Hang) {
+			w.count(b[:n])
 			return n, addr, err
+		}
+		if err == nil {
+			w.chassis.count(&w.chassis.counts.Unheard)
 		}
 	}
 }

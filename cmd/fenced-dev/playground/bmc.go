@@ -37,6 +37,10 @@ type BMC struct {
 
 // Counts are the commands that arrived at a BMC, and how often its switch really moved.
 type Counts struct {
+	// Logins are those that somebody began, whatever came of them.
+	Logins int `json:"logins"`
+	// Unheard are the datagrams that came to IPMI while it hung.
+	Unheard    int `json:"unheard"`
 	Off        int `json:"off"`
 	On         int `json:"on"`
 	Status     int `json:"status"`

@@ -199,6 +199,12 @@ func TestServiceKnobs(t *testing.T) {
 	s.SetKnobs(Knobs{Unauthorized: true})
 	c.want(401, "GET", systems, "")
 	c.want(401, "POST", sessions, login)
+	s.SetKnobs(Knobs{Knobs: bmc.Knobs{Auth: true}})
+	c.want(200, "GET", systems, "") // it has its session
+	c.want(401, "POST", sessions, login)
+	if n := s.Counts(); n.Logins != 3 || n.Opened != 1 {
+		t.Errorf("counts %+v", n)
+	}
 	s.SetKnobs(Knobs{Unavailable: true})
 	c.want(503, "GET", root+"/", "")
 	s.SetKnobs(Knobs{Full: true})

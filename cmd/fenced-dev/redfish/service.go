@@ -103,8 +103,9 @@ func (s *Server) known(r *http.Request) bool {
 	return false
 }
 
+// right says whether this is the account; s.mu is held.
 func (s *Server) right(user, password string) bool {
-	return subtle.ConstantTimeCompare([]byte(user), []byte(s.cfg.User))&subtle.ConstantTimeCompare([]byte(password), []byte(s.cfg.Password)) == 1
+	return !s.knobs.Auth && subtle.ConstantTimeCompare([]byte(user), []byte(s.cfg.User))&subtle.ConstantTimeCompare([]byte(password), []byte(s.cfg.Password)) == 1
 }
 
 func (s *Server) getRoot(w http.ResponseWriter, _ *http.Request) {
@@ -144,6 +145,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.counts.Logins++
 	switch {
 	case s.knobs.Unauthorized || !s.right(b.UserName, b.Password):
 		s.counts.Denied++
