@@ -78,6 +78,7 @@ sim: build ## simulated clusters with faults, every invariant checked (SEEDS=a..
 
 scenarios: ## named situations in the simulator, and the page that says what proves each (RUN=S1.3 COUNT=n)
 	@$(GO) test -count=$(or $(COUNT),1) $(if $(RUN),-run 'TestScenarios/$(RUN)') ./test/scenarios/...
+	@$(GO) run ./test/scenarios/list --require S0,S1,S3,S5
 
 canaries: ## known bugs, one at a time; the simulator must find each within its seeds (RUN=regex)
 	@$(GO) run ./test/mutants -dir test/canaries -out build/canaries.json -run '$(RUN)'

@@ -47,6 +47,13 @@ type daemon struct {
 	late    bool // it hears of quorum late
 	pids    uint32
 	fresh   bool // its store was wiped and is in no view yet
+	reads   reader
+}
+
+// reader makes a state of what is committed, as a daemon does; nil for none.
+type reader interface {
+	read(e membership.Event)
+	state() []byte
 }
 
 func newCluster(t *testing.T, seed uint64, n int) *cluster {
@@ -196,6 +203,9 @@ func (d *daemon) effects() {
 }
 
 func (d *daemon) told(e membership.Event) {
+	if d.reads != nil {
+		d.reads.read(e)
+	}
 	switch e := e.(type) {
 	case membership.ViewInstalled:
 		d.c.truth.line(d, e.Index, fmt.Sprintf("view %+v", e.View))
@@ -289,7 +299,11 @@ func (d *daemon) tick() {
 	if len(d.collect) > 0 {
 		l := d.collect[0]
 		d.collect = d.collect[1:]
-		if err := d.m.Compacted(l, []byte("{}"), d.c.now); err != nil {
+		state := []byte("{}")
+		if d.reads != nil {
+			state = d.reads.state()
+		}
+		if err := d.m.Compacted(l, state, d.c.now); err != nil {
 			d.c.t.Fatal(err)
 		}
 		d.effects()
@@ -300,8 +314,12 @@ func (d *daemon) propose() {
 	if d.m == nil {
 		return
 	}
+	d.proposeData(fmt.Appendf(nil, "%d", d.c.rnd.IntN(1000)))
+}
+
+func (d *daemon) proposeData(data []byte) {
 	d.number++
-	if err := d.m.Propose(d.number, fmt.Appendf(nil, "%d", d.c.rnd.IntN(1000)), d.c.now+1_000_000, d.c.now); err == nil {
+	if err := d.m.Propose(d.number, data, d.c.now+1_000_000, d.c.now); err == nil {
 		d.open[d.number] = true
 	}
 	d.effects()
