@@ -298,6 +298,10 @@ func TestTheSessionIsDurableBeforeTheWord(t *testing.T) { // R26
 		t.Fatalf("it never tries again: %v", out)
 	}
 	out = m.Step(1510, SessionWritten{})
+	if kinds(out, "Scan") != 1 || kinds(out, "Propose") != 0 {
+		t.Fatalf("%v", out)
+	}
+	out = m.Step(1520, ResidualScanned{Session: Session{State: SessionNone}})
 	if kinds(out, "Propose") != 1 {
 		t.Fatalf("%v", out)
 	}

@@ -18,14 +18,17 @@ type scan struct {
 	askedAt     int64
 	stint       uint64
 	have        bool
+	last        bool // it was asked for as the last thing before a clean word (S2.16)
 	at          int64
 	result      ResidualScanned
 }
 
-// scanFreshMS is how old a scan may be when this node says that it is clean (S2.16); scanLostMS when one that never answers is asked anew.
+// scanFreshMS is how old the scan may be by which the start table judges, lastScanFreshMS the one on which this node says that it is clean (S2.16);
+// scanLostMS when one that never answers is asked anew.
 const (
-	scanFreshMS = 10_000
-	scanLostMS  = 60_000
+	scanFreshMS     = 10_000
+	lastScanFreshMS = 2000
+	scanLostMS      = 60_000
 )
 
 // session is the durable record: one write at a time, so that an answer is never taken for another record's.

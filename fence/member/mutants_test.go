@@ -172,13 +172,14 @@ func TestAScanThatIsNotSureIsDirty(t *testing.T) { // V12: unknown is never good
 	t.Fatalf("it does not say dirty: %v", out)
 }
 
-// proves: S2.16
-func TestAScanBelongsToOneArrival(t *testing.T) { // S2.16: also where it is only milliseconds old
+// part of: S2.16
+func TestAScanBelongsToOneArrival(t *testing.T) { // S2.16: also where it is only milliseconds old, and the last thing before its word
 	m, self := joining(t)
 	m.Step(120, ResidualScanned{Session: Session{State: SessionNone}})
+	m.Step(125, SessionWritten{})
 	m.Step(130, ViewInstalled{Index: 3, Members: nil})
 	out := m.Step(140, ViewInstalled{Index: 4, Members: []domain.Origin{self}, Quorate: true})
-	out = append(out, m.Step(150, SessionWritten{})...)
+	out = append(out, m.Step(150, ResidualScanned{Session: Session{State: SessionStateless}})...)
 	if kinds(out, "Scan") != 1 || kinds(out, "Propose") != 0 {
 		t.Fatalf("it announces by a scan from before its absence: %v", out)
 	}

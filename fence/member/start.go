@@ -64,8 +64,8 @@ func (m *Member) lifeWord() LifeWord {
 	return LifeNone
 }
 
-// start brings this node from "in the view" to "announced": scan, table, durable session, announcement (S2.16: the scan is the last thing
-// before it, and belongs to this arrival in the view).
+// start brings this node from "in the view" to "announced": scan, table, watchdog, durable session, a second scan, announcement (S2.16: that
+// scan is the last thing before a clean word, and belongs to this arrival in the view).
 func (m *Member) start() {
 	n := m.dom.Node(m.cfg.Self.Node)
 	in, ok := m.dom.InView(m.cfg.Self.Node)
@@ -95,15 +95,16 @@ func (m *Member) start() {
 	if why != "" && r.Why != "" {
 		why += ": " + r.Why
 	}
-	if outcome == OutcomeClean && !m.watchdogReady() {
+	if outcome == OutcomeClean && (!m.watchdogReady() || !m.openSession(m.dom.Armed)) {
+		m.scan.last = false // what is waited for takes its time
 		return
 	}
-	if outcome == OutcomeClean && !m.openSession(m.dom.Armed) {
+	if outcome == OutcomeClean && !m.lastScan() {
 		return
 	}
 	a := m.announcement(n)
 	a.Clean, a.Unguarded, a.Why = outcome == OutcomeClean, outcome == OutcomeUnguarded, bound(why)
-	m.propose(fmt.Sprintf("announce/%d", n.Arrived), domain.Entry{Announce: &a})
+	m.propose(fmt.Sprintf("announce/%d/%s", n.Arrived, outcome), domain.Entry{Announce: &a})
 }
 
 func (m *Member) announcement(n *domain.Node) domain.Announce {
@@ -138,6 +139,18 @@ func (m *Member) freshScan(stint uint64) bool {
 		return false
 	}
 	*s = scan{outstanding: true, askedAt: m.now, stint: stint}
+	m.do(Scan{})
+	return false
+}
+
+// lastScan reports whether the newest scan was begun when all else that precedes a clean word was done, and is as good as new; else it asks for
+// one. A watchdog and a disk take their time: what was not there before them may be there now (S2.16).
+func (m *Member) lastScan() bool {
+	s := &m.scan
+	if s.last && m.now-s.at <= lastScanFreshMS {
+		return true
+	}
+	*s = scan{outstanding: true, last: true, askedAt: m.now, stint: s.stint}
 	m.do(Scan{})
 	return false
 }

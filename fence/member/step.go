@@ -345,7 +345,7 @@ func (m *Member) gap(before int64) {
 		}
 		m.since.drop(askedMark(m.dom.Nodes[i].ID, m.dom.Nodes[i].NextClaim))
 	}
-	m.scan.have = false
+	m.scan.have, m.scan.last = false, false
 	if l := m.leaving; l != nil {
 		l.scanned, l.final = false, false // also one that is still on its way began before
 	}
