@@ -190,6 +190,11 @@ func (p *Plan) receivers(ps []Participant, src Participant) {
 // bars reports whether a process may take no part.
 func (p *Plan) bars(x Process) bool { return slices.Contains(p.Barred, x) }
 
+// counts reports whether a process has a vote.
+func (p *Plan) counts(x Process) bool {
+	return slices.ContainsFunc(p.Voters, func(v Voter) bool { return v.Process == x })
+}
+
 // receives reports whether a process is to be brought the log.
 func (p *Plan) receives(x Process) bool { return slices.Contains(p.Receivers, x) }
 

@@ -98,8 +98,12 @@ func (m *Machine) installed(v membership.View) {
 	m.gone = slices.DeleteFunc(m.gone, func(d departure) bool {
 		return !slices.ContainsFunc(v.Members, func(o membership.Member) bool { return o.Instance == d.instance })
 	})
-	if m.inView() {
-		m.lostWhy = "" // the view itself says so
+	if !m.inView() {
+		return
+	}
+	m.lostWhy = "" // the view itself says so
+	if me, in := m.self(); in && m.plan != nil && m.votes > 0 && !m.plan.counts(me.Process) && !m.plan.bars(me.Process) {
+		m.again() // the log knows this store from here on: in another session its vote counts, and a voter of this one may fall silent (R3)
 	}
 }
 
