@@ -12,9 +12,9 @@ func (h *Host) checksum(plugin string) string {
 	return h.checksums[plugin]
 }
 
-// Demand replaces Config.Checksums (V15). What runs and is as it must be now goes on. In the place of what is not, the best file that is starts
-// first, so that no call is lost; where none is, the process ends with its last call and the plugin is out, as if it had been started so. It
-// returns when each plugin concerned is one or the other, or ctx ends; it goes on without its caller.
+// Demand replaces Config.Checksums (V15). What runs and is as it must be now goes on. What is not takes no
+// call any more and ends with its last one; the best file that is starts in its place, and new calls wait for that; where none is, the plugin is out,
+// as if it had been started so. It returns when each plugin concerned is one or the other, or ctx ends; it goes on without its caller.
 func (h *Host) Demand(ctx context.Context, checksums map[string]string) {
 	h.mu.Lock()
 	old := h.checksums
@@ -46,23 +46,53 @@ func (h *Host) Demand(ctx context.Context, checksums map[string]string) {
 	}
 }
 
-// comply puts a process that may run in the place of one that may not any more.
+// comply puts a process that may run in the place of one that may not any more: that one is asked nothing from here on.
 func (l *lane) comply() {
-	l.mu.Lock()
-	p := l.cur
-	l.mu.Unlock()
-	if p != nil && p.complies() == nil {
-		return
-	}
 	ctx, cancel := context.WithTimeout(l.host.ctx, l.host.config.CallTimeout)
 	defer cancel()
-	l.reload(ctx)
+	if l.current() == nil { // one is being started, perhaps by what was demanded before
+		l.reload(ctx)
+	}
+	l.mu.Lock()
+	p, starts := l.cur, l.starts
+	l.mu.Unlock()
 	if p == nil {
 		return
 	}
-	if err := p.complies(); err != nil { // also where another runs by now: it takes no calls any more
-		p.retire(err.Error())
+	err := p.complies()
+	if err == nil {
+		return
 	}
+	l.mu.Lock()
+	l.failures = 0 // it did nothing wrong: the next one starts at once
+	l.mu.Unlock()
+	p.retire(err.Error())
+	l.settle(ctx, starts)
+}
+
+// settle returns when a start that ended after these many ran or failed, or ctx ends.
+func (l *lane) settle(ctx context.Context, starts int) {
+	for {
+		l.mu.Lock()
+		settled, changed := l.starts > starts, l.changed
+		l.mu.Unlock()
+		if settled {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		case <-l.ended:
+			return
+		}
+	}
+}
+
+func (l *lane) current() *process {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cur
 }
 
 // complies says why the file that a process was started from must not be run by what is demanded now.

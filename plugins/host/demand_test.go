@@ -1,9 +1,11 @@
 package host
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,7 +46,7 @@ func TestChecksumsChangeWhilePluginsRun(t *testing.T) {
 	}
 }
 
-// The way without a gap: the next version is installed beside the one that runs, and its checksum demanded.
+// The way that loses no call: the next version is installed beside the one that runs, and its checksum demanded.
 func TestADemandedVersionTakesOver(t *testing.T) {
 	t.Parallel()
 	dir := sameDisk(t)
@@ -75,6 +77,65 @@ func TestADemandedVersionTakesOver(t *testing.T) {
 	b.put("gate", "open")
 	must(t, <-done) // in the old process
 	b.wantState("d", "n1", fence.PowerOff)
+}
+
+// What may not run any more is asked nothing while the next one starts, however long that takes.
+func TestNothingIsAskedOfWhatIsNotDemanded(t *testing.T) {
+	t.Parallel()
+	dir := sameDisk(t)
+	install(t, dir, "fenced-plugin-bad@1.0.0")
+	one, err := Checksum(filepath.Join(dir, "fenced-plugin-bad@1.0.0"))
+	must(t, err)
+	b := newBench(t, Config{Dir: dir, StartTimeout: 30 * time.Second, HealthInterval: time.Hour, Checksums: map[string]string{"bad": one}})
+	b.put("n1", "on")
+	b.configure(knob("d", "do", "gate"))
+	b.warm()
+	b.mu.Lock()
+	lanes := len(b.lanes)
+	var l *lane
+	for _, l = range b.lanes {
+	}
+	b.mu.Unlock()
+	old := l.current()
+	if lanes != 1 || old == nil || !old.taking() {
+		t.Fatalf("%d lanes, %v", lanes, old)
+	}
+	done := make(chan error, 1)
+	go func() { done <- b.Do(b.within(longestCall), "d", "n1", "off") }()
+	eventually(t, "the action is in the plugin", func() bool { return old.calls() == 1 || len(done) == 1 })
+	next, starting := filepath.Join(dir, "fenced-plugin-bad@2.0.0"), filepath.Join(t.TempDir(), "starting")
+	must(t, syscall.Mkfifo(starting, 0o600))
+	must(t, syscall.Mkfifo(starting+".end", 0o600))
+	must(t, os.WriteFile(next, []byte("#!/bin/sh\necho started >'"+starting+"'\nread end <'"+starting+".end'\n"), 0o755)) //nolint:gosec // as in production
+	two, err := Checksum(next)
+	must(t, err)
+	demanded := make(chan struct{})
+	go func() {
+		defer close(demanded)
+		b.Demand(b.within(40*time.Second), map[string]string{"bad": two})
+	}()
+	open := func(name string) *os.File {
+		f, err := os.OpenFile(name, os.O_RDWR, 0) // both ends: nobody waits for the other
+		must(t, err)
+		t.Cleanup(func() { _ = f.Close() })
+		return f
+	}
+	pipe, end := open(starting), open(starting+".end")
+	word := make([]byte, len("started\n"))
+	must(t, pipe.SetReadDeadline(time.Now().Add(30*time.Second)))
+	_, err = io.ReadFull(pipe, word)
+	must(t, err)
+	if old.taking() || old.calls() != 1 {
+		t.Errorf("while the next one starts, the old one takes calls: %t; it has %d", old.taking(), old.calls())
+	}
+	_, err = end.WriteString("end\n") // it does not start after all
+	must(t, err)
+	<-demanded
+	if _, err := b.Status(b.within(20*time.Second), "d", "n1"); ClassOf(err) != ClassPluginDied {
+		t.Errorf("nothing that may run is there, and the state is asked for: %v", err)
+	}
+	b.put("gate", "open")
+	must(t, <-done)
 }
 
 // Whoever lists the plugins while the demand changes may judge a file by the old one a moment too late: that is no verdict on the new one.

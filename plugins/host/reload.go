@@ -53,9 +53,7 @@ func (h *Host) Reload(ctx context.Context, plugins ...string) []Reloaded {
 
 func (l *lane) reload(ctx context.Context) Reloaded {
 	out := Reloaded{Plugin: l.plugin, Lane: l.label}
-	l.mu.Lock()
-	old := l.cur
-	l.mu.Unlock()
+	old := l.current()
 	if old != nil {
 		out.Before = old.run.process()
 	}
@@ -74,9 +72,7 @@ func (l *lane) reload(ctx context.Context) Reloaded {
 	case <-l.ended:
 		out.Err = errors.New("plugin " + l.plugin + " was stopped meanwhile")
 	}
-	l.mu.Lock()
-	now := l.cur
-	l.mu.Unlock()
+	now := l.current()
 	if now != nil {
 		out.PID, out.Version = now.run.process(), now.about.Version
 	}
