@@ -9,12 +9,19 @@ const cleanSeeds = 300
 
 // TestClean is what test/canaries proves each known bug against: with the bug it must fail, without it pass.
 func TestClean(t *testing.T) {
-	sweep(t, 0, cleanSeeds, 3, 10)
+	sweepBefore(t, 0, cleanSeeds, 3, 10)
 }
 
 // TestCleanFive is the same for bugs that need an actor to fall while a quorum stays.
 func TestCleanFive(t *testing.T) {
-	sweep(t, 5000, 5000+2*cleanSeeds, 5, 10)
+	sweepBefore(t, 5000, 5000+2*cleanSeeds, 5, 10)
+}
+
+// TestCleanGuarded is the same for bugs of watchdogs: every run has some, and their verdicts are among those that are judged.
+func TestCleanGuarded(t *testing.T) {
+	if elapsed := sweepWith(t, 0, cleanSeeds, 3, 10, func(o *Options) { o.guarded = true }); elapsed < cleanSeeds/10 {
+		t.Errorf("%d verdicts of watchdogs in %d seeds: too few to prove anything", elapsed, cleanSeeds)
+	}
 }
 
 // TestCanariesOfTheModel switches known bugs of the membership on, in the model itself; each must be found within its seeds. The bugs of the

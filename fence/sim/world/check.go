@@ -29,7 +29,7 @@ type checker struct {
 	auditedAt uint64
 	hashes    map[uint64]string // of the states that were seen at each index
 
-	victims, verdictCount, writes int
+	victims, verdictCount, writes, elapsedCount int
 }
 
 // life is the truth about one life of a machine.
@@ -214,6 +214,9 @@ func (c *checker) verdict(e domain.Event) {
 		c.fail("V1", "the first read for %s began at index %d, it was named a victim at %d", e.Life, v.Evidence.ReadIndex, c.named[e.Node])
 	}
 	n := c.w.nodes[e.Node-1]
+	if v.Evidence.WaitedMS > 0 {
+		c.elapsed(n, e.Life, v.Evidence)
+	}
 	if v.Evidence.Kind == fence.EvidencePowerOff && v.Evidence.Claim != e.Claim {
 		c.fail("I4", "evidence of claim %d ends claim %d on %s", v.Evidence.Claim, e.Claim, e.Life)
 	}

@@ -218,7 +218,7 @@ func (c *coro) told(e membership.Event) {
 	case membership.Suspect:
 		p.pushInput(member.Suspect{By: origin(e.Member), Gone: e.Gone})
 	case membership.LeaseRenewed:
-		p.pushInput(member.LeaseRenewed{SentMS: e.SentMS})
+		p.leased(e.SentMS)
 	case membership.NewInstance:
 		p.push(func() {
 			p.w.say("%s is %s from here on", p, e.Instance)

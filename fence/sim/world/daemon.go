@@ -61,6 +61,10 @@ func (p *proc) perform(e member.Effect) {
 		p.startProbe(e)
 	case member.CancelProbe:
 		p.cancelProbe(e)
+	case member.Feed:
+		p.feed(e)
+	case member.Unfeed:
+		p.unfeed(e)
 	case member.Deny:
 		p.deny(e.Life)
 	case member.SelfFence:
@@ -142,6 +146,7 @@ func (p *proc) selfFence(why string) {
 	w, n := p.w, p.n
 	w.say("%s ends its own life: %s", n.name, why)
 	w.check.selfFence(n)
+	n.mach.dog.expire(n)
 	if w.faulty(faultSelfFence) || n.endless {
 		return
 	}

@@ -7,9 +7,9 @@
 //
 // With Options.Membership Corosync the log is the real membership/corosync/agreement over fence/sim/evs: coro.go, corodisk.go, rings.go.
 //
-// What is not modelled: two_node, watchdogs (no product code opens one yet), two machines under one name, upgrades.
+// What is not modelled: two_node, two machines under one name, upgrades.
 //
 // Start reading at world.go (time), run.go (one seed), then provider.go and raft.go (order and presence), daemon.go (the shell), machine.go and
-// device.go (physics), faults.go (what goes wrong), check.go (what must never be seen) and live.go (what must come about). script.go is a world
+// device.go (physics), watchdog.go and keeper.go (a watchdog, and what the daemon knows of it), faults.go (what goes wrong), check.go (what must never be seen) and live.go (what must come about). script.go is a world
 // whose faults somebody else makes (test/scenarios).
 package world

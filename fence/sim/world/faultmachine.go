@@ -63,8 +63,7 @@ func (w *World) strikeMachine(k faultKind, r *rand.Rand, n *node, d int64) bool 
 		if !m.alive() {
 			return false
 		}
-		m.hung = true
-		n.kill("panic")
+		m.hang("panic")
 	case faultMains:
 		m.setMains(false)
 		w.after(d, func() {

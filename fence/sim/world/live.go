@@ -80,6 +80,7 @@ func (w *World) heal(n *node) {
 		m.powerUp()
 	case m.paused:
 		m.paused = false
+		m.goesOn()
 		if n.p != nil && !n.p.stopped {
 			n.p.wake()
 		}
@@ -116,8 +117,7 @@ func (w *World) lose(n *node, how int) {
 		}
 	case 2:
 		if n.mach.running {
-			n.mach.hung = true
-			n.kill("hung for ever")
+			n.mach.hang("hung for ever")
 		}
 	case 3:
 		if n.p != nil {
@@ -140,6 +140,8 @@ func (w *World) operator() {
 		switch {
 		case dn.Victim != nil && w.now-w.check.open[n.id] > minute && n.lost && dn.Victim.Claim == nil:
 			w.askAnybody(func(p *proc) { w.acknowledge(p, n, true) })
+		case dn.Victim != nil && w.now-w.check.open[n.id] > 3*minute && dn.Victim.Claim == nil && w.waitsOnly(n.i):
+			w.vouchFor(n)
 		case dn.Victim != nil && w.now-w.check.open[n.id] > 30*second && w.held(n.id):
 			w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionReboot, true) })
 		case dn.OffHeld && dn.PowerOn == nil && !n.lost:

@@ -65,6 +65,7 @@ type machine struct {
 	residue  bool // kernel state that a daemon's end does not clear, and a reset does
 	policy   int  // what it does when power returns: 0 stays off, 1 as before, 2 comes up
 	cut      cut
+	dog      dog
 }
 
 // cut is what the cluster has switched off of a machine and nobody has switched since: the chassis by its BMC, the outlets.
@@ -136,6 +137,7 @@ func (m *machine) die(why string) {
 	}
 	m.epoch++
 	m.running, m.hung, m.paused, m.residue = false, false, false, false
+	m.dog.off()
 	m.n.kill("machine off")
 	if r := m.n.w.rings; r != nil {
 		r.down(m.n, false)
@@ -234,6 +236,7 @@ func (m *machine) pause(d int64, counts bool) {
 	}
 	w, epoch := m.n.w, m.epoch
 	m.paused, m.pausedAt = true, w.now
+	m.starve()
 	w.after(d, func() {
 		if m.epoch != epoch || !m.paused {
 			return
@@ -243,6 +246,7 @@ func (m *machine) pause(d int64, counts bool) {
 			m.skipped += w.now - m.pausedAt
 		}
 		w.say("%s goes on after %d ms", m.n.name, d/ms)
+		m.goesOn()
 		if p := m.n.p; p != nil && !p.stopped {
 			p.wake()
 		}

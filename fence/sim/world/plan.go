@@ -60,13 +60,15 @@ const (
 	faultGhost                       // a member of the group stays that is not there
 	faultMerge                       // rings with daemons become one, and nobody says so
 	faultHole                        // of what was said last in a ring, something in the middle is lost
+	faultWatchdog                    // machines have watchdogs; one loses its holder, or cannot be opened for a while
+	faultBitten                      // a watchdog resets its machine
 	faultKinds
 )
 
 var faultNames = [faultKinds]string{
 	"cut", "one-way", "bridge", "loss", "slow", "management", "kill", "stop", "hang", "pause", "crash", "panic", "mains", "rack", "disk", "wipe",
 	"rollback", "lag", "election", "compact", "device", "pdu", "swap", "request", "ack", "leave", "arm", "client", "button", "scan", "session", "self-fence",
-	"restore", "outlet", "proposal", "snapshot", "handover", "corosync", "freeze", "streams", "choke", "ghost", "merge", "hole",
+	"restore", "outlet", "proposal", "snapshot", "handover", "corosync", "freeze", "streams", "choke", "ghost", "merge", "hole", "watchdog", "bitten",
 }
 
 func (k faultKind) String() string { return faultNames[k] }
@@ -91,11 +93,13 @@ func (k faultKind) of(m string) bool {
 	case faultLoss, faultElection, faultProposal, faultHandover:
 		return m != Corosync
 	}
-	return k < faultCorosync || m == Corosync
+	return k < faultCorosync || k >= faultWatchdog || m == Corosync
 }
 
 // timed reports whether a kind comes by itself.
-func (k faultKind) timed() bool { return k < faultScan || faultCorosync <= k && k <= faultChoke }
+func (k faultKind) timed() bool {
+	return k < faultScan || faultCorosync <= k && k <= faultChoke || k == faultWatchdog
+}
 
 // plan is what the seed drew for a whole run: which faults exist, how often, and how the cluster is set up (swarm).
 type plan struct {

@@ -56,6 +56,8 @@ type proc struct {
 	queues     map[string]*queue
 	serial     uint64
 	probe      *probe
+	keeper     keeper
+	leasedMS   int64 // send time of the newest ping that was acknowledged by a majority (R14)
 }
 
 // item is one input of the loop, or something to be done in it.
@@ -106,7 +108,7 @@ func (n *node) start() {
 	run.heard = member.Heard{By: self}
 	p := &proc{w: w, n: n, run: run, st: n.st, fsm: newFSM(len(w.nodes)), pres: w.newPresence(), asks: map[uint64]string{}, queues: map[string]*queue{}}
 	p.looped, p.beaten, p.ticked = p.loop, p.beat, p.ticks
-	p.m = member.New(member.Config{Self: self, Machine: fence.Machine{UUID: n.mach.uuid, Virtual: n.mach.virtual}, RosterHash: n.file(), Version: "sim"})
+	p.m = member.New(member.Config{Self: self, Machine: fence.Machine{UUID: n.mach.uuid, Virtual: n.mach.virtual}, RosterHash: n.file(), Version: "sim", Watchdog: n.mach.dog.mode})
 	n.p = p
 	w.say("%s starts as %s, store %d start %d", n.name, self.Instance, n.st.id, n.st.starts)
 	if w.rings != nil {

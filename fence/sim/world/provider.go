@@ -91,7 +91,7 @@ func (p *proc) hearPing(m *ping) {
 	p.pushInput(m.run.heard)
 	if seq := p.lease(); seq > s.leased && s.seq-seq < uint64(len(s.sent)) {
 		s.leased = seq
-		p.pushInput(member.LeaseRenewed{SentMS: s.sent[seq%uint64(len(s.sent))]})
+		p.leased(s.sent[seq%uint64(len(s.sent))])
 	}
 }
 

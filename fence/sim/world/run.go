@@ -26,6 +26,8 @@ type Options struct {
 	broken string
 	// scripted: whoever made it makes the faults too; the operators of a seed do not know what to do with two nodes yet.
 	scripted bool
+	// guarded gives the machines watchdogs whatever the seed drew, for tests.
+	guarded bool
 }
 
 // Violation is an invariant that did not hold.
@@ -45,6 +47,7 @@ type Result struct {
 	Victims   int
 	Verdicts  int
 	Writes    int
+	Elapsed   int    // verdicts by a watchdog
 	Setup     string // what the seed drew, for people
 	Violation *Violation
 }
@@ -90,7 +93,7 @@ func Run(o Options) Result {
 	w.check.audit(true)
 	r := Result{
 		Seed: o.Seed, Hash: w.hash, Events: w.steps, VirtualMS: w.now / ms, Violation: w.check.violation, Setup: w.setup(),
-		Victims: w.check.victims, Verdicts: w.check.verdictCount, Writes: w.check.writes,
+		Victims: w.check.victims, Verdicts: w.check.verdictCount, Writes: w.check.writes, Elapsed: w.check.elapsedCount,
 	}
 	for k, n := range w.count {
 		r.Faults = append(r.Faults, Count{Kind: faultKind(k).String(), N: n})
@@ -106,8 +109,15 @@ func newWorld(o Options) *World {
 	if o.broken == brokenRollback { // it needs a copy, and a follower that lags behind it: too rare where the seed drew neither
 		w.plan.every[faultRollback], w.plan.every[faultCut] = 10*second, 10*second
 	}
+	if o.guarded && w.plan.every[faultWatchdog] == 0 {
+		w.plan.every[faultWatchdog] = minute
+	}
 	w.roster = w.drawRoster(rand.New(rand.NewPCG(o.Seed, 4)))
+	dogs := w.drawWatchdogs()
 	w.found()
+	for i := range dogs {
+		w.nodes[i].mach.dog = dogs[i]
+	}
 	return w
 }
 

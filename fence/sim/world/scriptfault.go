@@ -19,8 +19,7 @@ func (s *Script) Crash(i int) { s.w.nodes[i].mach.reset("crash") }
 
 // Panic lets a machine hang for ever, switched on.
 func (s *Script) Panic(i int) {
-	s.w.nodes[i].mach.hung = true
-	s.w.nodes[i].kill("panic")
+	s.w.nodes[i].mach.hang("panic")
 }
 
 // Mains switches the mains of a machine, and so of its BMC.

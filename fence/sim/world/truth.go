@@ -65,6 +65,7 @@ func (c *checker) release(p *proc, life fence.Incarnation, v fence.Verdict) {
 // grant is the other half of I1: every life that may hold state is accounted for, as far as this node knows.
 func (c *checker) grant(p *proc) {
 	c.lives[p.n.mach.boot].used = true
+	c.guarded(p)
 	d := p.m.Domain()
 	for _, n := range c.w.nodes {
 		for k := 1; k <= n.mach.life; k++ {

@@ -33,16 +33,17 @@ type World struct {
 	loss   float64  // of pings
 	slow   int64    // the longest extra delay of a message
 
-	rings *rings // corosync's, nil with the embedded membership
-	canon []*ent // the committed log
-	check *checker
-	watch Watcher // of a script, nil for a run from a seed
-	live  bool    // the second phase has begun
-	done  bool
-	asker int
-	stuck int // how long the operator has seen a deadlock
-	count [faultKinds]int64
-	steps uint64
+	rings   *rings // corosync's, nil with the embedded membership
+	canon   []*ent // the committed log
+	check   *checker
+	watch   Watcher // of a script, nil for a run from a seed
+	live    bool    // the second phase has begun
+	done    bool
+	asker   int
+	vouched int64 // when an operator last switched a machine off to vouch for it
+	stuck   int   // how long the operator has seen a deadlock
+	count   [faultKinds]int64
+	steps   uint64
 }
 
 // event is something that happens at an instant. One that belongs to a process is dropped with it, and waits while it is stopped.

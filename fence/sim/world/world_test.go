@@ -44,17 +44,34 @@ func each(from, to uint64, f func(seed uint64)) {
 // sweep demands that no seed breaks an invariant.
 func sweep(t *testing.T, from, to uint64, nodes, minutes int) {
 	t.Helper()
-	var broken atomic.Int64
+	sweepWith(t, from, to, nodes, minutes, func(*Options) {})
+}
+
+// sweepBefore is sweep as it was before there were watchdogs: a run without the kind is the run of then, bit for bit.
+func sweepBefore(t *testing.T, from, to uint64, nodes, minutes int) {
+	t.Helper()
+	sweepWith(t, from, to, nodes, minutes, func(o *Options) { o.Without = []string{faultWatchdog.String()} })
+}
+
+// sweepWith changes the options of each run, and counts the verdicts that watchdogs gave.
+func sweepWith(t *testing.T, from, to uint64, nodes, minutes int, change func(*Options)) (elapsed int64) {
+	t.Helper()
+	var broken, dogs atomic.Int64
 	each(from, to, func(seed uint64) {
 		if broken.Load() > 3 {
 			return
 		}
-		if r := Run(options(seed, nodes, minutes)); r.Violation != nil {
+		o := options(seed, nodes, minutes)
+		change(&o)
+		r := Run(o)
+		dogs.Add(int64(r.Elapsed))
+		if r.Violation != nil {
 			broken.Add(1)
-			t.Errorf("seed %d of %d nodes breaks %s after %d ms: %s\n  %s\n  replay: fenced sim --seed %d --nodes %d --minutes %d --verbose",
-				seed, nodes, r.Violation.Invariant, r.Violation.AtMS, r.Violation.Text, r.Setup, seed, nodes, minutes)
+			t.Errorf("seed %d of %d nodes breaks %s after %d ms: %s\n  %s\n  without %v: fenced sim --seed %d --nodes %d --minutes %d --verbose",
+				seed, nodes, r.Violation.Invariant, r.Violation.AtMS, r.Violation.Text, r.Setup, o.Without, seed, nodes, minutes)
 		}
 	})
+	return dogs.Load()
 }
 
 // TestSeeds runs a few seeds of several sizes; the sim stage of test/verify runs thousands. FENCED_SEED=n replays one with its trace, a..b a range.
@@ -99,6 +116,7 @@ func TestPastFailures(t *testing.T) {
 		}
 		n++
 		sweep(t, seed, seed+1, nodes, minutes)
+		sweepBefore(t, seed, seed+1, nodes, minutes)
 	}
 	if n == 0 {
 		t.Fatal("the list is empty")
