@@ -92,7 +92,7 @@ func (m *Member) released() bool {
 	case n == nil || n.Life != m.cfg.Self.Incarnation || m.fell:
 		return false
 	case !m.dom.Armed:
-		return n.Victim == nil
+		return !m.isVictim(n)
 	case n.Phase == domain.PhaseMember && n.Victim == nil:
 		return !n.Stateful
 	case n.Phase == domain.PhaseLeft:
@@ -128,10 +128,16 @@ func (m *Member) watch() {
 	m.feed()
 }
 
+// isVictim reports whether this very life is the victim of its node. Whoever was reset opens its watchdog while its earlier life still is: its clean
+// word may be all that ends that (R2, V7).
+func (m *Member) isVictim(n *domain.Node) bool {
+	return n.Victim != nil && n.Victim.Incarnation == m.cfg.Self.Incarnation
+}
+
 // feed moves the end of the feeding to the end of this node's lease.
 func (m *Member) feed() {
 	d, n := &m.dog, m.dom.Node(m.cfg.Self.Node)
-	if !m.guarding() || n.Victim != nil || n.Phase == domain.PhaseDirty || !m.leased() || m.starting(n) {
+	if !m.guarding() || m.isVictim(n) || n.Phase == domain.PhaseDirty || !m.leased() || m.starting(n) {
 		return
 	}
 	until := m.leaseSent + m.feedLease(n)

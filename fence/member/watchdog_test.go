@@ -163,6 +163,51 @@ func TestOpenBeforeTheWord(t *testing.T) {
 	}
 }
 
+// R2, V7: a later life opens its watchdog and speaks while its earlier one is a victim that no device can prove over; what it opened is closed when
+// the cluster is disarmed meanwhile.
+func TestAReturnerOpensItsWatchdog(t *testing.T) {
+	for _, mode := range []WatchdogMode{WatchdogAuto, WatchdogRequired} {
+		c, k := guarded(t, true)
+		c.dead[1] = true
+		c.powerOff(1)
+		c.install()
+		c.run(3000)
+		if c.dom(2).Node(1).Victim == nil {
+			t.Fatal("no victim")
+		}
+		k.mode, k.open = mode, false
+		c.boot(1)
+		c.install()
+		c.run(30_000)
+		n := c.dom(2).Node(1)
+		if n.Victim != nil || !c.dom(2).Clean(1) || n.Last.Evidence.Kind != fence.EvidenceBootChanged || !k.open || !n.Watchdog.Open {
+			t.Errorf("%s: %+v, last %+v, open %t", mode, n.Victim, n.Last, k.open)
+		}
+	}
+}
+
+// V14: what a later life opened while its earlier one is a victim is closed when the cluster is disarmed: nothing would feed it any more.
+func TestADisarmedReturnerClosesItsWatchdog(t *testing.T) {
+	c, k := guarded(t, true)
+	c.dead[1] = true
+	c.powerOff(1)
+	c.install()
+	c.run(3000)
+	k.open = false
+	c.virtual = map[fence.NodeID]bool{1: true} // its new boot id proves nothing
+	c.boot(1)
+	c.install()
+	c.run(2000)
+	if c.dom(2).Node(1).Victim == nil || !k.open {
+		t.Fatalf("victim %+v, open %t", c.dom(2).Node(1).Victim, k.open)
+	}
+	c.arm(false)
+	c.run(20_000)
+	if k.open || c.n(1).fell {
+		t.Errorf("open %t, fell %t", k.open, c.n(1).fell)
+	}
+}
+
 // L6: a member that opens its watchdog anew grants nothing before it is open; one that is required is waited for, one that is missing otherwise is not.
 func TestOpenBeforeAGrant(t *testing.T) {
 	for _, mode := range []WatchdogMode{WatchdogAuto, WatchdogRequired} {

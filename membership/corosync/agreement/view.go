@@ -105,6 +105,20 @@ func (m *Machine) installed(v membership.View) {
 	if me, in := m.self(); in && m.plan != nil && m.votes > 0 && !m.plan.counts(me.Process) && !m.plan.bars(me.Process) {
 		m.again() // the log knows this store from here on: in another session its vote counts, and a voter of this one may fall silent (R3)
 	}
+	if m.unseated() {
+		m.again()
+	}
+}
+
+// unseated reports whether a view has told of this node's store, and the session's plan, which was made before, does not count it yet. Until a session
+// does, only those who voted before are counted: one of them that falls silent would stop all, though a quorum is there (R3, L1).
+func (m *Machine) unseated() bool {
+	me, in := m.self()
+	if !in || !m.open || m.votes == 0 || m.plan.bars(me.Process) || slices.ContainsFunc(m.plan.Voters, func(v Voter) bool { return v.Process == me.Process }) {
+		return false
+	}
+	s, known := storeOf(m.applied.Stores, m.cfg.Self.Node)
+	return known && s.Store == m.cfg.Store
 }
 
 // barred reports whether this node's own store is refused.
