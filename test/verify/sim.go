@@ -24,7 +24,7 @@ var sameSeeds = []sweep{
 	{16, 2, 0, 9, false},
 	{64, 1, 0, 1, false},
 	{3, 10, 0, 999, true},
-	{5, 10, 0, 199, true},
+	{5, 10, 0, 299, true},
 	{16, 2, 0, 4, true},
 }
 

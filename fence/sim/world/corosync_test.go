@@ -21,13 +21,19 @@ func TestSeedsOnCorosync(t *testing.T) {
 		from, to       uint64
 		nodes, minutes int
 	}{{0, 40, 3, 10}, {1000, 1020, 5, 10}, {2000, 2001, 16, 3}} {
-		each(c.from, c.to, func(seed uint64) {
-			if r := Run(onCorosync(seed, c.nodes, c.minutes)); r.Violation != nil {
-				t.Errorf("seed %d of %d nodes breaks %s after %d ms: %s\n  replay: fenced sim --membership corosync --seed %d --nodes %d --minutes %d --verbose",
-					seed, c.nodes, r.Violation.Invariant, r.Violation.AtMS, r.Violation.Text, seed, c.nodes, c.minutes)
-			}
-		})
+		onCorosyncs(t, c.from, c.to, c.nodes, c.minutes)
 	}
+}
+
+// onCorosyncs demands that no seed breaks an invariant over corosync.
+func onCorosyncs(t *testing.T, from, to uint64, nodes, minutes int) {
+	t.Helper()
+	each(from, to, func(seed uint64) {
+		if r := Run(onCorosync(seed, nodes, minutes)); r.Violation != nil {
+			t.Errorf("seed %d of %d nodes breaks %s after %d ms: %s\n  replay: fenced sim --membership corosync --seed %d --nodes %d --minutes %d --verbose",
+				seed, nodes, r.Violation.Invariant, r.Violation.AtMS, r.Violation.Text, seed, nodes, minutes)
+		}
+	})
 }
 
 // The same seed gives the same run, also over corosync; and it is another run than over the embedded log.

@@ -96,7 +96,8 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// TestPastFailures replays every seed that ever broke something: lines SEED NODES MINUTES of testdata/failed.txt.
+// TestPastFailures replays every seed that ever broke something: lines SEED NODES MINUTES of testdata/failed.txt, and
+// the membership behind them where it is corosync.
 func TestPastFailures(t *testing.T) {
 	f, err := os.Open("testdata/failed.txt")
 	if err != nil {
@@ -115,6 +116,10 @@ func TestPastFailures(t *testing.T) {
 			t.Fatalf("%q: %v", in.Text(), err)
 		}
 		n++
+		if strings.HasSuffix(strings.TrimSpace(line), " "+Corosync) {
+			onCorosyncs(t, seed, seed+1, nodes, minutes)
+			continue
+		}
 		sweep(t, seed, seed+1, nodes, minutes)
 		sweepBefore(t, seed, seed+1, nodes, minutes)
 	}
