@@ -27,6 +27,7 @@ type checker struct {
 	named     map[fence.NodeID]uint64 // the index at which it became a victim
 	isBusy    bool
 	auditedAt uint64
+	vouched   map[string]bool   // boots that a human acknowledged
 	hashes    map[uint64]string // of the states that were seen at each index
 
 	victims, verdictCount, writes, elapsedCount int
@@ -51,7 +52,7 @@ type answering struct {
 
 func newChecker(w *World) *checker {
 	return &checker{
-		w: w, dom: domain.New(), fsm: newFSM(w.opt.Nodes), lives: map[string]*life{}, active: map[fence.NodeID]uint64{}, open: map[fence.NodeID]int64{}, hashes: map[uint64]string{}, named: map[fence.NodeID]uint64{}, claimed: map[claimKey]claimed{}, arrived: map[fence.NodeID]arrival{},
+		w: w, dom: domain.New(), fsm: newFSM(w.opt.Nodes), lives: map[string]*life{}, active: map[fence.NodeID]uint64{}, open: map[fence.NodeID]int64{}, hashes: map[uint64]string{}, vouched: map[string]bool{}, named: map[fence.NodeID]uint64{}, claimed: map[claimKey]claimed{}, arrived: map[fence.NodeID]arrival{},
 	}
 }
 
@@ -202,6 +203,7 @@ func (c *checker) event(e domain.Event, before []string) {
 		if m := &c.w.nodes[e.Node-1].mach; m.running && m.boot == e.Life.Boot {
 			m.powerOff("who vouched for it pulls its plug") // a human's word is a human's responsibility (R19)
 		}
+		c.vouched[e.Life.Boot] = true
 		c.w.nodes[e.Node-1].mach.cut = cut{} // and what becomes of the machine too
 	}
 }

@@ -16,9 +16,10 @@ func (c *checker) heldUp(m *machine) {
 	}
 }
 
-// cuts reports whether what a walk switches off is for the cluster to switch on again. Before all members knew better a view could end that.
+// cuts reports whether what a walk switches off is for the cluster to switch on again. Before all members knew better a view could end that. Whoever
+// vouches for a life takes what becomes of its machine over, and an off that is on its way to it meanwhile is his (R19).
 func (c *checker) cuts(s operation.Spec, m *node) bool {
-	return m.id == s.Victim.Node && c.dom.Feature >= domain.FeatureAlive
+	return m.id == s.Victim.Node && c.dom.Feature >= domain.FeatureAlive && !c.vouched[s.Victim.Boot]
 }
 
 // leftOff is R9's other half: what the cluster itself switched off it switches on again, unless it is to stay off or a human took it over. Who comes
