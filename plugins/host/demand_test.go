@@ -86,7 +86,7 @@ func TestNothingIsAskedOfWhatIsNotDemanded(t *testing.T) {
 	install(t, dir, "fenced-plugin-bad@1.0.0")
 	one, err := Checksum(filepath.Join(dir, "fenced-plugin-bad@1.0.0"))
 	must(t, err)
-	b := newBench(t, Config{Dir: dir, StartTimeout: 30 * time.Second, HealthInterval: time.Hour, Checksums: map[string]string{"bad": one}})
+	b := newBench(t, Config{Dir: dir, StartTimeout: 30 * time.Second, HealthInterval: time.Hour, BackoffMin: time.Hour, BackoffMax: time.Hour, Checksums: map[string]string{"bad": one}})
 	b.put("n1", "on")
 	b.configure(knob("d", "do", "gate"))
 	b.warm()
@@ -128,7 +128,7 @@ func TestNothingIsAskedOfWhatIsNotDemanded(t *testing.T) {
 	if old.taking() || old.calls() != 1 {
 		t.Errorf("while the next one starts, the old one takes calls: %t; it has %d", old.taking(), old.calls())
 	}
-	_, err = end.WriteString("end\n") // it does not start after all
+	_, err = end.WriteString(strings.Repeat("end\n", 8)) // it does not start after all, whenever it is tried
 	must(t, err)
 	<-demanded
 	if _, err := b.Status(b.within(20*time.Second), "d", "n1"); ClassOf(err) != ClassPluginDied {
