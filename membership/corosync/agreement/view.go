@@ -102,9 +102,6 @@ func (m *Machine) installed(v membership.View) {
 		return
 	}
 	m.lostWhy = "" // the view itself says so
-	if me, in := m.self(); in && m.plan != nil && m.votes > 0 && !m.plan.counts(me.Process) && !m.plan.bars(me.Process) {
-		m.again() // the log knows this store from here on: in another session its vote counts, and a voter of this one may fall silent (R3)
-	}
 	if m.unseated() {
 		m.again()
 	}
@@ -114,7 +111,7 @@ func (m *Machine) installed(v membership.View) {
 // does, only those who voted before are counted: one of them that falls silent would stop all, though a quorum is there (R3, L1).
 func (m *Machine) unseated() bool {
 	me, in := m.self()
-	if !in || !m.open || m.votes == 0 || m.plan.bars(me.Process) || slices.ContainsFunc(m.plan.Voters, func(v Voter) bool { return v.Process == me.Process }) {
+	if !in || !m.open || m.votes == 0 || m.plan.counts(me.Process) || m.plan.bars(me.Process) {
 		return false
 	}
 	s, known := storeOf(m.applied.Stores, m.cfg.Self.Node)
