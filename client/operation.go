@@ -62,6 +62,7 @@ const (
 	ResolutionVerdict  = "verdict"
 	ResolutionRejoined = "rejoined"
 	ResolutionLeft     = "left"
+	ResolutionWould    = "would" // nothing was done: the cluster was not armed
 )
 
 // The classes of an attempt.
@@ -94,7 +95,7 @@ type HistoryLine struct {
 	Actor       string `json:"actor"`
 	Started     Time   `json:"started,omitzero"`
 	Finished    Time   `json:"finished,omitzero"`
-	// Resolution is verdict, rejoined or left; Verdict is "" unless there is one.
+	// Resolution is verdict, rejoined, left or would; Verdict is "" unless there is one.
 	Resolution string        `json:"resolution"`
 	Verdict    string        `json:"verdict"`
 	Evidence   Evidence      `json:"evidence"`

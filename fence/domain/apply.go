@@ -61,7 +61,7 @@ type Event struct {
 	On        bool
 	Verdict   *fence.Verdict
 	Request   string
-	// By, Reason and Action are of the request that this event is about.
+	// By, Reason and Action are of the request that this event is about; Action of an EventWould is what would have been done.
 	By     string
 	Reason string
 	Action fence.Action

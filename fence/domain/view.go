@@ -215,13 +215,8 @@ func (t *turn) lost(c *Claim, force bool) (EventKind, string) {
 // makeVictim names a life a victim at this index. A disarmed cluster only says what it would have done; the node is unknown from then on.
 func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 	if !t.s.Armed && cause != fence.CauseOperator && cause != fence.CauseRecover {
-		n.Unknown, n.Stateful = true, false
-		t.emit(Event{Kind: EventWould, Node: n.ID, Life: life, Cause: cause, Text: "would be a victim, the cluster is not armed"})
+		t.would(n, life, cause)
 		return
-	}
-	action := fence.ActionReboot
-	if r, ok := t.s.Roster.Node(n.ID); ok && r.Action != "" {
-		action = r.Action
 	}
 	machine := n.Machine
 	if life == n.Life && n.Foreign != nil {
@@ -231,7 +226,7 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 		n.Pending = nil
 	}
 	t.drillFailed(n, "the node is a victim")
-	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: machine, Cause: cause, Index: t.index, Action: action}, Watchdog: t.victimWatchdog(n, life)}
+	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: machine, Cause: cause, Index: t.index, Action: t.actionOn(n.ID)}, Watchdog: t.victimWatchdog(n, life)}
 	n.Unknown = n.Unknown && life == n.Life && n.Foreign != nil // a life elsewhere answers nothing about this node's own machine
 	if p := n.PowerOn; p != nil {                               // off comes first (V5); what the new operation is to leave behind decides about on
 		n.PowerOn, n.Victim.Restore = nil, p.Drill

@@ -86,6 +86,9 @@ func historyOutcome(l client.HistoryLine) string {
 	if l.Resolution == "" && l.Finished.IsZero() {
 		return l.Action + " in progress"
 	}
+	if l.Resolution == client.ResolutionWould {
+		return "would have been fenced (" + l.Action + "): not armed"
+	}
 	parts := []string{orElse(l.Verdict, orElse(l.Resolution, "no verdict"))}
 	if l.Evidence.Kind != "" {
 		parts = append(parts, evidenceText(l.Evidence))

@@ -123,6 +123,8 @@ func (r *records) take(e domain.Event, m moment) {
 		return
 	}
 	switch e.Kind {
+	case domain.EventWould:
+		r.would(rec, e, m)
 	case domain.EventVictim:
 		rec.line.Cause = string(e.Cause)
 		if last := r.d.member.LastHeard(e.Node); last >= 0 && m.live {
@@ -159,6 +161,19 @@ func (r *records) take(e domain.Event, m moment) {
 			r.poweredOn(rec, m)
 		}
 	}
+}
+
+// would notes what a disarmed cluster would have done: it is over as it begins.
+func (r *records) would(rec *record, e domain.Event, m moment) {
+	if e.Action == "" { // of a member that does not number it: it is no operation
+		return
+	}
+	l := &rec.line
+	l.Action, l.Resolution, l.Text, l.Finished = string(e.Action), client.ResolutionWould, e.Text, client.At(m.at)
+	if last := r.d.member.LastHeard(e.Node); last >= 0 && m.live {
+		l.Times.DetectMS = max(0, m.now-last)
+	}
+	r.store(rec)
 }
 
 // action copies what the operation is to leave behind.

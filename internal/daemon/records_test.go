@@ -50,3 +50,38 @@ func TestALineFromDiskGetsTheAttemptsItLacks(t *testing.T) {
 		t.Fatalf("%+v", rec.line.Attempts)
 	}
 }
+
+// TestHistoryHasWhatADisarmedClusterWouldHaveDone: who observes before trusting finds it there, over as it began; it is no failed operation.
+func TestHistoryHasWhatADisarmedClusterWouldHaveDone(t *testing.T) {
+	l := newLab(t)
+	d := l.nodes[1].d
+	if _, err := d.Arm(l.ctx(), api.ArmArgs{Reason: "observing"}); err != nil {
+		t.Fatal(err)
+	}
+	l.until(1, "the feature level that numbers it", func(client.Status) bool {
+		level := 0
+		err := d.ask(l.ctx(), func() { level = d.member.Domain().Feature })
+		return err == nil && level >= domain.FeatureWould
+	})
+	l.stop(3)
+	var lines []client.HistoryLine
+	l.until(1, "a line of history", func(client.Status) bool {
+		h, err := d.History(l.ctx(), api.HistoryQuery{Limit: 10})
+		lines = h.Lines
+		return err == nil && len(lines) > 0
+	})
+	got := lines[0]
+	if len(lines) != 1 || got.Victim != "node-3" || got.Resolution != client.ResolutionWould || got.Action != client.ActionOff || got.Cause != client.CauseFailed ||
+		got.Incarnation != "boot-1" || got.Verdict != "" || got.Finished.IsZero() || got.Text == "" {
+		t.Errorf("%+v", lines)
+	}
+	if h, err := d.History(l.ctx(), api.HistoryQuery{Limit: 10, Failed: true}); err != nil || len(h.Lines) != 0 {
+		t.Errorf("it is shown as failed: %+v, %v", h.Lines, err)
+	}
+	if s, err := d.Show(l.ctx(), got.ID); err != nil || !s.Done || s.Code != client.CodeOK {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if n := l.count(3); n != 0 {
+		t.Errorf("a disarmed cluster cut power %d times", n)
+	}
+}

@@ -242,7 +242,7 @@ func (d *Daemon) History(ctx context.Context, q api.HistoryQuery) (client.Histor
 			if !of(r) || r.line.Started.Before(oldest) {
 				return false
 			}
-			return !q.Failed || r.line.Verdict == "" || slices.ContainsFunc(r.line.Attempts, func(a client.Attempt) bool { return a.Class != client.ClassOK })
+			return !q.Failed || r.line.Verdict == "" && r.line.Resolution != client.ResolutionWould || slices.ContainsFunc(r.line.Attempts, func(a client.Attempt) bool { return a.Class != client.ClassOK })
 		})
 		if q.Node != "" && unknown != nil && len(out.Lines) == 0 {
 			failed = unknown
