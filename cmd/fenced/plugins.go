@@ -15,13 +15,16 @@ import (
 	"github.com/fenced-project/fenced/plugins/proto"
 )
 
+// startTimeout is how long a plugin may take to start when no daemon runs it; a test gives it what a busy machine takes.
+var startTimeout = host.DefaultStartTimeout
+
 // withHost gives f a plugin host of its own over a directory, with a run directory that goes with it.
 func withHost(dir string, f func(*host.Host) error) error {
 	run, err := os.MkdirTemp("", "fenced-")
 	if err != nil {
 		return err
 	}
-	h, err := host.New(host.Config{Dir: dir, RunDir: run})
+	h, err := host.New(host.Config{Dir: dir, RunDir: run, StartTimeout: startTimeout})
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(run))
 	}

@@ -17,6 +17,9 @@ import (
 // installed is a directory with two versions of a plugin that works, and one for a fenced of the future.
 func installed(t *testing.T) string {
 	t.Helper()
+	was := startTimeout
+	startTimeout = time.Minute // of what starts; what does not says so at once
+	t.Cleanup(func() { startTimeout = was })
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "fenced-plugin-bad")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", plain, "../../plugins/plugintest/badplugin")
@@ -35,7 +38,7 @@ func installed(t *testing.T) string {
 // What the commands say of installed plugins, without a daemon, is what the host makes of them.
 func TestPluginsOnDisk(t *testing.T) {
 	dir := installed(t)
-	ctx := harness.Within(t, time.Minute)
+	ctx := harness.Within(t, 3*time.Minute)
 	plain := filepath.Join(dir, "fenced-plugin-bad")
 	list, err := listPlugins(ctx, dir)
 	if err != nil || len(list) != 1 || list[0].Version != "1.2.0" || list[0].Path != plain+"@1.2.0" || list[0].Protocol != 1 || len(list[0].Versions) != 3 {
@@ -60,7 +63,7 @@ func TestPluginsOnDisk(t *testing.T) {
 
 func TestVerifyPlugin(t *testing.T) {
 	dir := installed(t)
-	ctx := harness.Within(t, time.Minute)
+	ctx := harness.Within(t, 3*time.Minute)
 	plain := filepath.Join(dir, "fenced-plugin-bad")
 	good := verifyPlugin(ctx, plain, "")
 	if good.Error != "" || good.Name != "bad" || good.Version != "0.1.0" || good.Protocol != 1 || good.Checked || len(good.SHA256) != 64 {
