@@ -30,6 +30,8 @@ type Status struct {
 	Nodes      List[Node]      `json:"nodes"` // in the order of node ids
 	Operations List[Operation] `json:"operations"`
 	Attention  List[Attention] `json:"attention"`
+	// Rejected counts the entries of the log that a rule forbade or that nobody could read: every member rejects the same ones (R11).
+	Rejected uint64 `json:"rejected,omitempty"`
 	// Clients are the programs on the answering node that are registered with its daemon, by name.
 	Clients List[LocalClient] `json:"clients"`
 	// Seq is the sequence number of the newest event when this was made: watching from it misses nothing.

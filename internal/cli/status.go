@@ -151,6 +151,9 @@ func (a *app) statusText(w io.Writer, s client.Status) {
 	fmt.Fprintln(w)
 	a.nodesTable(s, now).write(a.painted(), a.colourful(), "")
 	lines := statusLines(s, now, wide)
+	if wide && s.Rejected > 0 {
+		lines = append(lines, "rejected     "+plural(int(s.Rejected), "entry", "entries")+" of the log, by every member alike: the journal says which and why")
+	}
 	if len(lines) > 0 {
 		fmt.Fprintln(w)
 	}

@@ -36,6 +36,7 @@ func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
 			s.Waiting = append(s.Waiting, client.Waiting{What: w.What, For: w.For, Since: client.At(w.Since)})
 		}
 		s.Brake.Count, s.Brake.Limit = d.member.Brake()
+		s.Rejected = dom.Rejected
 		for _, id := range d.member.Held() {
 			s.Brake.Held = append(s.Brake.Held, d.name(id))
 		}
