@@ -136,7 +136,7 @@ func TestRedfishForReal(t *testing.T) {
 	t.Cleanup(end)
 	forReal(t, m, map[string]string{
 		"agent": "fence_redfish", "ip": "127.0.0.1", "ipport": strconv.Itoa(s.Addr().Port), "username": "fenced", "password": "correct horse",
-		"ssl_insecure": "true", "power_wait": "0",
+		"ssl_insecure": "true", "power_wait": "0", "login_timeout": "60", "shell_timeout": "60",
 	}, end)
 	if c := s.Counts(); c.AppliedOff != 1 || c.AppliedOn != 1 || c.Denied == 0 {
 		t.Errorf("the BMC counted %+v", c)
@@ -152,14 +152,14 @@ func forReal(t *testing.T, m *bmc.Memory, options map[string]string, end func())
 	}
 	state := func(want sdk.State) {
 		t.Helper()
-		st, err := d.Status(harness.Within(t, 30*time.Second), "")
+		st, err := d.Status(harness.Within(t, 2*time.Minute), "")
 		if err != nil || st.State != want {
 			t.Fatalf("%v %v, want %v", st.State, err, want)
 		}
 	}
 	state(sdk.On)
 	for _, a := range []sdk.Action{sdk.ActionOff, sdk.ActionOn} {
-		if err := d.Do(harness.Within(t, 30*time.Second), "", a); err != nil {
+		if err := d.Do(harness.Within(t, 2*time.Minute), "", a); err != nil {
 			t.Fatal(err)
 		}
 		on, err := m.On(t.Context())
@@ -172,7 +172,7 @@ func forReal(t *testing.T, m *bmc.Memory, options map[string]string, end func())
 	if d, err = openAgent(t, options); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Status(harness.Within(t, 30*time.Second), ""); err == nil || errors.Is(err, sdk.ClassTimeout) {
+	if _, err := d.Status(harness.Within(t, 2*time.Minute), ""); err == nil || errors.Is(err, sdk.ClassTimeout) {
 		t.Errorf("a wrong password gives %v", err)
 	} else {
 		t.Logf("a wrong password: %v", err)
@@ -204,7 +204,7 @@ func TestTheTableBeatsMetadata(t *testing.T) {
 	if d, err = openAgent(t, options); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Do(harness.Within(t, 30*time.Second), "", sdk.ActionOff); err != nil {
+	if err := d.Do(harness.Within(t, 2*time.Minute), "", sdk.ActionOff); err != nil {
 		t.Fatal(err)
 	}
 	if st, err := d.Status(harness.Within(t, 20*time.Second), ""); err != nil || st.State != sdk.Off || d.(sdk.Kinder).Kind() != sdk.Power {

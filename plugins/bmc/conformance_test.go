@@ -67,7 +67,8 @@ func TestConformanceRedfish(t *testing.T) {
 	}
 	nobody := l.Addr().(*net.TCPAddr).Port
 	l.Close()
-	if err := plugintest.Run(within(t, 120), plugintest.Options{
+	if err := plugintest.Run(within(t, 300), plugintest.Options{
+		Slow: 4,
 		Path: path, Target: "437XR1138R2",
 		Device: map[string]string{
 			"driver": "redfish", "tls": "fingerprint " + b.Fingerprint(), "address": "127.0.0.1", "port": strconv.Itoa(b.Addr().Port), "username": testUser,
@@ -113,7 +114,8 @@ func TestConformance(t *testing.T) {
 	closed.Close()
 	other := startBMC(t, func(c *bmc.Config) { c.Suites = []int{17} })
 	b := startBMC(t, nil)
-	if err := plugintest.Run(within(t, 60), plugintest.Options{
+	if err := plugintest.Run(within(t, 300), plugintest.Options{
+		Slow:       4,
 		Path:       path,
 		Device:     map[string]string{"address": "127.0.0.1", "port": strconv.Itoa(b.Addr().Port), "username": testUser},
 		Secrets:    map[string]host.Secret{"password": host.NewSecret(testPassword)},

@@ -34,7 +34,7 @@ type Options struct {
 	Knobs map[string]map[string]string
 	// Timeout bounds one call; zero means 10 s.
 	Timeout time.Duration
-	// Slow multiplies the time that a process may take to start, for machines that are busy with other things; less than 1 means 1.
+	// Slow multiplies the time that a process may take to start, and a case whose pace is not the point, for machines that are busy with other things; less than 1 means 1.
 	Slow float64
 }
 
@@ -214,7 +214,7 @@ func (s *subject) with(ctx context.Context, f func(ctx context.Context, h *host.
 		return err
 	}
 	defer h.Close()
-	ctx, cancel := context.WithTimeout(ctx, 10*s.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.patience(10*s.Timeout))
 	defer cancel()
 	if err := h.Warm(ctx); err != nil {
 		return fmt.Errorf("cannot open the device: %w", err)
