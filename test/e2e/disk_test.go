@@ -105,7 +105,7 @@ func lagging(lag time.Duration) func(int) []playground.BMCSpec {
 // its loop does end, whatever its disk holds on to.
 // proves: S5.4
 func TestFrozenDiskOfTheLeader(t *testing.T) {
-	c, ctx := onDisks(t, playground.DiskSpec{}, 4*time.Second)
+	c, ctx := onDisks(t, playground.DiskSpec{}, 12*time.Second)
 	n := c.Node(leaderOf(ctx, t, c))
 	f := begin(t, c, n.Index)
 	must(t, n.FreezeDisk())
