@@ -26,6 +26,7 @@ var sameSeeds = []sweep{
 	{3, 10, 0, 999, true},
 	{5, 10, 0, 299, true},
 	{16, 2, 0, 4, true},
+	{2, 10, 0, 299, true},
 }
 
 // newSeeds are seeds that nobody has seen, of the commit's hash: one commit is judged by the same seeds again, another one by others. One that

@@ -27,8 +27,9 @@ type checker struct {
 	named     map[fence.NodeID]uint64 // the index at which it became a victim
 	isBusy    bool
 	auditedAt uint64
-	vouched   map[string]bool   // boots that a human acknowledged
-	hashes    map[uint64]string // of the states that were seen at each index
+	again     map[fence.NodeID]int // verdicts on a node in the second phase
+	vouched   map[string]bool      // boots that a human acknowledged
+	hashes    map[uint64]string    // of the states that were seen at each index
 
 	victims, verdictCount, writes, elapsedCount int
 }
@@ -52,7 +53,7 @@ type answering struct {
 
 func newChecker(w *World) *checker {
 	return &checker{
-		w: w, dom: domain.New(), fsm: newFSM(w.opt.Nodes), lives: map[string]*life{}, active: map[fence.NodeID]uint64{}, open: map[fence.NodeID]int64{}, hashes: map[uint64]string{}, vouched: map[string]bool{}, named: map[fence.NodeID]uint64{}, claimed: map[claimKey]claimed{}, arrived: map[fence.NodeID]arrival{},
+		w: w, dom: domain.New(), fsm: newFSM(w.opt.Nodes), lives: map[string]*life{}, active: map[fence.NodeID]uint64{}, open: map[fence.NodeID]int64{}, hashes: map[uint64]string{}, vouched: map[string]bool{}, again: map[fence.NodeID]int{}, named: map[fence.NodeID]uint64{}, claimed: map[claimKey]claimed{}, arrived: map[fence.NodeID]arrival{},
 	}
 }
 
@@ -215,6 +216,7 @@ func (c *checker) verdict(e domain.Event) {
 	if v.Evidence.Kind == fence.EvidencePowerOff && v.Evidence.ReadIndex < c.named[e.Node] {
 		c.fail("V1", "the first read for %s began at index %d, it was named a victim at %d", e.Life, v.Evidence.ReadIndex, c.named[e.Node])
 	}
+	c.loops(e)
 	n := c.w.nodes[e.Node-1]
 	if v.Evidence.WaitedMS > 0 {
 		c.elapsed(n, e.Life, v.Evidence)

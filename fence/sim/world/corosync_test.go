@@ -20,7 +20,7 @@ func TestSeedsOnCorosync(t *testing.T) {
 	for _, c := range []struct {
 		from, to       uint64
 		nodes, minutes int
-	}{{0, 40, 3, 10}, {1000, 1020, 5, 10}, {2000, 2001, 16, 3}} {
+	}{{0, 40, 3, 10}, {0, 100, 2, 10}, {1000, 1020, 5, 10}, {2000, 2001, 16, 3}} {
 		onCorosyncs(t, c.from, c.to, c.nodes, c.minutes)
 	}
 }

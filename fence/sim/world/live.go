@@ -110,6 +110,7 @@ func (w *World) lose(n *node, how int) {
 	case 0:
 		n.mach.setMains(false)
 	case 1:
+		n.apart = true
 		for i := range w.nodes {
 			if i != n.i {
 				w.cut[i][n.i], w.cut[n.i][i] = 1, 1
@@ -140,7 +141,7 @@ func (w *World) operator() {
 		switch {
 		case dn.Victim != nil && w.now-w.check.open[n.id] > minute && n.lost && dn.Victim.Claim == nil:
 			w.askAnybody(func(p *proc) { w.acknowledge(p, n, true) })
-		case dn.Victim != nil && w.now-w.check.open[n.id] > 3*minute && dn.Victim.Claim == nil && w.waitsOnly(n.i):
+		case dn.Victim != nil && w.now-w.check.open[n.id] > 3*minute && dn.Victim.Claim == nil && w.waitsOnly(n.i) && !dn.Reborn(): // whose next life spoke only waits for earlier claims (R9)
 			w.vouchFor(n)
 		case dn.Victim != nil && w.now-w.check.open[n.id] > 30*second && w.held(n.id):
 			w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionReboot, true) })
@@ -230,6 +231,7 @@ func (w *World) watchLiveness() {
 	switch {
 	case why == "" && w.now >= int64(w.opt.Minutes)*minute:
 		w.done = true
+		w.check.survivors()
 	case why != "" && w.now-w.plan.calm > liveBound:
 		w.dump()
 		w.check.fail("L1", "not resolved %d s after a majority was healed: %s", liveBound/second, why)

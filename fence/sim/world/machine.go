@@ -33,6 +33,7 @@ type node struct {
 	ppm                 int64 // how fast its clock runs
 	restarts            int   // of its daemon by its unit, in this boot
 	lost                bool  // for ever: nobody repairs it
+	apart               bool  // cut off for ever
 	// What a script says about it: its scan cannot be read, ending its own machine does not work, its configuration file is an older one, and how far
 	// its wall clock is off.
 	blind, endless, older bool

@@ -12,7 +12,7 @@ import (
 // Options of one run.
 type Options struct {
 	Seed    uint64
-	Nodes   int // 3 to 64
+	Nodes   int // 3 to 64, or 2 over corosync
 	Minutes int // of virtual time, at least; a run goes on until everything is resolved or its bound is over
 	// Membership is Corosync, or "" for the embedded one.
 	Membership string
@@ -24,8 +24,6 @@ type Options struct {
 	Trace func(string)
 	// Broken switches a known bug on, for tests that prove that it is found. Nothing outside this room's tests sets it.
 	broken string
-	// scripted: whoever made it makes the faults too; the operators of a seed do not know what to do with two nodes yet.
-	scripted bool
 	// guarded gives the machines watchdogs whatever the seed drew, for tests.
 	guarded bool
 }
@@ -64,8 +62,8 @@ const Corosync = "corosync"
 // Check says why the options are impossible.
 func (o Options) Check() error {
 	switch {
-	case o.Nodes < 3 && !(o.scripted && o.Nodes == 2 && o.Membership == Corosync) || o.Nodes > 64:
-		return fmt.Errorf("%d nodes: the embedded membership is simulated with 3 to 64", o.Nodes)
+	case o.Nodes < 2 || o.Nodes == 2 && o.Membership != Corosync || o.Nodes > 64:
+		return fmt.Errorf("%d nodes: the embedded membership is simulated with 3 to 64, corosync's with 2 to 64", o.Nodes)
 	case o.Minutes < 1 || o.Minutes > 24*60:
 		return fmt.Errorf("%d minutes: between 1 and 1440", o.Minutes)
 	case o.Membership != "" && o.Membership != Corosync:

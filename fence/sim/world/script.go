@@ -61,7 +61,7 @@ type Watcher interface {
 
 // NewScript makes the cluster as its founding left it; every machine is off.
 func NewScript(s Setup) (*Script, error) {
-	o := Options{Seed: s.Seed, Nodes: len(s.Nodes), Minutes: 24 * 60, Membership: s.Membership, Without: Kinds(), Choose: s.Choose, Trace: s.Trace, scripted: true}
+	o := Options{Seed: s.Seed, Nodes: len(s.Nodes), Minutes: 24 * 60, Membership: s.Membership, Without: Kinds(), Choose: s.Choose, Trace: s.Trace}
 	if err := o.Check(); err != nil {
 		return nil, err
 	}

@@ -205,3 +205,25 @@ func (c *checker) selfFence(n *node) {
 }
 
 func (c *checker) answered(_ *proc, _ string, _ member.Answer) {}
+
+// survivors is the first half of L5: of a split one side goes on. Whoever is cut off for ever uses nothing any more when the others have resolved all.
+func (c *checker) survivors() {
+	for _, n := range c.w.nodes {
+		if n.apart && n.mach.alive() && n.app.granted && !n.app.frozen {
+			c.fail("L5", "%s is cut off for ever, the others went on, and it is granted what is shared", n.name)
+		}
+	}
+}
+
+// loops is the other half: once a majority is healed nothing is fenced again and again. An operator's wishes are his.
+func (c *checker) loops(e domain.Event) {
+	if !c.w.live || e.Cause == fence.CauseOperator || e.Verdict.Evidence.Kind == fence.EvidenceOperator {
+		return
+	}
+	if c.again[e.Node]++; c.again[e.Node] > maxAgain {
+		c.fail("L5", "node %d has its verdict number %d since a majority was healed: %s, by %s", e.Node, c.again[e.Node], e.Life, e.Verdict.Evidence.Kind)
+	}
+}
+
+// maxAgain is how often that may be for one node: what the storm left behind, and once for each thing that a person does about others meanwhile.
+const maxAgain = 4
