@@ -13,9 +13,13 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/fenced-project/fenced/test/product"
 )
 
 func TestNonsense(t *testing.T) {
+	_, err := product.Dir() // a first build takes a busy machine longer than the cluster's start may
+	must(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience(150*time.Second))
 	defer cancel()
 	starting, started := context.WithTimeout(ctx, patience(30*time.Second))
