@@ -146,6 +146,9 @@ func (p *proc) selfFence(why string) {
 	w, n := p.w, p.n
 	w.say("%s ends its own life: %s", n.name, why)
 	w.check.selfFence(n)
+	if p.fellAt == 0 {
+		p.fellAt = w.now
+	}
 	n.mach.dog.expire(n)
 	if w.faulty(faultSelfFence) || n.endless {
 		return

@@ -1,6 +1,8 @@
 package world
 
 import (
+	"slices"
+
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
@@ -8,11 +10,27 @@ import (
 
 // What is judged of watchdogs, by what the machines have and not by what is said of them.
 
-// feeds is V14: nothing is fed but behind a lease that a majority gave this very run, and never a life that is over.
+// feeds is V14: nothing is fed but behind a lease that a majority gave this very run, or where it needs nobody else's votes (R14).
 func (c *checker) feeds(p *proc, e member.Feed) {
+	if c.nobodyElse(p) {
+		p.leasedMS = p.n.local()
+	}
 	if most := p.leasedMS + c.w.roster.Timing.LeaseMS; p.leasedMS == 0 || e.UntilMS > most {
 		c.fail("V14", "%s feeds its watchdog until %d of its clock, its lease is over at %d", p, e.UntilMS, most)
 	}
+}
+
+// nobodyElse reports whether a node's own votes are a quorum and no other machine uses what is shared in a life without a verdict (R14).
+func (c *checker) nobodyElse(p *proc) bool {
+	if c.w.rings == nil {
+		return false
+	}
+	if own, need := c.w.rings.votes(p.n.i); own < need {
+		return false
+	}
+	return !slices.ContainsFunc(c.w.nodes, func(o *node) bool {
+		return o != p.n && o.mach.running && !c.lives[o.mach.boot].over && (o.app.granted || o.mach.residue)
+	})
 }
 
 // unfeeds is V14 and R14: nothing is closed that protects something, nor what the log counts on.

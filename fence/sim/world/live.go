@@ -150,6 +150,9 @@ func (w *World) operator() {
 		case dn.Phase == domain.PhaseUnguarded:
 			w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionReboot, true) })
 		}
+		if p := n.p; !n.lost && p != nil && p.fellAt > 0 && w.now-p.fellAt > 3*minute && w.now-w.plan.calm > 3*minute {
+			n.mach.reset("its machine did not end, as it says: reset by an operator")
+		}
 		if !n.lost && n.p != nil && n.p.out {
 			n.kill("restarted by an operator")
 		}

@@ -176,6 +176,9 @@ func (w *World) drawRoster(r *rand.Rand) fence.Roster {
 		Version: 1, Cluster: "sim", Timing: t,
 		Policy: fence.Policy{MaxConcurrent: int(span(r, 1, 64)), BrakeWindowMS: 600_000, OnResidual: fence.ResidualSelfFence, EvenSplit: "freeze", HistoryKeep: 10, IdleStateless: r.IntN(2) == 0},
 	}
+	if w.opt.Nodes == 2 && rand.New(rand.NewPCG(w.opt.Seed, 10)).IntN(2) == 0 {
+		f.Policy.EvenSplit = lowestID
+	}
 	effect, hold := w.plan.effect/ms, w.plan.holdUp/ms
 	attempt, attempts := span(r, 2000, 6000), int(span(r, 1, 3))
 	for i := range w.opt.Nodes {

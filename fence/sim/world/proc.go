@@ -57,6 +57,7 @@ type proc struct {
 	serial     uint64
 	probe      *probe
 	keeper     keeper
+	fellAt     int64 // when it first wanted to end its machine, 0 for not
 	leasedMS   int64 // send time of the newest ping that was acknowledged by a majority (R14)
 }
 
