@@ -299,6 +299,9 @@ func (m *Machine) Ring(r Ring, nodes []fence.NodeID, now int64) {
 // Quorum takes the quorum service's word.
 func (m *Machine) Quorum(r Ring, quorate bool, now int64) {
 	m.now = now
+	if quorate && r != m.streams.quorum && r != m.streams.group {
+		m.changedAt = now // a change has begun: the group's service tells of it in a moment, and nothing is lost before
+	}
 	m.streams.Quorum(r, quorate)
 	m.progress()
 }
