@@ -17,10 +17,15 @@ func TestCleanFive(t *testing.T) {
 	sweepBefore(t, 5000, 5000+2*cleanSeeds, 5, 10)
 }
 
-// TestCleanGuarded is the same for bugs of watchdogs: every run has some, and their verdicts are among those that are judged.
+// TestCleanGuarded is the same for bugs of watchdogs: every run has some, and their verdicts are among those that are judged. Such a verdict comes
+// about once in ten seeds, where no device answers first. Seed 474 is not among them: there a guest that came back is needed for the quorum, its
+// watchdog does not count (R15), and R19 lets nobody vouch for its earlier life while it is in the view.
 func TestCleanGuarded(t *testing.T) {
-	if elapsed := sweepWith(t, 0, cleanSeeds, 3, 10, func(o *Options) { o.guarded = true }); elapsed < cleanSeeds/10 {
-		t.Errorf("%d verdicts of watchdogs in %d seeds: too few to prove anything", elapsed, cleanSeeds)
+	const seeds, enough = cleanSeeds * 3 / 2, 30
+	if elapsed := sweepWith(t, 0, seeds, 3, 10, func(o *Options) { o.guarded = true }); elapsed < enough {
+		t.Errorf("%d verdicts of watchdogs in %d seeds: too few to prove anything", elapsed, seeds)
+	} else {
+		t.Logf("%d verdicts of watchdogs in %d seeds", elapsed, seeds)
 	}
 }
 
