@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,8 +41,8 @@ type Reader struct {
 	Self membership.Self
 
 	t        testing.TB
+	instance atomic.Value // string: of Self, until a NewInstance; Member is asked by conditions, which are judged with mu held
 	mu       sync.Mutex
-	instance string        // of Self, until a NewInstance
 	changed  chan struct{} // closed and replaced at each event
 	state    State
 	lines    []Line
@@ -54,16 +55,15 @@ type Reader struct {
 
 // NewReader starts to read a provider until its events end.
 func NewReader(t testing.TB, self membership.Self, p membership.Provider) *Reader {
-	r := &Reader{P: p, Self: self, instance: self.Instance, t: t, changed: make(chan struct{}), outcomes: make(map[uint64][]bool), done: make(chan struct{})}
+	r := &Reader{P: p, Self: self, t: t, changed: make(chan struct{}), outcomes: make(map[uint64][]bool), done: make(chan struct{})}
+	r.instance.Store(self.Instance)
 	go r.run()
 	return r
 }
 
 // Member is this daemon as views name it now.
 func (r *Reader) Member() membership.Member {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return membership.Member{Incarnation: fence.Incarnation{Node: r.Self.Node, Boot: r.Self.Boot}, Instance: r.instance}
+	return membership.Member{Incarnation: fence.Incarnation{Node: r.Self.Node, Boot: r.Self.Boot}, Instance: r.instance.Load().(string)}
 }
 
 // Stall stops reading until the returned function is called.
@@ -127,7 +127,7 @@ func (r *Reader) take(e membership.Event) {
 	case membership.Outcome:
 		r.outcomes[e.Number] = append(r.outcomes[e.Number], e.Delivered)
 	case membership.NewInstance:
-		r.instance = e.Instance
+		r.instance.Store(e.Instance)
 	case membership.SnapshotWanted:
 		b, err := json.Marshal(r.state)
 		if err != nil {
