@@ -143,10 +143,12 @@ func call[T any](ctx context.Context, h *Host, name string, how manner, f send[T
 	}
 	answers := make(chan answer, 1)
 	if !h.spawn(func() {
-		defer leave()
-		defer func() { <-d.slots }()
-		v, err := perform(ctx, h, d, how, f)
-		answers <- answer{v, err}
+		v, err := func() (T, error) {
+			defer leave()
+			defer func() { <-d.slots }()
+			return perform(ctx, h, d, how, f)
+		}()
+		answers <- answer{v, err} // when its place is free: a look that follows at once is not beside it any more
 	}) {
 		<-d.slots
 		leave()
