@@ -4,7 +4,8 @@ import "github.com/fenced-project/fenced/fence/domain"
 
 // alone renews the lease of a node whose own votes are a quorum (two nodes over corosync) by the loop itself, once everybody else is known to be
 // over: its own acknowledgement counts for nothing, and whoever could give another has a committed verdict or left (R14, S1.7). A node that only
-// vanished may be alive and take this one for its victim: until the verdict the lease runs out.
+// vanished may be alive and take this one for its victim: until the verdict the lease runs out. A node that was stopped, or whose contact was lost,
+// waits for one failure timeout more: what came meanwhile waits in queues, and may say that it is not alone any more (R20).
 func (m *Member) alone() {
 	if !m.Quorate() || !m.dom.Clean(m.cfg.Self.Node) || len(m.dom.View.Members) != 1 {
 		return
@@ -13,6 +14,9 @@ func (m *Member) alone() {
 		if n := &m.dom.Nodes[i]; n.ID != m.cfg.Self.Node && !isOver(m.dom, n) {
 			return
 		}
+	}
+	if m.now-m.leaseFrom < m.dom.Roster.Timing.FailureTimeoutMS {
+		return
 	}
 	m.leaseSent = max(m.leaseSent, m.now)
 }

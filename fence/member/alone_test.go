@@ -49,3 +49,33 @@ func TestAloneTheLeaseNeedsAVerdictOnEverybodyElse(t *testing.T) {
 		})
 	}
 }
+
+// R14, R20: a node that was stopped while it was alone does not renew its lease by what it knew before: what came meanwhile waits in queues.
+func TestAloneAStopEndsTheLease(t *testing.T) {
+	w := newCluster(t, 3, true)
+	m := w.n(1).m
+	m.dom.View.Members = m.dom.View.Members[:1]
+	for _, id := range []fence.NodeID{2, 3} {
+		n := m.dom.Node(id)
+		n.Phase, n.Instance, n.Ended = domain.PhaseAbsent, "", []string{n.Life.Boot}
+	}
+	timing := m.dom.Roster.Timing
+	tick := func(ms int64) bool {
+		w.now += ms
+		m.Step(w.now, Tick{})
+		return m.leased()
+	}
+	leased := false
+	for range 10 {
+		leased = tick(timing.FailureTimeoutMS / 2)
+	}
+	if !leased {
+		t.Fatal("it holds no lease")
+	}
+	if tick(2 * timing.FailureTimeoutMS) {
+		t.Error("it holds a lease at once after a stop")
+	}
+	if tick(timing.FailureTimeoutMS/2) || !tick(timing.FailureTimeoutMS/2) {
+		t.Error("it holds one again after another time than a failure timeout")
+	}
+}
