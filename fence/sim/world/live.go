@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/fenced-project/fenced/fence"
-	"github.com/fenced-project/fenced/fence/domain"
 )
 
 // beginLiveness is the second phase: a random majority is healed, everything else stays as it is for ever, and all must resolve within a bound.
@@ -124,81 +123,6 @@ func (w *World) lose(n *node, how int) {
 		if n.p != nil {
 			n.p.stopped = true
 		}
-	}
-}
-
-// operator looks at the cluster now and then and does what only a human may: arms it, acknowledges what no device can prove, switches on what
-// is held off, and says yes where the brake waits for him (R19, R21).
-func (w *World) operator() {
-	d := w.check.dom
-	if !d.Armed {
-		w.askAnybody(func(p *proc) {
-			p.ask("arm", domain.Entry{Arm: &domain.Arm{Armed: true, By: "root", Reason: "liveness"}})
-		})
-	}
-	for _, n := range w.nodes {
-		dn := d.Node(n.id)
-		switch {
-		case dn.Victim != nil && w.now-w.check.open[n.id] > minute && n.lost && dn.Victim.Claim == nil:
-			w.askAnybody(func(p *proc) { w.acknowledge(p, n, true) })
-		case dn.Victim != nil && w.now-w.check.open[n.id] > 3*minute && dn.Victim.Claim == nil && w.waitsOnly(n.i) && !dn.Reborn(): // whose next life spoke only waits for earlier claims (R9)
-			w.vouchFor(n)
-		case dn.Victim != nil && w.now-w.check.open[n.id] > 30*second && w.held(n.id):
-			w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionReboot, true) })
-		case dn.OffHeld && dn.PowerOn == nil && !n.lost:
-			w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionOn, false) })
-		case dn.Phase == domain.PhaseUnguarded:
-			w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionReboot, true) })
-		}
-		if p := n.p; !n.lost && p != nil && p.fellAt > 0 && w.now-p.fellAt > 3*minute && w.now-w.plan.calm > 3*minute {
-			n.mach.reset("its machine did not end, as it says: reset by an operator")
-		}
-		if !n.lost && n.p != nil && n.p.out {
-			n.kill("restarted by an operator")
-		}
-		if !n.lost && n.down && n.p == nil && n.mach.running { // its leave was committed long after it was asked for, when nobody waited for it any more
-			w.say("an operator starts the daemon of %s again", n.name)
-			n.down = false
-			n.startLater(0)
-		}
-		if !n.lost && !n.mach.running && (dn.PowerOn == nil && dn.Victim == nil || w.nobodyQuorate()) {
-			w.check.leftOff(n, dn)
-			w.say("an operator switches %s on", n.name)
-			w.heal(n)
-		}
-	}
-	if !w.deadlocked() {
-		w.stuck = 0
-	} else if w.stuck++; w.stuck%4 == 0 {
-		w.breakDeadlock()
-	}
-	w.after(15*second, w.operator)
-}
-
-// deadlocked: everybody in a quorate view is a victim or unclean, so nobody is eligible to prove anything. Machines end that by their new boot
-// ids; virtual ones do not (R2).
-func (w *World) deadlocked() bool {
-	d := w.check.dom
-	return d.View.Quorate && len(d.Eligibles()) == 0 && len(d.Victims()) > 0
-}
-
-// breakDeadlock is what a human does then: he switches one victim off, vouches for it, and switches it on again.
-func (w *World) breakDeadlock() {
-	for _, n := range w.nodes {
-		v := w.check.dom.Node(n.id).Victim
-		if v == nil || n.lost {
-			continue
-		}
-		w.say("an operator takes %s out to vouch for it", n.name)
-		n.mach.powerOff("switched off by an operator")
-		boot := v.Boot
-		w.after(3*w.roster.Timing.FailureTimeoutMS*ms, func() {
-			w.askAnybody(func(p *proc) {
-				p.ask("ack "+n.name, domain.Entry{Ack: &domain.Ack{Node: n.id, Boot: boot, By: "root", Reason: "switched off by hand"}})
-			})
-		})
-		w.after(3*w.roster.Timing.FailureTimeoutMS*ms+10*second, n.mach.powerUp)
-		return
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/fenced-project/fenced/fence"
-	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
 )
 
@@ -76,49 +75,6 @@ func (w *World) drawWatchdogs() []dog {
 		}
 	}
 	return dogs
-}
-
-// waitsOnly reports whether nothing but its watchdog can prove the end of a node's life: where that does not count a human must.
-func (w *World) waitsOnly(i int) bool {
-	for _, l := range w.roster.Nodes[i].Levels {
-		if len(l.Steps) > 0 && l.Steps[len(l.Steps)-1].Wait == "" {
-			return false
-		}
-	}
-	return true
-}
-
-// vouchFor ends what only a human can end: one machine at a time is switched off for that, and before anybody is asked it has to be out of the view.
-func (w *World) vouchFor(n *node) {
-	if w.now-w.vouched < 90*second || w.nobodyQuorate() || !w.quorateWithout(n) {
-		return
-	}
-	w.vouched = w.now
-	boot := w.check.dom.Node(n.id).Victim.Boot
-	n.mach.powerOff("switched off by an operator")
-	w.after(3*w.roster.Timing.FailureTimeoutMS*ms, func() {
-		w.askAnybody(func(p *proc) {
-			p.ask("ack "+n.name, domain.Entry{Ack: &domain.Ack{Node: n.id, Boot: boot, By: "root", Reason: "switched off by hand"}})
-		})
-	})
-	if !n.lost {
-		w.after(3*w.roster.Timing.FailureTimeoutMS*ms+10*second, n.mach.powerUp)
-	}
-}
-
-// quorateWithout reports whether the others are a quorum: nobody could vouch for anything where a machine that was switched off for it is missed.
-// Over corosync one of two nodes may be (lowest-id), so it is tried there.
-func (w *World) quorateWithout(n *node) bool {
-	if w.rings != nil {
-		return true
-	}
-	votes := 0
-	for _, o := range w.nodes {
-		if p := o.p; o != n && p != nil && !p.stopped && p.m.Quorate() {
-			votes += w.roster.Nodes[o.i].Votes
-		}
-	}
-	return votes >= w.roster.Quorum()
 }
 
 // hang stops a machine for ever, switched on.
