@@ -26,7 +26,7 @@ type flags struct {
 // Main is `fenced-dev playground …`, which is what `fenced dev …` becomes. It returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "guard" {
-		return guardMain(args[1:], stdin, stderr)
+		return guardMain(args[1:], stdin, stdout, stderr)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()

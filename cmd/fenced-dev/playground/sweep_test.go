@@ -136,7 +136,7 @@ func TestGuardSweepsAfterKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	deadline := time.Now().Add(patience(30 * time.Second))
+	deadline := time.Now().Add(patience(10 * time.Second))
 	for len(remains(o)) > 0 {
 		if time.Now().After(deadline) {
 			t.Fatalf("the guard left %v", remains(o))
