@@ -25,6 +25,7 @@ type request struct {
 
 // reply is one line of the helper.
 type reply struct {
+	Up       bool      `json:"up,omitempty"` // it has begun to look; the first line
 	Probe    string    `json:"probe"`
 	Findings []Finding `json:"findings"`
 }
@@ -44,11 +45,13 @@ type helper struct {
 	mu      sync.Mutex
 	pending map[string]int // probes that have not answered, and where their answer goes
 	answers []chan answer
+	up      chan struct{} // closed when it has begun to look, or has ended
+	once    sync.Once
 }
 
 // help starts a helper for the probes. What it does not answer is answered here when it ends: a helper that dies has found nothing good.
 func (s *Scanner) help(which []int, answers []chan answer) *helper {
-	h := &helper{s: s, pending: map[string]int{}, answers: answers}
+	h := &helper{s: s, pending: map[string]int{}, answers: answers, up: make(chan struct{})}
 	var names []string
 	for _, i := range which {
 		h.pending[probes[i].name] = i
@@ -98,6 +101,10 @@ func (h *helper) listen(out io.Reader) {
 
 // take passes an answer on. An answer that nobody waits for, or a probe that found what it cannot find, is not from our helper.
 func (h *helper) take(r reply) bool {
+	h.once.Do(func() { close(h.up) })
+	if r.Up {
+		return true
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	i, ok := h.pending[r.Probe]
@@ -112,6 +119,7 @@ func (h *helper) take(r reply) bool {
 
 // ended answers for the probes that the helper did not answer for.
 func (h *helper) ended(err error) {
+	h.once.Do(func() { close(h.up) })
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	why := "the process that looks ended before it answered"
@@ -154,15 +162,18 @@ func serve(in io.Reader, out io.Writer) error {
 		_, err2 := io.Copy(io.Discard, in)
 		left <- errors.Join(err, err2)
 	}()
+	enc := json.NewEncoder(out)
+	if err := enc.Encode(reply{Up: true}); err != nil {
+		return err
+	}
 	replies := make(chan reply, len(probes))
 	running := 0
 	for _, p := range probes {
 		if !p.local && slices.Contains(ask.Probes, p.name) {
 			running++
-			go func() { replies <- reply{p.name, bound(run(p, ask.Options).found)} }()
+			go func() { replies <- reply{Probe: p.name, Findings: bound(run(p, ask.Options).found)} }()
 		}
 	}
-	enc := json.NewEncoder(out)
 	for range running {
 		select {
 		case r := <-replies:

@@ -117,7 +117,7 @@ func TestHelperThatFailsIsDirty(t *testing.T) {
 // part of: S2.13
 func TestDeafHelperIsAbandoned(t *testing.T) {
 	s := helped(t, tree(t), "deaf")
-	s.o.Probe = slow(200 * time.Millisecond)
+	s.o.Probe, s.o.Total = slow(200*time.Millisecond), slow(400*time.Millisecond)
 	for range 2 {
 		r := s.Scan(context.Background())
 		if !r.Unknown() || r.Took > slow(10*time.Second) {
@@ -206,3 +206,37 @@ func TestRequestOfTheHelper(t *testing.T) {
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken") }
+
+// What a helper takes to start is no probe's fault: only the scan's own limit counts until it is up. Probes that say nothing are told from those that
+// found something.
+// part of: S2.13
+func TestTheHelpersStartIsNoProbesTime(t *testing.T) {
+	s := helped(t, tree(t), "deaf")
+	s.o.Probe, s.o.Total = time.Millisecond, 100*time.Millisecond
+	r := s.Scan(context.Background())
+	if r.Took < s.o.Total || !r.NoAnswer() {
+		t.Errorf("after %s, no answer %v\n%s", r.Took, r.NoAnswer(), lines(r, ""))
+	}
+	settled(t, s)
+}
+
+func TestNoAnswerIsNothingElse(t *testing.T) {
+	silent := Finding{Probe: ProbeDLM, Class: ClassState, What: WhatUnknown}
+	for name, tt := range map[string]struct {
+		r    Report
+		want bool
+	}{
+		"nothing found":          {Report{}, false},
+		"silence":                {Report{Findings: []Finding{silent}, Silent: []string{ProbeDLM}}, true},
+		"silence, and access":    {Report{Findings: []Finding{silent, {Probe: ProbeISCSI, Class: ClassAccess}}, Silent: []string{ProbeDLM}}, true},
+		"silence, and state":     {Report{Findings: []Finding{silent, {Probe: ProbeGFS2, Class: ClassState}}, Silent: []string{ProbeDLM}}, false},
+		"refused":                {Report{Findings: []Finding{silent}}, false},
+		"the record was silent":  {Report{Findings: []Finding{{Probe: ProbeSession, Class: ClassState, What: WhatUnknown}}, Silent: []string{ProbeSession}}, true},
+		"the record is torn":     {Report{Findings: []Finding{silent, {Probe: ProbeSession, Class: ClassState, What: WhatUnknown}}, Silent: []string{ProbeDLM}}, false},
+		"only the record's word": {Report{Findings: []Finding{{Probe: ProbeSession, Class: ClassState, What: "open session, stateful"}}}, false},
+	} {
+		if got := tt.r.NoAnswer(); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package residual
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,7 +50,9 @@ type Report struct {
 	Session  SessionState `json:"session"`
 	Findings []Finding    `json:"findings"`
 	// Probes that ran, whether or not they answered.
-	Probes []string      `json:"probes"`
+	Probes []string `json:"probes"`
+	// Silent are those that did not answer in time.
+	Silent []string      `json:"-"`
 	Took   time.Duration `json:"-"`
 }
 
@@ -72,6 +75,21 @@ func (r Report) Unknown() bool {
 		}
 	}
 	return false
+}
+
+// NoAnswer reports whether nothing counts against this node but probes that did not answer in time.
+func (r Report) NoAnswer() bool {
+	silent := false
+	for _, f := range r.Findings {
+		if f.Class != ClassState || f.Probe == ProbeSession && f.What != WhatUnknown { // the record is judged by itself
+			continue
+		}
+		if !slices.Contains(r.Silent, f.Probe) {
+			return false
+		}
+		silent = true
+	}
+	return silent
 }
 
 // ResetClears reports whether a reset would clear all residue; where it is false a reset would only be repeated (R25).

@@ -113,6 +113,7 @@ type answer struct {
 	session SessionState
 	// failed is why the process that ran it ended without it, "" if it did not.
 	failed string
+	silent bool // it is only late
 }
 
 // Scan runs all probes side by side and returns when all have answered, at the latest after Options.Total or when ctx ends. A probe that has
@@ -127,7 +128,7 @@ func (s *Scanner) Scan(ctx context.Context) Report {
 		answers[i] = make(chan answer, 1)
 		if since, hung := s.start(p.name); hung {
 			why := fmt.Sprintf("an earlier look has not returned for %s", time.Since(since).Round(time.Second))
-			answers[i] <- answer{failed: why}
+			answers[i] <- answer{failed: why, silent: true}
 			continue
 		}
 		if s.o.Helper != nil && !p.local {
@@ -143,6 +144,10 @@ func (s *Scanner) Scan(ctx context.Context) Report {
 	if len(remote) > 0 {
 		h := s.help(remote, answers)
 		defer h.abandon()
+		select { // what its start takes is no probe's fault
+		case <-h.up:
+		case <-ctx.Done():
+		}
 	}
 	r := Report{Boot: s.o.Boot, Session: SessionUnreadable, Findings: []Finding{}}
 	timer := time.NewTimer(s.o.Probe)
@@ -151,6 +156,7 @@ func (s *Scanner) Scan(ctx context.Context) Report {
 	for i, p := range probes {
 		a, ok := wait(ctx, answers[i], timer, &late)
 		if !ok {
+			a.silent = true
 			a.failed = fmt.Sprintf("no answer within %s: a read of the kernel's state hangs", min(s.o.Probe, s.o.Total))
 			if err := context.Cause(ctx); err != nil && !late {
 				a.failed = "the scan was ended before it answered: " + err.Error()
@@ -159,6 +165,9 @@ func (s *Scanner) Scan(ctx context.Context) Report {
 		if a.failed != "" {
 			l := &look{o: s.o, class: p.class}
 			a.found = []Finding{l.unknown(p.name, s.o.SystemRoot, a.failed, true)}
+			if a.silent {
+				r.Silent = append(r.Silent, p.name)
+			}
 		} else if a.session != "" {
 			r.Session = a.session
 		}

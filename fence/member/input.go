@@ -87,6 +87,8 @@ type ResidualScanned struct {
 	// State says that something of class state was found; Unsure that a probe could not be read, which counts the same (V12).
 	State  bool
 	Unsure bool
+	// NoAnswer says that nothing was found but probes that did not answer in time.
+	NoAnswer bool
 	// Resettable is false where a reset would not clear what was found (R25).
 	Resettable bool
 	Why        string

@@ -31,6 +31,15 @@ const (
 	scanLostMS      = 60_000
 )
 
+// silence is since when the scans of a node that joins get no answer, and when it is scanned again.
+type silence struct{ since, retryAt int64 }
+
+// silenceRetryMS lies between two scans that got no answer; silencePatienceMS is how long no answer at all is not held against a node.
+const (
+	silenceRetryMS    = 1000
+	silencePatienceMS = 15_000
+)
+
 // session is the durable record: one write at a time, so that an answer is never taken for another record's.
 type session struct {
 	durable     Session

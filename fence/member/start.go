@@ -76,14 +76,13 @@ func (m *Member) start() {
 		m.tellRoster(n)
 		return
 	}
-	if n.Phase != domain.PhaseJoining || n.Pending != nil || n.Roster != "" || n.Why != "" || !m.freshScan(n.Arrived) {
+	if n.Phase != domain.PhaseJoining || n.Pending == nil && (n.Roster != "" || n.Why != "") || !m.freshScan(n.Arrived) {
 		return
 	}
 	r := m.scan.result
 	session := r.Session
-	if m.session.found != nil {
-		session.State = m.session.found.State
-		session.EverArmed = session.EverArmed || m.session.found.EverArmed
+	if m.session.found != nil { // later scans see what this daemon wrote itself
+		session.State, session.EverArmed = m.session.found.State, m.session.found.EverArmed
 	}
 	if m.session.held != "" {
 		session.State = m.session.held
@@ -99,8 +98,8 @@ func (m *Member) start() {
 		m.scan.last = false // what is waited for takes its time
 		return
 	}
-	if outcome == OutcomeClean && !m.lastScan() {
-		return
+	if outcome == OutcomeClean && (!m.lastScan() || n.Pending != nil) {
+		return // a clean word that waits for what may still be in flight is looked after until it counts (R9)
 	}
 	a := m.announcement(n)
 	a.Clean, a.Unguarded, a.Why = outcome == OutcomeClean, outcome == OutcomeUnguarded, bound(why)
@@ -135,7 +134,7 @@ func (m *Member) freshScan(stint uint64) bool {
 	if s.have && s.stint == stint && m.now-s.at <= scanFreshMS {
 		return true
 	}
-	if s.outstanding && m.now-s.askedAt < scanLostMS {
+	if s.outstanding && m.now-s.askedAt < scanLostMS || m.now < m.silence.retryAt {
 		return false
 	}
 	*s = scan{outstanding: true, askedAt: m.now, stint: stint}
@@ -156,11 +155,33 @@ func (m *Member) lastScan() bool {
 }
 
 func (m *Member) scanned(in ResidualScanned) {
+	if m.silent(in) {
+		m.scan.outstanding, m.scan.have, m.scan.last = false, false, false
+		return
+	}
 	m.scan.outstanding, m.scan.have, m.scan.at, m.scan.result = false, true, m.now, in
 	if m.session.found == nil {
 		found := in.Session
 		m.session.found = &found
 	}
+}
+
+// silent reports whether a scan of a node that joins says nothing yet, so that it is scanned again: whatever it found was only not answered in
+// time, which a machine that is busy with its start does too. A read that hangs is no better after silencePatienceMS, and then it counts (V12, S2.13).
+func (m *Member) silent(in ResidualScanned) bool {
+	s, n := &m.silence, m.dom.Node(m.cfg.Self.Node)
+	if !in.NoAnswer || n == nil || n.Phase != domain.PhaseJoining {
+		s.since = 0
+		return false
+	}
+	if s.since == 0 {
+		s.since = max(m.now, 1)
+	}
+	if m.now-s.since >= silencePatienceMS {
+		return false
+	}
+	s.retryAt = m.now + silenceRetryMS
+	return true
 }
 
 // openSession demands the durable record before anything depends on it (R26); it reports whether it is there.
@@ -176,7 +197,8 @@ func (m *Member) openSession(stateful bool) bool {
 func (m *Member) writeSession(state SessionState) bool {
 	s := &m.session
 	want := Session{State: state, Boot: m.cfg.Self.Boot, Instance: m.cfg.Self.Instance}
-	want.EverArmed = state == SessionStateful || m.dom.EverArmed || m.scan.result.Session.EverArmed || s.durable.EverArmed
+	want.EverArmed = s.durable.EverArmed || s.found != nil && s.found.EverArmed ||
+		s.held != "" && (state == SessionStateful || m.dom.EverArmed) // from its admission on: before, nothing here was ever guarded
 	if s.durable == want && s.outstanding == nil {
 		return true
 	}
@@ -207,10 +229,12 @@ func (m *Member) keepSession() {
 	in, ok := m.dom.InView(m.cfg.Self.Node)
 	if ok && in == m.cfg.Self && n.Phase == domain.PhaseMember {
 		m.cfg.SelfFences = 0
-		switch written := m.openSession(n.Stateful); {
-		case n.Stateful:
+		if n.Stateful {
 			m.session.held = SessionStateful
-		case written, m.session.held == "":
+		} else if m.session.held == "" {
+			m.session.held = SessionStateless
+		}
+		if m.openSession(n.Stateful) && !n.Stateful {
 			m.session.held = SessionStateless
 		}
 	}

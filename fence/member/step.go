@@ -64,8 +64,9 @@ type Member struct {
 	serial    uint64         // of the newest local walk
 	notes     uint64         // number of the newest note of them
 	windowsAt int64          // when the brake's windows were looked at
-	leaving   *leaving       // nil while this node means to stay
-	drill     *drilling      // nil while no drill is open
+	silence   silence
+	leaving   *leaving  // nil while this node means to stay
+	drill     *drilling // nil while no drill is open
 	probe     probing
 	logins    map[login]*loginPause // that are not to be repeated for a while (R28)
 	dog       watchdog

@@ -44,7 +44,7 @@ func Scanner(o residual.Options, stateDir string) func(context.Context) member.R
 func Scanned(r residual.Report, stateDir string) member.ResidualScanned {
 	out := member.ResidualScanned{
 		Session: member.Session{State: sessionState(r.Session), Boot: r.Boot, EverArmed: everArmed(stateDir)},
-		Unsure:  r.Unknown() || !r.Complete(), Resettable: r.ResetClears(),
+		Unsure:  r.Unknown() || !r.Complete(), NoAnswer: r.Complete() && r.NoAnswer(), Resettable: r.ResetClears(),
 	}
 	var why []string
 	for _, f := range r.Residue() {
