@@ -99,13 +99,15 @@ func (m *Member) lastVoter(n *domain.Node) bool {
 
 // returner is until when this victim is not claimed because its node may be just coming (pitfall 11): a later life of it is in the view and has
 // not said yet what it is, or is heard and no view has shown it yet, or the view had its quorum only from a join. Its word is waited for once, as
-// long as for any node that has to announce itself; then it is fenced like any other (R10). Whoever was named by an operator is not waited for.
+// long as for any node that has to announce itself; then it is fenced like any other (R10). Whoever was named by an operator is waited for only
+// where that life gives the quorum: cut, it takes the actor's lease and the proof with it, and its next life does so again (S2.7).
 func (m *Member) returner(n *domain.Node) int64 {
 	v, until := n.Victim, int64(0)
-	if v.Named || v.Force {
+	named := v.Named || v.Force
+	if named && m.dom.Votes(n.ID) >= m.dom.Quorum() {
 		return 0
 	}
-	if v.Joined != 0 {
+	if v.Joined != 0 && !named {
 		until = m.since.begin(joinedMark(v.Incarnation), m.now) + m.dom.Roster.Timing.PostJoinDelayMS
 	}
 	silent := n.Instance != "" && n.Life.Boot != v.Boot && n.Phase == domain.PhaseJoining && n.Pending == nil && n.Why == "" && n.Foreign == nil &&

@@ -140,3 +140,21 @@ func TestALifeThatFellSilentIsNotWaitedFor(t *testing.T) { // R10, L1: what was 
 		t.Fatalf("%d offs", c.offs[5])
 	}
 }
+
+func TestWhoIsNamedIsWaitedForWhereItGivesQuorum(t *testing.T) { // S2.7, R21: cut, its next life takes the quorum that the proof needs
+	c := newCluster(t, 3, true)
+	delay := c.dom(1).Roster.Timing.PostJoinDelayMS
+	c.powerOff(3)
+	c.comeBack(2)
+	c.n(2).mute = true // its scan takes its time
+	c.install()
+	c.append(record{by: c.n(1).self(), data: encode(t, domain.Entry{Request: &domain.Request{ID: "x", Node: 2, Action: fence.ActionReboot, Cause: fence.CauseOperator, By: "op", Force: true}})})
+	c.run(delay - 1000)
+	if v := c.dom(1).Node(2).Victim; v == nil || !v.Force || c.offs[2] != 0 {
+		t.Fatalf("the life that gives quorum is cut before it can speak: %d offs, %+v", c.offs[2], v)
+	}
+	c.run(3000)
+	if c.offs[2] != 1 {
+		t.Fatalf("it never speaks, and is waited for for ever: %d offs", c.offs[2])
+	}
+}
