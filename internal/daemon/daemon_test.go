@@ -39,6 +39,7 @@ type lab struct {
 	files   map[fence.NodeID]func() (*config.Config, error) // what a node reads when it reads its file again
 	calls   [4]atomic.Int32                                 // at devices, in flight, by node
 	torn    atomic.Int32                                    // devices were changed under a call
+	holders map[fence.NodeID]*holderFake                    // of the nodes that have a watchdog
 }
 
 type running struct {
@@ -54,8 +55,13 @@ const testTimeout = 20 * time.Second
 func uuid(id fence.NodeID) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", id) }
 
 func newLab(t *testing.T, change ...func(*fence.Roster)) *lab {
+	return newGuardedLab(t, nil, change...)
+}
+
+// newGuardedLab is a lab in which some nodes have watchdogs.
+func newGuardedLab(t *testing.T, holders map[fence.NodeID]*holderFake, change ...func(*fence.Roster)) *lab {
 	_ = t.TempDir() // the first one registers the removal of all, which must come after the daemons' end
-	l := &lab{t: t, nodes: map[fence.NodeID]*running{}, power: map[fence.NodeID]bool{}, offs: map[fence.NodeID]int{}, resets: map[fence.NodeID]string{}}
+	l := &lab{t: t, holders: holders, nodes: map[fence.NodeID]*running{}, power: map[fence.NodeID]bool{}, offs: map[fence.NodeID]int{}, resets: map[fence.NodeID]string{}}
 	var voters []membership.Voter
 	l.roster = fence.Roster{
 		Cluster: "test",
@@ -203,8 +209,12 @@ func (l *lab) start(id fence.NodeID, boot string) {
 	l.mu.Unlock()
 	cfg := &config.Config{Roster: l.roster, Self: id, SelfName: fmt.Sprintf("node-%d", id), StateDir: l.t.TempDir(), SystemRoot: "/nowhere", Simulated: true}
 	var failed atomic.Value
+	var dog Watchdog
+	if h := l.holders[id]; h != nil {
+		dog, cfg.Watchdog = h, config.Watchdog{Mode: config.WatchdogAuto, Devices: []string{"/dev/watchdog0"}, TimeoutMS: 10_000}
+	}
 	d, err := New(Config{
-		Config: cfg, Self: self, Machine: fence.Machine{UUID: uuid(id)}, Version: "test", Provider: provider{p, &failed}, Devices: devices{l, id},
+		Watchdog: dog, Config: cfg, Self: self, Machine: fence.Machine{UUID: uuid(id)}, Version: "test", Provider: provider{p, &failed}, Devices: devices{l, id},
 		Scan: func(context.Context) member.ResidualScanned {
 			return member.ResidualScanned{Session: member.Session{State: member.SessionNone}, Resettable: true}
 		},

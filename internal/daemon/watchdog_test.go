@@ -37,6 +37,14 @@ func (h *holderFake) Renew(context.Context, int64) (watchdog.State, error) {
 	h.mu.Unlock()
 	return h.answer("renew")
 }
+
+// renewed is how often it was fed.
+func (h *holderFake) renewed() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.renews
+}
+
 func (h *holderFake) Release(context.Context) (watchdog.State, error) { return h.answer("release") }
 func (h *holderFake) Hello(context.Context) (watchdog.State, error)   { return h.answer("hello") }
 func (h *holderFake) Expire(context.Context) (watchdog.State, error)  { return h.answer("expire") }

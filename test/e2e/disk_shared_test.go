@@ -1,0 +1,137 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/fenced-project/fenced/client"
+	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
+)
+
+// shared is a disk that every machine can write to: a line for each write, with the life that wrote it.
+type shared struct {
+	t    *testing.T
+	path string
+}
+
+func sharedDisk(t *testing.T) *shared {
+	return &shared{t: t, path: filepath.Join(t.TempDir(), "disk")}
+}
+
+// writes starts a program on a machine that writes to the disk and hears nobody: only the end of its machine ends it (S4.8).
+func (d *shared) writes(n *playground.Node) {
+	d.t.Helper()
+	runsOn(d.t, n, "sh", "-c", `while :; do echo "$1" >> "$2"; sleep 0.01; done`, "writer", n.BootID(), d.path)
+}
+
+// lives are the lives that wrote, in the order of their writes.
+func (d *shared) lives() []string {
+	b, err := os.ReadFile(d.path)
+	if err != nil && !os.IsNotExist(err) {
+		d.t.Error(err)
+	}
+	return slices.Compact(strings.Fields(string(b)))
+}
+
+// watched is an armed cluster whose node 3 has a watchdog and a program on a shared disk; a program on node 1 may take over.
+type watched struct {
+	*accident
+	ctx  context.Context
+	g    *guarded
+	disk *shared
+	next *program
+}
+
+func watch(t *testing.T) *watched {
+	c, ctx := startWithin(t, playground.Options{Disarmed: true}, patience(30*time.Second), patience(120*time.Second))
+	must(t, c.AwaitClean(ctx))
+	w := &watched{ctx: ctx, disk: sharedDisk(t), g: guard(t, ctx, c, c.Node(3), "auto")}
+	w.g.armed(t, ctx, c)
+	w.accident = accidentOf(t, c)
+	w.next = stubborn(t, c.Node(1), "next")
+	holder := stubborn(t, w.g.Node, "holder")
+	w.awaits(ctx, w.next, client.NoticeGranted)
+	w.awaits(ctx, holder, client.NoticeGranted)
+	w.disk.writes(w.g.Node)
+	w.await(ctx, "its first write", func() bool { return len(w.disk.lives()) == 1 })
+	return w
+}
+
+// reset waits for the watchdog and does what it does to a real machine: everything on it ends at once, and it boots. Its device is gone then.
+func (w *watched) reset() {
+	w.t.Helper()
+	w.g.bites(w.t)
+	must(w.t, w.g.LosePower(w.ctx))
+	w.g.dog.Close()
+	must(w.t, w.g.RegainPower(w.ctx))
+}
+
+// takenOver waits for the release of node 3's life, starts the program that was waiting for it, and asks the disk who wrote when.
+func (w *watched) takenOver() {
+	w.t.Helper()
+	w.awaits(w.ctx, w.next, client.NoticeReleased)
+	w.disk.writes(w.c.Node(1))
+	w.await(w.ctx, "the first write of who takes over", func() bool { return len(w.disk.lives()) > 1 })
+	w.await(w.ctx, "the release on node 2", func() bool { return w.saw(2, 3, playground.Release) })
+	must(w.t, w.c.AwaitClean(w.ctx))
+	if got, want := w.disk.lives(), []string{w.lives[3], w.lives[1]}; !slices.Equal(got, want) {
+		w.t.Errorf("the disk was written by the lives %v, want %v", got, want)
+	}
+	if w.g.BootID() == w.lives[3] {
+		w.t.Errorf("%s lives on", w.g.Name)
+	}
+}
+
+// A program on node 3 writes to a disk that all of them share, and never stops (S4.8). The daemon there dies, or stands still, and node 1's program
+// takes over when it hears the release: after its first write there is none of the old life (I1), whether the BMC ended it or its own watchdog.
+// proves: S4.1, S4.2
+func TestASharedDiskWhenTheDaemonIs(t *testing.T) {
+	kill := (*playground.Node).Kill
+	stop := func(n *playground.Node) error { return n.SignalDaemon(unix.SIGSTOP) }
+	for _, how := range []struct {
+		name string
+		hit  func(*playground.Node) error
+		bmc  bool
+	}{{"killed, with a BMC", kill, true}, {"killed, by its watchdog", kill, false}, {"stopped, with a BMC", stop, true}, {"stopped, by its watchdog", stop, false}} {
+		t.Run(how.name, func(t *testing.T) {
+			w := watch(t)
+			if !how.bmc {
+				must(t, w.c.BMC(3).SetKnobs(w.ctx, "hang"))
+			}
+			must(t, how.hit(w.g.Node))
+			if !how.bmc {
+				w.reset()
+			}
+			w.takenOver()
+		})
+	}
+}
+
+// The daemon of node 3 is killed where the kernel holds a lockspace, and its unit starts it again: it says nothing clean, its watchdog ends the
+// machine, and only the next life is clean. There is no device any more, and with mode auto that life starts and status says what it lacks.
+// proves: S2.10, S4.9
+func TestAWatchdogAndKernelState(t *testing.T) {
+	w := watch(t)
+	must(t, w.c.BMC(3).SetKnobs(w.ctx, "hang"))
+	must(t, os.Mkdir(filepath.Join(w.c.Dir(), w.g.Name, "root/sys/kernel/dlm/vol1"), 0o755))
+	must(t, w.g.Kill())
+	must(t, w.g.Restart(w.ctx))
+	w.await(w.ctx, "node 3 to be a victim", func() bool { return w.saw(1, 3, playground.Detection) })
+	was := len(w.about(1, 3, client.EventClean))
+	w.reset()
+	w.takenOver()
+	if is := len(w.about(1, 3, client.EventClean)); is != was {
+		t.Errorf("the life that its unit started again said that it is clean")
+	}
+	w.await(w.ctx, "status to say that there is no watchdog", func() bool {
+		s, err := w.g.Client().Status(w.ctx)
+		return err == nil && slices.ContainsFunc(s.Attention, func(a client.Attention) bool { return a.Code == client.AttentionWatchdogAbsent && a.Node == w.g.Name })
+	})
+}
