@@ -16,6 +16,7 @@ const (
 	AttentionForeign        = "E112"
 	AttentionElsewhere      = "E113"
 	AttentionDiverged       = "E115"
+	AttentionWithdrawn      = "E117"
 	AttentionNotArmed       = "W201"
 	AttentionOtherRoster    = "W202"
 	AttentionUnguarded      = "W203"
@@ -35,6 +36,8 @@ const (
 	AttentionWatchdogAbsent = "W220"
 	AttentionWatchdogSoft   = "W221"
 	AttentionLastWords      = "W222"
+	AttentionSuspended      = "W225"
+	AttentionKernelUnseen   = "W226"
 )
 
 // Explanation says what a code of Attention means for the cluster: how it comes about, what may happen while it stands, and what ends it.

@@ -87,6 +87,12 @@ var explanations = []Explanation{
 		"Keep `fenced support-bundle` or the state directory of that node and of another; test its memory. Then `fenced reboot NODE` from another member, and there, with fenced stopped, `fenced recover --new-store`.",
 	},
 	{
+		AttentionWithdrawn, "a cluster file system has withdrawn",
+		"gfs2 met an error of its disk or of itself and stopped to use it. It still holds its locks and its journal on this node.",
+		"Programs on the other nodes wait for what it holds, until this node is reset. Nothing is written twice: fenced releases nothing before that.",
+		"See the kernel's log for the error and repair the disk. Then reboot the node: an unmount rarely succeeds. With `residual.on_withdraw: self-fence` a node does that by itself, as long as the text names nothing that keeps it.",
+	},
+	{
 		AttentionNotArmed, "fenced only observes",
 		"The cluster is not armed, or was disarmed.",
 		"No device is touched: a failed node is not fenced and nothing that it held is released.",
@@ -199,5 +205,17 @@ var explanations = []Explanation{
 		"fenced on it decided that this life must not go on, said so durably, and reset the machine (R24): left-over state, a verdict on it, a lease that ended while its watchdog was open. The text says which.",
 		"None by itself: the others counted on it. A row of them means that a reset does not clear what is found; after three without an admission between them the node stays out, dirty, and the machine runs.",
 		"See what the text names. The line goes away after a day.",
+	},
+	{
+		AttentionSuspended, "writes to shared storage wait",
+		"A device of device-mapper is suspended, or DRBD has suspended its I/O, for half a minute: an administrator's command that did not end, or DRBD that waits for its peer to be fenced.",
+		"None for data. Whoever writes there waits. fenced never ends a life for it: what waits for fencing must not be fenced for waiting.",
+		"If nodes are being fenced, wait for that. Else `dmsetup resume DEVICE`, or what `drbdadm status` and the kernel's log call for.",
+	},
+	{
+		AttentionKernelUnseen, "this node cannot see what its storage has come to",
+		"A look at sysfs or at DRBD did not answer for half a minute, or was refused: the text says which.",
+		"A withdrawn file system may go unseen. The look itself hangs in a process that was left behind, and nothing else waits for it.",
+		"See the kernel's log; `fenced residual` shows more.",
 	},
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -144,6 +145,11 @@ func parseDRBDStatus(b []byte) ([]replica, error) {
 		Name      *string `json:"name"`
 		Role      string  `json:"role"`
 		Suspended any     `json:"suspended"`
+		// Version 9 may say the reasons alone.
+		User    any `json:"suspended-user"`
+		NoData  any `json:"suspended-no-data"`
+		Fencing any `json:"suspended-fencing"`
+		Quorum  any `json:"suspended-quorum"`
 	}
 	if err := json.Unmarshal(b, &raw); err != nil {
 		return nil, errDRBD
@@ -156,8 +162,11 @@ func parseDRBDStatus(b []byte) ([]replica, error) {
 		if r.Name == nil {
 			return nil, errDRBD
 		}
-		suspended := r.Suspended != nil && r.Suspended != false && r.Suspended != "no" && r.Suspended != ""
+		suspended := slices.ContainsFunc([]any{r.Suspended, r.User, r.NoData, r.Fencing, r.Quorum}, said)
 		all = append(all, replica{name: *r.Name, role: r.Role, suspended: suspended})
 	}
 	return all, nil
 }
+
+// said reports whether a field is there and says anything but no.
+func said(v any) bool { return v != nil && v != false && v != "no" && v != "" }

@@ -61,18 +61,27 @@ func (l *look) gfs2(p, name string) (Finding, bool) {
 
 // withdrawn only adds a note, so what cannot be read is not noted: the file system counts in any case.
 func (l *look) withdrawn(p string) bool {
-	if v, err := l.value(path.Join(p, "withdraw")); err == nil && v == "1" {
-		return true
+	yes, _ := l.hasWithdrawn(p)
+	return yes
+}
+
+// hasWithdrawn asks the two files that say it, of which a kernel may have one. The error says that one is there and could not be read.
+func (l *look) hasWithdrawn(p string) (bool, error) {
+	v, err := l.value(path.Join(p, "withdraw"))
+	if err == nil && v == "1" {
+		return true, nil
 	}
-	status, err := l.value(path.Join(p, "status"))
-	if err != nil {
-		return false
-	}
+	status, err2 := l.value(path.Join(p, "status"))
 	for line := range strings.Lines(status) {
 		name, value, ok := strings.Cut(line, ":")
 		if ok && strings.TrimSpace(name) == "Withdrawn" && strings.TrimSpace(value) == "1" {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	for _, err := range []error{err, err2} {
+		if err != nil && !gone(err) {
+			return false, err
+		}
+	}
+	return false, nil
 }

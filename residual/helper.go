@@ -54,8 +54,8 @@ func (s *Scanner) help(which []int, answers []chan answer) *helper {
 	h := &helper{s: s, pending: map[string]int{}, answers: answers, up: make(chan struct{})}
 	var names []string
 	for _, i := range which {
-		h.pending[probes[i].name] = i
-		names = append(names, probes[i].name)
+		h.pending[s.table[i].name] = i
+		names = append(names, s.table[i].name)
 	}
 	ask, err := json.Marshal(request{s.o, names})
 	if err != nil {
@@ -166,9 +166,10 @@ func serve(in io.Reader, out io.Writer) error {
 	if err := enc.Encode(reply{Up: true}); err != nil {
 		return err
 	}
-	replies := make(chan reply, len(probes))
+	all := slices.Concat(probes, troubles)
+	replies := make(chan reply, len(all))
 	running := 0
-	for _, p := range probes {
+	for _, p := range all {
 		if !p.local && slices.Contains(ask.Probes, p.name) {
 			running++
 			go func() { replies <- reply{Probe: p.name, Findings: bound(run(p, ask.Options).found)} }()

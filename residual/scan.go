@@ -87,21 +87,24 @@ func Probes() []Probe {
 // Scanner scans again and again. A probe that hangs in the kernel is left alone and not started a second time until it has come back, so a hung
 // file system costs one helper (or one goroutine) for each probe, however often it is scanned.
 type Scanner struct {
-	o  Options
-	mu sync.Mutex
+	o     Options
+	table []probe
+	mu    sync.Mutex
 	// since is when a probe that has not come back was started.
 	since map[string]time.Time
 }
 
 // New returns a Scanner; it looks at nothing yet.
-func New(o Options) *Scanner {
+func New(o Options) *Scanner { return scanner(o, probes) }
+
+func scanner(o Options, table []probe) *Scanner {
 	if o.Probe <= 0 {
 		o.Probe = defaultProbe
 	}
 	if o.Total <= 0 {
 		o.Total = defaultTotal
 	}
-	return &Scanner{o: o, since: map[string]time.Time{}}
+	return &Scanner{o: o, table: table, since: map[string]time.Time{}}
 }
 
 // Scan is one scan by a Scanner that is thrown away.
@@ -122,9 +125,9 @@ func (s *Scanner) Scan(ctx context.Context) Report {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, s.o.Total)
 	defer cancel()
-	answers := make([]chan answer, len(probes))
+	answers := make([]chan answer, len(s.table))
 	var remote []int
-	for i, p := range probes {
+	for i, p := range s.table {
 		answers[i] = make(chan answer, 1)
 		if since, hung := s.start(p.name); hung {
 			why := fmt.Sprintf("an earlier look has not returned for %s", time.Since(since).Round(time.Second))
@@ -153,7 +156,7 @@ func (s *Scanner) Scan(ctx context.Context) Report {
 	timer := time.NewTimer(s.o.Probe)
 	defer timer.Stop()
 	late := false
-	for i, p := range probes {
+	for i, p := range s.table {
 		a, ok := wait(ctx, answers[i], timer, &late)
 		if !ok {
 			a.silent = true

@@ -63,8 +63,8 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	}
 	keep := watchdogOf(cfg, self.Instance)
 	d, err := fenced.New(fenced.Config{
-		Watchdog: keep,
-		Config:   cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
+		Watchdog: keep, Kernel: fenced.Kernel(fenced.ResidualOptions(cfg, self.Boot, lookHelper())),
+		Config: cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
 		Scan: fenced.Scanner(fenced.ResidualOptions(cfg, self.Boot, lookHelper()), cfg.StateDir), Reset: resetter(cfg, log), Reload: reloader(o, cfg.Self, config.Load),
 		Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, BootedMS: fenced.Booted(cfg.SystemRoot), Logger: log,
 	})

@@ -43,8 +43,11 @@ type CancelOperation struct {
 // Deny stops acknowledging a life's pings (R14).
 type Deny struct{ Life fence.Incarnation }
 
-// SelfFence ends this machine's life by local means (R24).
-type SelfFence struct{ Why string }
+// SelfFence ends this machine's life by local means (R24). Withdrawn: for a file system that withdrew, which makes a row of its own.
+type SelfFence struct {
+	Why       string
+	Withdrawn bool
+}
 
 // Transition tells of committed events, for log, history and watchers.
 type Transition struct {

@@ -20,6 +20,10 @@ type Config struct {
 	Version string
 	// BootedMS is when this machine booted, by the clock that Step gets; CLOCK_BOOTTIME itself begins there.
 	BootedMS int64
+	// OnWithdraw is what becomes of this life when a cluster file system withdraws: OnWithdrawSelfFence, or only attention. Withdrawals is how many
+	// lives of this machine in a row ended themselves for that.
+	OnWithdraw  string
+	Withdrawals int
 	// Watchdog says whether this node has one to open (R14); SidesQuorate whether its own side may be quorate when the others are too (R15).
 	Watchdog     WatchdogMode
 	SidesQuorate bool
@@ -70,6 +74,7 @@ type Member struct {
 	probe     probing
 	logins    map[login]*loginPause // that are not to be repeated for a while (R28)
 	dog       watchdog
+	trouble   trouble
 	// aloneSince is since when this stateful life has no lease and no open watchdog, 0 for not.
 	aloneSince int64
 }
@@ -157,6 +162,8 @@ func (m *Member) take(in Input) {
 		m.sessionWritten(in)
 	case WatchdogSeen:
 		m.watchdogSeen(in)
+	case KernelSeen:
+		m.kernelSeen(in)
 	case ClientRegistered:
 		m.registered(in)
 	case ClientGone:
@@ -199,6 +206,7 @@ func (m *Member) think() {
 		return
 	}
 	m.doomed()
+	m.withdrawn()
 	m.watch()
 	m.home()
 	m.held = nil
@@ -339,6 +347,7 @@ func (m *Member) gap(before int64) {
 	}
 	m.gapUntil, m.leaseFrom = m.now+t.LeaseMS, m.now
 	m.graces = nil
+	m.trouble.stoodStill(m.now)
 	m.since.restart(m.now)
 	for i := range m.dom.Nodes {
 		for _, c := range active(&m.dom.Nodes[i]) {

@@ -58,12 +58,13 @@ func TestResidual(t *testing.T) {
     - run: [/usr/local/sbin/other]
   probe_timeout: 1s
   scan_timeout: 3s
+  on_withdraw: self-fence
 `)
 	if problems.Fatal() {
 		t.Fatal(problems)
 	}
 	want := Residual{
-		Devices: []string{"/dev/disk/by-id/wwn-1"}, Directories: []string{"/run/mine"}, ProbeMS: 1000, TotalMS: 3000,
+		Devices: []string{"/dev/disk/by-id/wwn-1"}, Directories: []string{"/run/mine"}, ProbeMS: 1000, TotalMS: 3000, OnWithdraw: WithdrawSelfFence,
 		Commands: []residual.Command{{Argv: []string{"/usr/local/sbin/leases", "--all"}, Reset: true}, {Argv: []string{"/usr/local/sbin/other"}}},
 	}
 	if !reflect.DeepEqual(c.Residual, want) {

@@ -15,7 +15,15 @@ type Residual struct {
 	Commands             []residual.Command
 	// ProbeMS bounds one probe, TotalMS a scan.
 	ProbeMS, TotalMS int64
+	// OnWithdraw is what becomes of this node when a cluster file system withdraws under it.
+	OnWithdraw string
 }
+
+// The values of Residual.OnWithdraw.
+const (
+	WithdrawAttention = "attention"
+	WithdrawSelfFence = "self-fence"
+)
 
 // Bounds of the section: each entry is looked at in every scan.
 const (
@@ -29,12 +37,13 @@ const (
 )
 
 func (l *loader) residual() {
-	r := mapAt(l.root.get("residual"), "residual", l.rep, "devices", "directories", "commands", "probe_timeout", "scan_timeout")
+	r := mapAt(l.root.get("residual"), "residual", l.rep, "devices", "directories", "commands", "probe_timeout", "scan_timeout", "on_withdraw")
 	c := &l.cfg.Residual
 	c.Devices = l.paths(r, "devices")
 	c.Directories = l.paths(r, "directories")
 	c.ProbeMS = r.duration("probe_timeout", defaultProbeTime, longestProbe)
 	c.TotalMS = r.duration("scan_timeout", defaultScanTime, longestScan)
+	c.OnWithdraw = r.enum("on_withdraw", WithdrawAttention, WithdrawAttention, WithdrawSelfFence)
 	for _, t := range []struct {
 		name string
 		ms   int64

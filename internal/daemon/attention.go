@@ -107,6 +107,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 		out = append(out, d.otherRoster())
 	}
 	d.watchdogAttention(add)
+	d.kernelAttention(add)
 	d.lastWordsAttention(add)
 	for i := range dom.Nodes {
 		d.nodeAttention(&dom.Nodes[i], add)

@@ -60,6 +60,8 @@ type Config struct {
 	Devices  Devices
 	// Scan reads the kernel; it may take as long as its own deadline and runs off the loop.
 	Scan func(context.Context) member.ResidualScanned
+	// Kernel looks at what storage has come to under a running node, off the loop, within its own deadline; nil for nothing.
+	Kernel func(context.Context) member.KernelSeen
 	// Reset ends this machine (R24); nil where nothing may: then a doomed life says so and waits for the others.
 	Reset func(why string) error
 	// Watchdog is the holder of this machine's watchdog, nil where the configuration wants none (R14).
@@ -181,6 +183,7 @@ func New(cfg Config) (*Daemon, error) {
 	d.member = member.New(member.Config{
 		Self:    domain.Origin{Incarnation: fence.Incarnation{Node: cfg.Self.Node, Boot: cfg.Self.Boot}, Instance: cfg.Self.Instance},
 		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Logins: cfg.Config.Logins(), Version: cfg.Version, BootedMS: cfg.BootedMS, Watchdog: watchdogMode(cfg), SelfFences: d.words.Count,
+		OnWithdraw: cfg.Config.Residual.OnWithdraw, Withdrawals: d.words.Withdrawals,
 	})
 	d.engine = engine.New(engine.Config{
 		Devices: cfg.Devices, Now: cfg.Now, Report: d.report,
@@ -202,6 +205,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.wg.Go(func() { d.tellSystemd(ctx) })
 	if d.keeper != nil {
 		d.wg.Go(func() { d.keeper.run(d.done) })
+	}
+	if d.cfg.Kernel != nil {
+		d.wg.Go(func() { d.watchKernel(d.life, kernelEvery) })
 	}
 	err := d.loop(ctx)
 	close(d.done)

@@ -40,6 +40,8 @@ type lab struct {
 	calls   [4]atomic.Int32                                 // at devices, in flight, by node
 	torn    atomic.Int32                                    // devices were changed under a call
 	holders map[fence.NodeID]*holderFake                    // of the nodes that have a watchdog
+	// withdraw is residual.on_withdraw of whoever starts
+	withdraw string
 }
 
 type running struct {
@@ -206,8 +208,10 @@ func (l *lab) start(id fence.NodeID, boot string) {
 	}
 	l.mu.Lock()
 	l.power[id] = true
+	withdraw := l.withdraw
 	l.mu.Unlock()
 	cfg := &config.Config{Roster: l.roster, Self: id, SelfName: fmt.Sprintf("node-%d", id), StateDir: l.t.TempDir(), SystemRoot: "/nowhere", Simulated: true}
+	cfg.Residual.OnWithdraw = withdraw
 	var failed atomic.Value
 	var dog Watchdog
 	if h := l.holders[id]; h != nil {

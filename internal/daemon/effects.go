@@ -47,7 +47,9 @@ func (d *Daemon) perform(e member.Effect) {
 	case member.Feed, member.Unfeed:
 		d.keeper.tell(e)
 	case member.SelfFence:
-		d.selfFence(e.Why)
+		d.selfFence(e)
+	case member.Calm:
+		d.calm()
 	case member.Transition:
 		d.transition(e)
 	case member.Notice:
@@ -130,14 +132,14 @@ func (d *Daemon) startOperation(s operation.Spec) {
 	}
 }
 
-func (d *Daemon) selfFence(why string) {
-	d.note(client.Event{Event: client.EventDirty, Node: d.me(), Incarnation: d.cfg.Self.Boot, Text: "self-fence: " + why})
-	d.endLife(why)
+func (d *Daemon) selfFence(e member.SelfFence) {
+	d.note(client.Event{Event: client.EventDirty, Node: d.me(), Incarnation: d.cfg.Self.Boot, Text: "self-fence: " + e.Why})
+	d.endLife(e)
 }
 
 // endLife has this machine ended, by its watchdog and by the daemon where that is allowed: where only the watchdog can, it leaves last words too.
-func (d *Daemon) endLife(why string) {
-	words := d.words
+func (d *Daemon) endLife(e member.SelfFence) {
+	words, why := d.words, e.Why
 	if d.keeper != nil {
 		d.wg.Go(d.keeper.expire)
 	} else if d.cfg.Reset == nil {
@@ -145,7 +147,7 @@ func (d *Daemon) endLife(why string) {
 		return
 	}
 	d.wg.Go(func() {
-		d.speak(words, why) // bounded: a hung disk holds up nothing
+		d.speak(words, why, e.Withdrawn) // bounded: a hung disk holds up nothing
 		if d.cfg.Reset == nil {
 			d.log.Error("this machine must be reset, and only its watchdog may do it", "why", why)
 		} else if err := d.cfg.Reset(why); err != nil {

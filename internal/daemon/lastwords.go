@@ -21,6 +21,8 @@ type lastWords struct {
 	Why  string    `json:"why"`
 	// Count is how many lives in a row ended so; an admission ends the row.
 	Count int `json:"count"`
+	// Withdrawals is how many lives in a row ended for a file system that withdrew; an hour without one ends the row, an admission does not.
+	Withdrawals int `json:"withdrawals,omitempty"`
 }
 
 // The deadline of that write: a disk that hangs must not hold up the reset. And for how long the words are shown.
@@ -51,9 +53,13 @@ func (d *Daemon) readLastWords() {
 }
 
 // speak makes the last words durable, or gives up at the deadline. A second try in one boot is no longer row.
-func (d *Daemon) speak(w lastWords, why string) {
-	if w.Boot != d.cfg.Self.Boot || w.Count == 0 {
+func (d *Daemon) speak(w lastWords, why string, withdrawn bool) {
+	again := w.Boot == d.cfg.Self.Boot
+	if !again || w.Count == 0 {
 		w.Count++
+	}
+	if withdrawn && (!again || w.Withdrawals == 0) {
+		w.Withdrawals++
 	}
 	w.Boot, w.At, w.Why = d.cfg.Self.Boot, time.Now().UTC(), why
 	b, err := json.Marshal(w)
@@ -67,17 +73,29 @@ func (d *Daemon) speak(w lastWords, why string) {
 
 // settled ends the row: this life was admitted. The words stay, to be read.
 func (d *Daemon) settled() {
-	if d.words.Count == 0 {
-		return
+	if d.words.Count > 0 {
+		d.words.Count = 0
+		d.keepWords("this life was admitted")
 	}
-	d.words.Count = 0
+}
+
+// calm ends the row of lives that ended for a withdrawn file system.
+func (d *Daemon) calm() {
+	if d.words.Withdrawals > 0 {
+		d.words.Withdrawals = 0
+		d.keepWords("nothing withdrew for long")
+	}
+}
+
+// keepWords writes what ended a row.
+func (d *Daemon) keepWords(what string) {
 	b, err := json.Marshal(d.words)
 	if err != nil {
 		return
 	}
 	write := func() {
 		if err := d.wordsFile.Write(b); err != nil {
-			d.log.Warn("cannot note that this life was admitted: a later row of resets is counted from before", "error", err)
+			d.log.Warn("cannot note what ends a row of resets: a later row is counted from before", "what", what, "error", err)
 		}
 	}
 	select {

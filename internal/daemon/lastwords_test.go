@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fenced-project/fenced/fence/member"
 	"github.com/fenced-project/fenced/internal/config"
 	"github.com/fenced-project/fenced/internal/store"
 	"github.com/fenced-project/fenced/membership"
@@ -27,9 +28,9 @@ func TestLastWordsCountARow(t *testing.T) {
 		if d.words.Count != i {
 			t.Fatalf("boot %s knows of %d", boot, d.words.Count)
 		}
-		d.speak(d.words, "dirty")
+		d.speak(d.words, "dirty", false)
 		again := life(dir, boot)
-		again.speak(again.words, "still here")
+		again.speak(again.words, "still here", false)
 	}
 	d := life(dir, "d")
 	if d.words.Count != 3 || d.words.Why != "still here" || d.words.Boot != "c" {
@@ -46,7 +47,7 @@ func TestLastWordsCountARow(t *testing.T) {
 func TestLastWordsAreShown(t *testing.T) {
 	dir := t.TempDir()
 	d := life(dir, "a")
-	d.speak(d.words, "a lockspace was left")
+	d.speak(d.words, "a lockspace was left", false)
 	if b, err := store.Read(LastWordsPath(dir)); err != nil || !strings.Contains(string(b), "a lockspace was left") {
 		t.Fatalf("%s %v", b, err)
 	}
@@ -62,16 +63,46 @@ func TestLastWordsAreShown(t *testing.T) {
 func TestLastWordsBeforeTheWatchdog(t *testing.T) {
 	dir := t.TempDir()
 	d := life(dir, "a")
-	d.endLife("nothing can")
+	d.endLife(member.SelfFence{Why: "nothing can"})
 	d.wg.Wait()
 	if d = life(dir, "a"); d.words != (lastWords{}) {
 		t.Errorf("%+v", d.words)
 	}
 	h := &holderFake{state: openState()}
 	d.keeper = newKeeper(h, nil)
-	d.endLife("its lease ended")
+	d.endLife(member.SelfFence{Why: "its lease ended"})
 	d.wg.Wait()
 	if d = life(dir, "b"); d.words.Why != "its lease ended" || d.words.Count != 1 || len(h.words) != 1 || h.words[0] != "expire" {
 		t.Errorf("%+v, %q", d.words, h.words)
+	}
+}
+
+// R24: lives that ended for a withdrawn file system make a row of their own, once each. An admission does not end it: each of them was admitted.
+func TestLastWordsOfWithdrawals(t *testing.T) {
+	dir := t.TempDir()
+	for i, boot := range []string{"a", "b"} {
+		d := life(dir, boot)
+		if d.words.Withdrawals != i {
+			t.Fatalf("boot %s knows of %d", boot, d.words.Withdrawals)
+		}
+		d.speak(d.words, "withdrawn", true)
+		d = life(dir, boot)
+		d.speak(d.words, "withdrawn", true)
+		d = life(dir, boot)
+		if d.settled(); len(d.disk) > 0 {
+			(<-d.disk)()
+		}
+	}
+	d := life(dir, "c")
+	if d.words.Withdrawals != 2 || d.words.Count != 0 {
+		t.Fatalf("%+v", d.words)
+	}
+	d.calm()
+	(<-d.disk)()
+	if d = life(dir, "d"); d.words.Withdrawals != 0 || d.words.Why != "withdrawn" {
+		t.Fatalf("%+v", d.words)
+	}
+	if d.calm(); len(d.disk) > 0 {
+		t.Error("written for nothing")
 	}
 }
