@@ -118,7 +118,7 @@ func (t *turn) end(n *Node, boot string) {
 	}
 }
 
-// ack ends a victim on a human's word: this node, this life, a reason, never a member of the view (R19, V9).
+// ack ends a victim on a human's word: this node, this life, a reason, never a life that is in the view (R19, V9).
 func (t *turn) ack(a Ack) error {
 	if err := t.quorate(); err != nil {
 		return err
@@ -139,7 +139,7 @@ func (t *turn) ack(a Ack) error {
 		return fmt.Errorf("%s has no open victim", t.name(n.ID))
 	case v.Boot != a.Boot:
 		return fmt.Errorf("the victim is boot %s, the acknowledgement names %s", fence.ShortBoot(v.Boot), fence.ShortBoot(a.Boot))
-	case n.Instance != "":
+	case n.Instance != "" && !t.s.earlier(n):
 		return fmt.Errorf("%s is in the view: a member is never acknowledged (R19)", t.name(n.ID))
 	case a.Reason == "" || a.By == "":
 		return errors.New("an acknowledgement needs a name and a reason (R19)")
@@ -155,6 +155,7 @@ func (t *turn) ack(a Ack) error {
 		Incarnation: v.Incarnation, Kind: fence.VerdictAcknowledged, Actor: t.by.Node, Index: t.index,
 		Evidence: fence.Evidence{Kind: fence.EvidenceOperator, By: a.By, Reason: a.Reason},
 	}, nil, Times{})
+	t.settle(n) // the later life, if one is there, waited for this
 	return nil
 }
 

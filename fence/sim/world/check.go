@@ -198,8 +198,8 @@ func (c *checker) event(e domain.Event, before []string) {
 			}
 		}
 	case domain.EventAck:
-		if _, in := c.dom.InView(e.Node); in {
-			c.fail("V9", "%s is acknowledged while node %d is in the view", e.Life, e.Node)
+		if o, in := c.dom.InView(e.Node); in && (o.Boot == e.Life.Boot || e.Life.Unknown()) { // of another life of it a person may say that it is over (0086)
+			c.fail("V9", "%s is acknowledged while it is in the view", e.Life)
 		}
 		if m := &c.w.nodes[e.Node-1].mach; m.running && m.boot == e.Life.Boot {
 			m.powerOff("who vouched for it pulls its plug") // a human's word is a human's responsibility (R19)

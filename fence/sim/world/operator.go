@@ -84,12 +84,26 @@ func (w *World) waitsOnly(i int) bool {
 }
 
 // vouchFor ends what only a human can end: one machine at a time is switched off for that, and before anybody is asked it has to be out of the view.
+// Where the others are no quorum without it he says of its earlier life alone that it is over, because he sees that there is only the later one (R19).
 func (w *World) vouchFor(n *node) {
-	if w.now-w.vouched < 90*second || w.nobodyQuorate() || !w.quorateWithout(n) {
-		return
+	switch {
+	case w.now-w.vouched < 90*second || w.nobodyQuorate():
+	case w.quorateWithout(n):
+		w.vouched = w.now
+		w.takeOut(n)
+	case n.mach.running && n.mach.boot != w.check.dom.Node(n.id).Victim.Boot:
+		w.vouched = w.now
+		w.vouchEarlier(n)
 	}
-	w.vouched = w.now
-	w.takeOut(n)
+}
+
+// vouchEarlier names a life that is over of a node that is there with a later one.
+func (w *World) vouchEarlier(n *node) {
+	boot := w.check.dom.Node(n.id).Victim.Boot
+	w.say("an operator vouches for %s, an earlier life of %s", boot, n.name)
+	w.askAnybody(func(p *proc) {
+		p.ask("ack "+n.name, domain.Entry{Ack: &domain.Ack{Node: n.id, Boot: boot, By: "root", Reason: "only its later life runs"}})
+	})
 }
 
 // quorateWithout reports whether the others are a quorum: nobody could vouch for anything where a machine that was switched off for it is missed.
