@@ -98,6 +98,9 @@ func (a *app) danger(ctx context.Context, c *client.Client, n client.Node, boot 
 	fmt.Fprintf(a.err, "You are about to vouch that %s (boot %s) is dead and cannot come back.\n", n.Name, boot)
 	fmt.Fprintln(a.err, "If it still runs, it and the others will write to the same disks: FILE SYSTEMS WILL BE CORRUPTED.")
 	fmt.Fprintf(a.err, "  state      %s since %s\n", n.State, age(a.deps.Now(), n.Since))
+	if n.BootID != "" && n.BootID != boot {
+		fmt.Fprintf(a.err, "  newest     boot %s, which is not meant: make sure that no second copy of the machine runs the earlier one\n", n.BootID)
+	}
 	if n.Last != nil {
 		fmt.Fprintf(a.err, "  last proof %s, for an earlier or this life (op %d)\n", lastProof(n), n.Last.Operation)
 	}

@@ -25,7 +25,7 @@ func (w *World) operator() {
 			w.vouchFor(n)
 		case dn.Victim != nil && w.now-w.check.open[n.id] > 30*second && w.held(n.id):
 			w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionReboot, true) })
-		case dn.OffHeld && dn.PowerOn == nil && !n.lost:
+		case dn.OffHeld && dn.PowerOn == nil && dn.Instance == "" && !n.lost: // who runs again all the same is dealt with as it says
 			w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionOn, false) })
 		case dn.Phase == domain.PhaseUnguarded:
 			w.askAnybody(func(p *proc) { p.request(n.id, fence.ActionReboot, true) })
