@@ -1,6 +1,9 @@
 package client
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // The actions that a request may ask for.
 const (
@@ -62,7 +65,13 @@ type Ack struct {
 type Arm struct {
 	Armed  bool   `json:"armed"`
 	Reason string `json:"reason"`
+	// ForMS arms again so long after a disarm took effect; Now ends the operations that run instead of waiting for them.
+	ForMS int64 `json:"for_ms,omitempty"`
+	Now   bool  `json:"now,omitempty"`
 }
+
+// MaxFor bounds how long a cluster is disarmed, or a node paused, with an end.
+const MaxFor = 30 * 24 * time.Hour
 
 // Apply asks the daemon to read its configuration file again and to propose its roster (R5). With DryRun nothing is proposed.
 type Apply struct {
@@ -151,4 +160,6 @@ type Committed struct {
 	API   string `json:"api"`
 	Index uint64 `json:"index"`
 	Text  string `json:"text,omitempty"`
+	// Pending: it is committed and takes effect later: a disarm while operations run.
+	Pending bool `json:"pending,omitempty"`
 }

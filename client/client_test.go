@@ -40,7 +40,7 @@ func TestCallsSayWhatTheyMean(t *testing.T) {
 			return err
 		},
 		{"POST /v1/ack test", `{"node":"a","boot":"b","reason":"r"}`}: func() error { _, err := c.Ack(ctx, Ack{"a", "b", "r"}); return err },
-		{"POST /v1/arm test", `{"armed":false,"reason":"r"}`}:         func() error { _, err := c.Arm(ctx, Arm{false, "r"}); return err },
+		{"POST /v1/arm test", `{"armed":false,"reason":"r"}`}:         func() error { _, err := c.Arm(ctx, Arm{Reason: "r"}); return err },
 		{"POST /v1/apply test", `{"reason":"r","dry_run":true}`}:      func() error { _, err := c.Apply(ctx, Apply{Reason: "r", DryRun: true}); return err },
 		{"POST /v1/plugins/reload test", `{"plugins":["bmc"]}`}:       func() error { _, err := c.ReloadPlugins(ctx, PluginReload{Plugins: []string{"bmc"}}); return err },
 		{"POST /v1/reload test", `{}`}:                                func() error { _, err := c.Reload(ctx); return err },

@@ -26,6 +26,7 @@ const (
 	EventAck          = "ack"
 	EventArm          = "arm"
 	EventDisarm       = "disarm"
+	EventDisarming    = "disarming" // a disarm waits for the operations that run
 	EventDeviceHealth = "device-health"
 	EventRefused      = "refused"
 	EventLeft         = "left"

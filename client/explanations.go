@@ -94,8 +94,8 @@ var explanations = []Explanation{
 	},
 	{
 		AttentionNotArmed, "fenced only observes",
-		"The cluster is not armed, or was disarmed.",
-		"No device is touched: a failed node is not fenced and nothing that it held is released.",
+		"The cluster is not armed, or was disarmed: the text says by whom, and when it arms itself again (`fenced disarm --for`).",
+		"No device is touched: a failed node is not fenced and nothing that it held is released. When it is armed again, whatever is not clean is fenced after post_join_delay.",
 		"`fenced arm`, after `fenced config check` and a look at `fenced plan`.",
 	},
 	{

@@ -12,6 +12,8 @@ type Status struct {
 	// Simulated: this daemon runs with another --system-root than /; nothing here can reset a machine.
 	Simulated bool `json:"simulated"`
 	Armed     bool `json:"armed"`
+	// Disarm is the newest word that the cluster is not to act, nil while nobody has said so.
+	Disarm *Disarm `json:"disarm,omitempty"`
 	// Provider is memory, embedded or corosync.
 	Provider string `json:"provider"`
 	// Epoch is the log index of the installed view, 0 before the first one.
@@ -38,6 +40,19 @@ type Status struct {
 	Seq uint64 `json:"seq"`
 	// Stream is the run of the daemon that Seq belongs to.
 	Stream string `json:"stream"`
+}
+
+// Disarm is a disarm that waits for the operations that run (Pending, and the cluster is armed and begins nothing new), or that is in force.
+type Disarm struct {
+	Pending bool   `json:"pending"`
+	By      string `json:"by"`
+	Reason  string `json:"reason"`
+	// ForMS is for how long it is in force; 0 is until somebody arms.
+	ForMS int64 `json:"for_ms,omitempty"`
+	// For are the nodes whose operations are waited for.
+	For List[string] `json:"for"`
+	// Deadline is when it takes effect at the latest, or when the cluster arms itself again, as the answering node counts; zero for never.
+	Deadline Time `json:"deadline,omitzero"`
 }
 
 // LocalClient is a program on the answering node that is registered with its daemon (R12).

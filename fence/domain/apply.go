@@ -30,6 +30,7 @@ const (
 	EventAck      EventKind = "ack"
 	EventArm      EventKind = "arm"
 	EventDisarm   EventKind = "disarm"
+	EventDisarms  EventKind = "disarming" // a disarm waits until the operations that run have ended
 	EventRefused  EventKind = "refused"
 	EventRequest  EventKind = "request"
 	EventPowerOn  EventKind = "power-on"
@@ -90,6 +91,7 @@ func (s *State) Apply(index uint64, by Origin, e Entry) ([]Event, error) {
 		return nil, fmt.Errorf("%w: %w", ErrRejected, err)
 	}
 	t.logins()
+	t.disarms()
 	return t.events, nil
 }
 
@@ -185,6 +187,8 @@ func (t *turn) apply(e Entry) error {
 		return t.local(*e.Local)
 	case e.Compare != nil:
 		return t.compare(*e.Compare)
+	case e.TimeOver != nil:
+		return t.timeOver(*e.TimeOver)
 	}
 	return errors.New("entry of a kind that this build does not know (R11)")
 }

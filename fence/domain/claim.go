@@ -59,8 +59,8 @@ func (t *turn) claimOff(n *Node, e ClaimEntry) error {
 		return errors.New("a clean later life of the same machine waits for admission (R2)")
 	case OnInFlight(n):
 		return errors.New("a power-on of an earlier claim may still be in flight (I5)")
-	case !t.s.Armed && !v.Force:
-		return fence.ErrNotArmed
+	case t.s.MayFence(n) != nil:
+		return t.s.MayFence(n)
 	case v.Cause != fence.CauseOperator && t.s.activeClaims() >= t.s.Roster.Policy.MaxConcurrent:
 		return fmt.Errorf("%d operations are active (R21)", t.s.activeClaims())
 	case len(n.Unquiet) >= maxUnquiet:
@@ -130,8 +130,8 @@ func (t *turn) claimOn(n *Node, e ClaimEntry) error {
 		return fmt.Errorf("claim %d by %s is active (V4)", p.Claim.Number, t.name(p.Claim.Actor.Node))
 	case n.Victim != nil:
 		return errors.New("the node has an open victim (V5)")
-	case !t.s.Armed && !p.Force:
-		return fence.ErrNotArmed
+	case t.s.MayPowerOn(n) != nil:
+		return t.s.MayPowerOn(n)
 	case len(n.Unquiet) > 0:
 		return fmt.Errorf("claim %d may still have something in flight (R9)", n.Unquiet[0].Number)
 	}

@@ -48,6 +48,7 @@ type Entry struct {
 	DrillEnd   *DrillEnd    `json:"drill_end,omitempty"`
 	Compare    *Compare     `json:"compare,omitempty"`
 	Health     *HealthEntry `json:"health,omitempty"`
+	TimeOver   *TimeOver    `json:"time_over,omitempty"`
 }
 
 // Origin is the daemon that proposed an entry, as the membership provider authenticated it.
@@ -68,13 +69,6 @@ type Roster struct {
 	Reason string       `json:"reason,omitempty"`
 	// Force: also where the members that are there would not be quorate by it.
 	Force bool `json:"force,omitempty"`
-}
-
-// Arm arms or disarms the cluster. Armed is durable, replicated and false until an operator arms.
-type Arm struct {
-	Armed  bool   `json:"armed"`
-	By     string `json:"by"`
-	Reason string `json:"reason,omitempty"`
 }
 
 // Announce is what a node says of its own life after scanning (V11): clean or dirty. Nothing else makes a node clean.
@@ -279,6 +273,7 @@ func (e Entry) kinds() int {
 		e.Feature != nil, e.Roster != nil, e.Arm != nil, e.Announce != nil, e.Stateful != nil, e.Leave != nil, e.Request != nil,
 		e.Overdue != nil, e.Claim != nil, e.ClaimEnd != nil, e.Returned != nil, e.Verdict != nil, e.PowerOn != nil, e.Ack != nil, e.Mapping != nil,
 		e.Replace != nil, e.Local != nil, e.Window != nil, e.Drill != nil, e.DrillReady != nil, e.DrillOff != nil, e.DrillEnd != nil, e.Health != nil, e.Compare != nil,
+		e.TimeOver != nil,
 	} {
 		if set {
 			n++

@@ -56,6 +56,7 @@ func (s *State) ApplyRecover(index uint64, data []byte) ([]Event, int64, error) 
 		}
 	}
 	t.orphans()
+	t.disarms()
 	return t.events, r.AtMS, nil
 }
 

@@ -60,6 +60,9 @@ func (t *turn) request(r Request) error {
 	if n.Instance != "" && !r.Force && t.s.Rest(n.ID) < t.s.Quorum() {
 		return fmt.Errorf("%w: the others would not be quorate without %s (R21)", fence.ErrUnsafe, t.name(n.ID))
 	}
+	if t.s.Disarming() && !r.Force {
+		return ErrDisarming
+	}
 	t.makeVictim(n, life, r.Cause)
 	n.Victim.Action, n.Victim.Force, n.Victim.Requests = r.Action, r.Force, []Ask{ask}
 	n.Victim.Named = r.Cause == fence.CauseOperator
@@ -155,6 +158,8 @@ func (t *turn) requestOn(n *Node, r Request) error {
 		return errors.New("the node is in the view: it runs")
 	case n.Drill != nil:
 		return errors.New("the node is being drilled: it is powered on by that")
+	case n.PowerOn == nil && t.s.Disarming() && !r.Force:
+		return ErrDisarming
 	case n.PowerOn == nil:
 		p := &PowerOn{ID: t.number(), For: n.Life, Force: r.Force}
 		if p.For.Zero() { // nobody has seen it yet, and the walk must know whose node it is

@@ -164,33 +164,6 @@ func (t *turn) adopt() {
 	}
 }
 
-// arm arms or disarms. Members of an armed cluster are stateful from then on (R12); disarming makes nobody stateless.
-func (t *turn) arm(a Arm) error {
-	if err := checkTexts(a.By, a.Reason); err != nil {
-		return err
-	}
-	if t.s.Roster.Version == 0 {
-		return errors.New("there is no roster to guard")
-	}
-	kind := EventDisarm
-	if t.s.Armed = a.Armed; a.Armed {
-		kind, t.s.EverArmed = EventArm, true
-		for i := range t.s.Nodes {
-			if n := &t.s.Nodes[i]; n.Phase == PhaseMember && !t.s.Witness(n.ID) {
-				n.Stateful = true
-			}
-		}
-	}
-	for i := range t.s.Nodes {
-		if !a.Armed {
-			t.closes(&t.s.Nodes[i])
-		}
-	}
-	t.emit(Event{Kind: kind, Text: a.By + ": " + a.Reason})
-	t.orphans()
-	return nil
-}
-
 // feature raises the committed feature level once every member of the view has it (R11).
 func (t *turn) feature(f Feature) error {
 	if f.Level <= t.s.Feature || f.Level > FeatureLevel {

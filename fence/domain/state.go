@@ -17,9 +17,11 @@ type State struct {
 	RosterHash string       `json:"roster_hash"`
 	Armed      bool         `json:"armed"`
 	// EverArmed is true since an operator armed for the first time: before that nothing here was ever guarded (start table, "unguarded").
-	EverArmed bool   `json:"ever_armed"`
-	View      View   `json:"view"`
-	Nodes     []Node `json:"nodes"` // sorted by id, one for each node of the roster
+	EverArmed bool `json:"ever_armed"`
+	// Disarm is the newest word that the cluster is not to act: pending while it is armed, else in force (level 3).
+	Disarm *Disarm `json:"disarm,omitempty"`
+	View   View    `json:"view"`
+	Nodes  []Node  `json:"nodes"` // sorted by id, one for each node of the roster
 	// Removed remembers of nodes that left the roster what must not come back (R16).
 	Removed []Removed `json:"removed,omitempty"`
 	// Operations numbers operations: the same number on every member, never reused.

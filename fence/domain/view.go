@@ -33,6 +33,7 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 		}
 		t.settle(&s.Nodes[i])
 	}
+	t.disarms()
 	return t.events
 }
 

@@ -51,7 +51,7 @@ func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 	v := n.Victim
 	began := m.since.begin(victimMark(v.Incarnation), m.now)
 	mark := "free/" + claimName(n.ID, n.NextClaim) + "/" + strconv.Itoa(v.Round)
-	if v.Claim != nil || n.Reborn() || domain.OnInFlight(n) || (!m.dom.Armed && !v.Force) {
+	if v.Claim != nil || n.Reborn() || domain.OnInFlight(n) || m.dom.MayFence(n) != nil {
 		m.since.drop(mark)
 		return false
 	}
@@ -164,7 +164,7 @@ func (m *Member) windows() {
 func (m *Member) claimPowerOn(n *domain.Node) {
 	p := n.PowerOn
 	mark := fmt.Sprintf("on/%d/%d/%d", n.ID, n.NextClaim, p.Round)
-	if p.Claim != nil || len(n.Unquiet) > 0 || (!m.dom.Armed && !p.Force) {
+	if p.Claim != nil || len(n.Unquiet) > 0 || m.dom.MayPowerOn(n) != nil {
 		m.since.drop(mark)
 		return
 	}

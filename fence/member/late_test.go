@@ -102,7 +102,7 @@ func TestDisarmingCancelsTheWalk(t *testing.T) {
 	c := newCluster(t, 3, true)
 	victim3(c)
 	c.run(300)
-	c.append(record{by: c.n(2).self(), data: encode(t, domain.Entry{Arm: &domain.Arm{By: "op"}})})
+	c.append(record{by: c.n(2).self(), data: encode(t, domain.Entry{Arm: &domain.Arm{By: "op", Now: true}})})
 	c.run(500)
 	if !c.n(1).ops[0].done {
 		t.Fatal("a device is touched in a disarmed cluster")

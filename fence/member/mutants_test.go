@@ -111,7 +111,7 @@ func TestNobodyEndsItsLifeWhileDisarmed(t *testing.T) { // R24: observe mode can
 	c.kill(3)
 	c.install()
 	c.run(500)
-	c.append(record{by: c.n(1).self(), data: encode(t, domain.Entry{Arm: &domain.Arm{By: "op"}})})
+	c.append(record{by: c.n(1).self(), data: encode(t, domain.Entry{Arm: &domain.Arm{By: "op", Now: true}})})
 	c.run(500)
 	if c.dom(1).Node(3).Victim == nil || c.dom(1).Armed {
 		t.Fatal("the story is wrong")

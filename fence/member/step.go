@@ -226,6 +226,7 @@ func (m *Member) think() {
 	m.release()
 	m.serve()
 	m.idle()
+	m.times()
 	if !m.Quorate() {
 		m.graces = nil // whoever is waited for could not announce itself: the delay begins anew with quorum (pitfall 11)
 		return

@@ -44,6 +44,8 @@ func (s *Server) arm(ctx context.Context, w http.ResponseWriter, r *http.Request
 	var q struct {
 		Armed  *bool  `json:"armed"`
 		Reason string `json:"reason"`
+		ForMS  int64  `json:"for_ms"`
+		Now    bool   `json:"now"`
 	}
 	if err := body(w, r, &q); err != nil {
 		return nil, err
@@ -51,12 +53,23 @@ func (s *Server) arm(ctx context.Context, w http.ResponseWriter, r *http.Request
 	if q.Armed == nil {
 		return nil, client.Errorf(client.CodeUsage, "armed is missing")
 	}
-	if err := text("reason", q.Reason, client.MaxReason, !*q.Armed); err != nil {
+	if *q.Armed && (q.ForMS != 0 || q.Now) {
+		return nil, client.Errorf(client.CodeUsage, "only a disarm is for a while, or at once")
+	}
+	if err := first(text("reason", q.Reason, client.MaxReason, !*q.Armed), span("for_ms", q.ForMS)); err != nil {
 		return nil, err
 	}
-	doc, err := s.node.Arm(ctx, ArmArgs{Armed: *q.Armed, Reason: q.Reason, By: by})
+	doc, err := s.node.Arm(ctx, ArmArgs{Armed: *q.Armed, Reason: q.Reason, For: time.Duration(q.ForMS) * time.Millisecond, Now: q.Now, By: by})
 	doc.API = client.API
 	return doc, err
+}
+
+// span refuses a time that is no time for a cluster to be without its duty.
+func span(name string, ms int64) error {
+	if ms < 0 || ms > client.MaxFor.Milliseconds() {
+		return client.Errorf(client.CodeUsage, "%s is %d, it is a time of at most %s", name, ms, client.MaxFor)
+	}
+	return nil
 }
 
 func (s *Server) apply(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {

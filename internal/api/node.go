@@ -144,6 +144,8 @@ type AckArgs struct {
 type ArmArgs struct {
 	Armed  bool
 	Reason string
+	For    time.Duration // of a disarm, 0 for no end
+	Now    bool
 	By     Caller
 }
 

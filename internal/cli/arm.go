@@ -35,9 +35,12 @@ func (a *app) setArmed(ctx context.Context, arm client.Arm) error {
 		return err
 	}
 	a.show(done, func(w io.Writer) {
-		if arm.Armed {
+		switch {
+		case arm.Armed:
 			fmt.Fprintf(w, "armed, committed at index %d: nodes that fail are fenced from now on\n", done.Index)
-		} else {
+		case done.Pending:
+			fmt.Fprintf(w, "not disarmed yet, committed at index %d\n", done.Index)
+		default:
 			fmt.Fprintf(w, "not armed, committed at index %d: nothing is fenced or released by itself\n", done.Index)
 		}
 		if done.Text != "" {

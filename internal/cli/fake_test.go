@@ -131,7 +131,7 @@ func (f *fakeNode) Ack(_ context.Context, a api.AckArgs) (client.Committed, erro
 }
 
 func (f *fakeNode) Arm(_ context.Context, a api.ArmArgs) (client.Committed, error) {
-	return answer[client.Committed](f, "arm", fmt.Sprintf("armed=%t reason=%q", a.Armed, a.Reason))
+	return answer[client.Committed](f, "arm", fmt.Sprintf("armed=%t reason=%q for=%s now=%t", a.Armed, a.Reason, a.For, a.Now))
 }
 
 func (f *fakeNode) Apply(_ context.Context, a api.ApplyArgs) (client.Applied, error) {

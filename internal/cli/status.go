@@ -168,7 +168,10 @@ func headline(s client.Status) string {
 		quorum = "QUORATE"
 	}
 	duty := "NOT ARMED"
-	if s.Armed {
+	switch {
+	case s.Armed && s.Disarm != nil && s.Disarm.Pending:
+		duty = "armed, DISARMING"
+	case s.Armed:
 		duty = "armed"
 	}
 	brake := "ok"

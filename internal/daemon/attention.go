@@ -101,7 +101,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 	case !d.member.Quorate():
 		add(client.AttentionNoQuorum, "", "no quorum: nothing is fenced, released or granted", "fenced status -o wide")
 	case !dom.Armed:
-		add(client.AttentionNotArmed, "", "the cluster is not armed: no device is touched", "fenced arm")
+		add(client.AttentionNotArmed, "", "the cluster is not armed: no device is touched"+d.disarmedBy(), "fenced arm")
 	}
 	if !d.rosterEqual() {
 		out = append(out, d.otherRoster())

@@ -171,16 +171,25 @@ func (d *Daemon) Arm(ctx context.Context, a api.ArmArgs) (client.Committed, erro
 		for _, id := range dom.Unresolved() {
 			unclean = append(unclean, d.name(id))
 		}
-		return domain.Entry{Arm: &domain.Arm{Armed: a.Armed, By: d.who(a.By), Reason: a.Reason}}, nil
+		if (a.For > 0 || a.Now) && dom.Feature < domain.FeatureDisarm { // a member of an older version could not read it (R11)
+			return domain.Entry{}, client.Errorf(client.CodeTryAgain, "not every node has a version that knows this: disarm without --for and --now, or update them")
+		}
+		return domain.Entry{Arm: &domain.Arm{Armed: a.Armed, By: d.who(a.By), Reason: a.Reason, ForMS: a.For.Milliseconds(), Now: a.Now}}, nil
 	})
-	word := "disarmed"
-	if a.Armed {
+	word, pending := "disarmed", false
+	switch {
+	case a.Armed:
 		word = "armed"
+	case err == nil && slices.ContainsFunc(answer.Events, func(e domain.Event) bool { return e.Kind == domain.EventDisarms }):
+		pending = true
+		word = "pending: operations run; nothing new begins, and it takes effect when they have ended, after " + disarmWait.String() + " at the latest"
+	case a.For > 0:
+		word = "disarmed; the cluster arms itself again after " + a.For.String()
 	}
 	if a.Armed && len(unclean) > 0 {
 		word += "; not clean, and fenced after post_join_delay unless they announce themselves: " + strings.Join(unclean, ", ")
 	}
-	return client.Committed{API: client.API, Index: answer.Index, Text: word}, err
+	return client.Committed{API: client.API, Index: answer.Index, Text: word, Pending: pending}, err
 }
 
 // Bootstrap implements api.Steward: it makes the domain, once, and commits the roster of this node's file as the first (R3, R4).

@@ -40,12 +40,49 @@ func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
 		for _, id := range d.member.Held() {
 			s.Brake.Held = append(s.Brake.Held, d.name(id))
 		}
+		if s.Disarm = d.disarm(); s.Disarm != nil && s.Disarm.Pending {
+			s.Waiting = append(s.Waiting, client.Waiting{What: "disarm", For: s.Disarm.For, Deadline: s.Disarm.Deadline})
+		}
 		d.nodes(&s)
 		s.Operations = d.operations()
 		s.Clients = d.locals.list()
 		s.Attention = append(d.attention(info.Domain, joins(info), plugins), d.strangers(info)...)
 	})
 	return s, err
+}
+
+// disarmWait is how long at most a disarm waits for the operations that run.
+const disarmWait = domain.DisarmWaitMS * time.Millisecond
+
+// disarm is what there is to say of a disarm, nil for nothing: below its feature level nobody remembers who said so.
+func (d *Daemon) disarm() *client.Disarm {
+	dom := d.member.Domain()
+	if dom.Disarm == nil {
+		return nil
+	}
+	out := &client.Disarm{Pending: dom.Disarm.Pending, By: dom.Disarm.By, Reason: dom.Disarm.Reason, ForMS: dom.Disarm.ForMS}
+	if out.Pending {
+		for _, id := range dom.Finishing() {
+			out.For = append(out.For, d.name(id))
+		}
+	}
+	if out.Pending || out.ForMS > 0 {
+		out.Deadline = client.At(time.Now().Add(time.Duration(d.member.DisarmLeftMS()) * time.Millisecond))
+	}
+	return out
+}
+
+// disarmedBy says who disarmed the cluster, and until when.
+func (d *Daemon) disarmedBy() string {
+	x := d.disarm()
+	if x == nil {
+		return ""
+	}
+	text := " (" + x.By + ": " + x.Reason + ")"
+	if !x.Deadline.IsZero() {
+		text += "; it arms itself again at " + x.Deadline.UTC().Format(time.RFC3339)
+	}
+	return text
 }
 
 // joins is why the others have not let this node in yet, as the provider knows it; "" where nobody has said anything.
@@ -258,8 +295,10 @@ func (d *Daemon) whyNoClaim(n *domain.Node) string {
 	switch {
 	case !d.member.Quorate():
 		return "no quorum"
-	case !dom.Armed && !n.Victim.Force:
+	case dom.MayFence(n) != nil && !dom.Armed:
 		return "the cluster is not armed"
+	case dom.MayFence(n) != nil:
+		return dom.MayFence(n).Error()
 	case n.Pending != nil:
 		return "a clean later life waits until nothing of an earlier claim is in flight"
 	case len(dom.Eligibles()) == 0:

@@ -40,8 +40,18 @@ func (w *World) strikeHuman(k faultKind, r *rand.Rand, n *node) bool {
 		}
 		w.leave(n, span(r, 5*second, 60*second))
 	case faultArm:
-		at.ask("disarm", domain.Entry{Arm: &domain.Arm{Armed: false, By: "root", Reason: "test"}})
-		w.after(span(r, 5*second, 40*second), func() {
+		back := span(r, 5*second, 40*second)
+		a := domain.Arm{By: "root", Reason: "test"}
+		if at.m.Domain().Feature >= domain.FeatureDisarm {
+			if a.Now = back%5 == 0; back%3 == 0 { // it arms itself again
+				a.ForMS = back / ms
+			}
+		}
+		at.ask("disarm", domain.Entry{Arm: &a})
+		if a.ForMS > 0 {
+			return true
+		}
+		w.after(back, func() {
 			w.askAnybody(func(p *proc) { p.ask("arm", domain.Entry{Arm: &domain.Arm{Armed: true, By: "root", Reason: "test"}}) })
 		})
 	}

@@ -210,8 +210,8 @@ func (s *Script) Acknowledge(at, i int, boot, reason string) bool {
 	return true
 }
 
-// Arm arms or disarms the cluster, at a node.
-func (s *Script) Arm(at int, armed bool) bool {
+// Arm arms or disarms the cluster, at a node: for a while if forMS is not 0, at once if now.
+func (s *Script) Arm(at int, armed bool, forMS int64, now bool) bool {
 	p := s.w.nodes[at].p
 	if p == nil {
 		return false
@@ -220,7 +220,7 @@ func (s *Script) Arm(at int, armed bool) bool {
 	if armed {
 		what = "arm"
 	}
-	p.ask(what, domain.Entry{Arm: &domain.Arm{Armed: armed, By: "root", Reason: "scenario"}})
+	p.ask(what, domain.Entry{Arm: &domain.Arm{Armed: armed, By: "root", Reason: "scenario", ForMS: forMS, Now: now}})
 	return true
 }
 

@@ -16,7 +16,7 @@ import (
 // switched (a device's effect on a machine), self-fence, rejected (an entry that all reject alike), answer (what an administrator hears).
 var words = []string{
 	"view", "victim", "would", "request", "claim", "claim-end", "handover", "cancelled", "evidence", "verdict", "release", "power-on", "clean", "dirty", "left",
-	"stateful", "gone", "ack", "arm", "disarm", "roster", "replace", "local-power", "cold-start", "recover", "refused",
+	"stateful", "gone", "ack", "arm", "disarm", "disarming", "roster", "replace", "local-power", "cold-start", "recover", "refused",
 	"granted", "frozen", "thawed", "you-are-failed", "suspect", "unsuspect", "boot", "switched", "self-fence", "rejected", "answer",
 }
 
@@ -108,7 +108,7 @@ func (l *log) Committed(_ int, e domain.Event, s *domain.State) {
 		put("epoch", fmt.Sprint(l.epoch))
 		put("members", strings.Join(in, ","))
 		put("quorate", fmt.Sprint(s.View.Quorate))
-	case domain.EventRoster, domain.EventCold, domain.EventArm, domain.EventDisarm:
+	case domain.EventRoster, domain.EventCold, domain.EventArm, domain.EventDisarm, domain.EventDisarms:
 	default:
 		if e.Node > 0 {
 			put("node", l.name(e.Node))

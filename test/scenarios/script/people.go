@@ -24,7 +24,7 @@ var people = map[string]command{
 	"report": {usage: "report B at A [life B.b1]: a program with the role report asks for a life, the present one", parse: parseReport},
 	"ack":    {usage: "ack B at A [life B.b1]: vouch for its victim, or for a life", parse: parseAck},
 	"arm":    {usage: "arm at A", parse: arm(true)},
-	"disarm": {usage: "disarm at A", parse: arm(false)},
+	"disarm": {usage: "disarm at A [for 30s] [now]", parse: arm(false)},
 	"leave":  onNode("leave A", func(s *world.Script, i int) { s.Leave(i) }, nil),
 }
 
@@ -133,10 +133,21 @@ func life(c *compiler, args []string) (whom, where int, boot string, err error) 
 
 func arm(on bool) func(*compiler, []string) (action, error) {
 	return func(c *compiler, args []string) (action, error) {
-		if len(args) != 2 || args[0] != "at" {
+		if len(args) < 2 || args[0] != "at" {
 			return nil, fmt.Errorf("wants at which node it is asked")
 		}
 		where, err := c.node(args[1])
-		return func(p *play) error { return asked(c, where, p.s.Arm(where, on)) }, err
+		rest, forMS, now := args[2:], int64(0), false
+		if err == nil && !on && len(rest) >= 2 && rest[0] == "for" {
+			forMS, err = span(rest[1])
+			rest = rest[2:]
+		}
+		if !on && len(rest) > 0 && rest[0] == "now" {
+			now, rest = true, rest[1:]
+		}
+		if err == nil && len(rest) > 0 {
+			err = fmt.Errorf("%q is neither for how long nor now", strings.Join(rest, " "))
+		}
+		return func(p *play) error { return asked(c, where, p.s.Arm(where, on, forMS, now)) }, err
 	}
 }
