@@ -153,7 +153,7 @@ func TestFrozenDiskOfAFollowerThatThaws(t *testing.T) {
 }
 
 // A full disk that takes only the history is no failure: the fence is done, everybody is told, nobody else is harmed (R20).
-// part of: S4.10
+// proves: S4.10
 func TestFullDiskThatHitsOnlyHistory(t *testing.T) {
 	c, ctx := onDisks(t, playground.DiskSpec{Apart: []string{"raft", "session"}}, 0)
 	for _, n := range c.Nodes() {
