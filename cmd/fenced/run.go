@@ -65,7 +65,7 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	d, err := fenced.New(fenced.Config{
 		Watchdog: keep, Kernel: fenced.Kernel(fenced.ResidualOptions(cfg, self.Boot, lookHelper())),
 		Config: cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
-		Scan: fenced.Scanner(fenced.ResidualOptions(cfg, self.Boot, lookHelper()), cfg.StateDir), Reset: resetter(cfg, log), Reload: reloader(o, cfg.Self, config.Load),
+		Scan: fenced.Scanner(fenced.ResidualOptions(cfg, self.Boot, lookHelper()), cfg.StateDir), Reset: fenced.SelfFence(cfg, plugins, resetter(cfg, log), log), Reload: reloader(o, cfg.Self, config.Load),
 		Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, BootedMS: fenced.Booted(cfg.SystemRoot), Logger: log,
 	})
 	if err != nil {
@@ -167,6 +167,7 @@ func open(c *config.Config, self membership.Self, log *slog.Logger) (fenced.Clus
 func plugins(c *config.Config, log *slog.Logger) (*host.Host, error) {
 	h, err := host.New(host.Config{
 		Dir: c.PluginDir, RunDir: filepath.Join(c.RunDir, "plugins"), Logger: log.With("room", "plugins"), Checksums: fenced.Checksums(c), StartTimeouts: fenced.StartTimeouts(c),
+		Environment: fenced.SelfFenceEnvironment(c),
 	})
 	if err != nil {
 		return nil, err

@@ -46,6 +46,8 @@ type Config struct {
 	API        API
 	// Watchdog is what this node does with its own watchdog.
 	Watchdog Watchdog
+	// SelfFence are the plugins that are asked in turn to end this machine, before the daemon itself does.
+	SelfFence []SelfFencer
 }
 
 // API says who may use the socket: root always acts.

@@ -165,7 +165,7 @@ type loader struct {
 	about   map[string]description // of plugins, where they are asked
 }
 
-var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "plugins", "residual", "watchdog", "api", "log"}
+var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "plugins", "residual", "watchdog", "self_fence", "api", "log"}
 
 func (l *loader) config() *Config {
 	o := l.o
@@ -192,6 +192,7 @@ func (l *loader) config() *Config {
 	c.Roster.Policy = l.policy()
 	l.readPlugins()
 	l.residual()
+	l.selfFence()
 	l.self(top)
 	l.notAsWitness()
 	l.membership()

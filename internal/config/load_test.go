@@ -49,6 +49,17 @@ func TestGood(t *testing.T) {
 	}
 }
 
+func TestSelfFence(t *testing.T) {
+	c, problems := newRoom(t).load(good + "self_fence:\n  - {plugin: acme, timeout: 3s, options: {card: 2}}\n  - {plugin: selffence}\n")
+	if problems.Fatal() {
+		t.Fatal(problems)
+	}
+	want := []SelfFencer{{Plugin: "acme", TimeoutMS: 3000, Options: map[string]string{"card": "2"}}, {Plugin: "selffence", TimeoutMS: 5000, Options: map[string]string{}}}
+	if !reflect.DeepEqual(c.SelfFence, want) {
+		t.Errorf("%+v", c.SelfFence)
+	}
+}
+
 func TestResidual(t *testing.T) {
 	c, problems := newRoom(t).load(good + `residual:
   devices: [/dev/disk/by-id/wwn-1]

@@ -241,7 +241,7 @@ func DeviceConfigs(c *config.Config) []host.DeviceConfig {
 			Name: d.Name, Plugin: d.Plugin, Options: d.Options, Secrets: secrets, Limit: limit, Kind: kind, Isolate: d.Isolate || c.Plugin(d.Plugin).Isolate,
 		})
 	}
-	return out
+	return append(out, selfFencers(c)...)
 }
 
 // PluginOf puts a plugin's own description in the API's words.

@@ -21,6 +21,8 @@ type Config struct {
 	// StartTimeout bounds starting a process until it has answered Describe: 5 s. StartTimeouts are those of plugins that may take another time.
 	StartTimeout  time.Duration
 	StartTimeouts map[string]time.Duration
+	// Environment is what the processes of a plugin get beside what all get.
+	Environment map[string][]string
 	// CallTimeout bounds a call whose context has no deadline: 30 s. No call may take longer than a minute.
 	CallTimeout time.Duration
 	// Grace is how long after a call's deadline the plugin may take to return from it (R9): 500 ms.

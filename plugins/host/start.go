@@ -121,7 +121,7 @@ func (h *Host) startProcess(ctx context.Context, plugin, lane, path string, f in
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	limit := h.config.startTimeout(plugin)
-	p.client = goplugin.NewClient(h.clientConfig(run, limit))
+	p.client = goplugin.NewClient(h.clientConfig(plugin, run, limit))
 
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -153,7 +153,7 @@ func (h *Host) startProcess(ctx context.Context, plugin, lane, path string, f in
 }
 
 // clientConfig is everything that LIBRARIES.md demands of go-plugin: gRPC only, mutual TLS, no inherited environment, our own runner.
-func (h *Host) clientConfig(run *runner, limit time.Duration) *goplugin.ClientConfig {
+func (h *Host) clientConfig(plugin string, run *runner, limit time.Duration) *goplugin.ClientConfig {
 	return &goplugin.ClientConfig{
 		HandshakeConfig:  proto.Handshake,
 		VersionedPlugins: proto.Sets(nil),
@@ -170,7 +170,7 @@ func (h *Host) clientConfig(run *runner, limit time.Duration) *goplugin.ClientCo
 			grpc.WithIdleTimeout(0),
 		},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, socketDir string) (gorunner.Runner, error) {
-			run.env, run.socketDir = slices.Concat(h.environment(run.dir), cmd.Env), socketDir
+			run.env, run.socketDir = slices.Concat(h.environment(run.dir), h.config.Environment[plugin], cmd.Env), socketDir
 			return run, nil
 		},
 	}
