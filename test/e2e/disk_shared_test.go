@@ -49,8 +49,8 @@ type watched struct {
 	next *program
 }
 
-func watch(t *testing.T) *watched {
-	c, ctx := startWithin(t, playground.Options{Disarmed: true}, patience(30*time.Second), patience(120*time.Second))
+func watch(t *testing.T, start starter) *watched {
+	c, ctx := start(t, playground.Options{Disarmed: true})
 	must(t, c.AwaitClean(ctx))
 	w := &watched{ctx: ctx, disk: sharedDisk(t), g: guard(t, ctx, c, c.Node(3), "auto")}
 	w.g.armed(t, ctx, c)
@@ -89,24 +89,30 @@ func (w *watched) takenOver() {
 	}
 }
 
-// A program on node 3 writes to a disk that all of them share, and never stops (S4.8). The daemon there dies, or stands still, and node 1's program
-// takes over when it hears the release: after its first write there is none of the old life (I1), whether the BMC ended it or its own watchdog.
-// proves: S4.1, S4.2
-func TestASharedDiskWhenTheDaemonIs(t *testing.T) {
-	kill := (*playground.Node).Kill
-	stop := func(n *playground.Node) error { return n.SignalDaemon(unix.SIGSTOP) }
-	for _, how := range []struct {
-		name string
-		hit  func(*playground.Node) error
-		bmc  bool
-	}{{"killed, with a BMC", kill, true}, {"killed, by its watchdog", kill, false}, {"stopped, with a BMC", stop, true}, {"stopped, by its watchdog", stop, false}} {
-		t.Run(how.name, func(t *testing.T) {
-			w := watch(t)
-			if !how.bmc {
+// long is start for tests in which a machine is reset by its watchdog while a BMC hangs.
+func long(t *testing.T, opt playground.Options) (*playground.Cluster, context.Context) {
+	t.Helper()
+	return startWithin(t, opt, patience(30*time.Second), patience(120*time.Second))
+}
+
+// hit is what happens to the node of a program on a shared disk.
+type hit struct {
+	name string
+	does func(context.Context, *playground.Node) error
+	bmc  bool // its BMC works; without one its watchdog must end it
+}
+
+// sharedDiskWhen: a program on node 3 writes to a disk that all of them share, and never stops (S4.8). The node is hit, and node 1's program takes over when it
+// hears the release: after its first write there is none of the old life (I1), whether the BMC ended it or its own watchdog.
+func sharedDiskWhen(t *testing.T, start starter, hits ...hit) {
+	for _, h := range hits {
+		t.Run(h.name, func(t *testing.T) {
+			w := watch(t, start)
+			if !h.bmc {
 				must(t, w.c.BMC(3).SetKnobs(w.ctx, "hang"))
 			}
-			must(t, how.hit(w.g.Node))
-			if !how.bmc {
+			must(t, h.does(w.ctx, w.g.Node))
+			if !h.bmc {
 				w.reset()
 			}
 			w.takenOver()
@@ -114,11 +120,27 @@ func TestASharedDiskWhenTheDaemonIs(t *testing.T) {
 	}
 }
 
+// proves: S4.1, S4.2
+func TestASharedDiskWhenTheDaemonIs(t *testing.T) {
+	kill := func(_ context.Context, n *playground.Node) error { return n.Kill() }
+	stop := func(_ context.Context, n *playground.Node) error { return n.SignalDaemon(unix.SIGSTOP) }
+	sharedDiskWhen(t, long, hit{"killed, with a BMC", kill, true}, hit{"killed, by its watchdog", kill, false},
+		hit{"stopped, with a BMC", stop, true}, hit{"stopped, by its watchdog", stop, false})
+}
+
+// proves: S4.3
+func TestRingSharedDiskWhenCorosyncIs(t *testing.T) {
+	kill := func(ctx context.Context, n *playground.Node) error { return n.SignalCorosync(ctx, unix.SIGKILL) }
+	stop := func(ctx context.Context, n *playground.Node) error { return n.SignalCorosync(ctx, unix.SIGSTOP) }
+	sharedDiskWhen(t, ring, hit{"killed, with a BMC", kill, true}, hit{"killed, by its watchdog", kill, false},
+		hit{"stopped, with a BMC", stop, true}, hit{"stopped, by its watchdog", stop, false})
+}
+
 // The daemon of node 3 is killed where the kernel holds a lockspace, and its unit starts it again: it says nothing clean, its watchdog ends the
 // machine, and only the next life is clean. There is no device any more, and with mode auto that life starts and status says what it lacks.
 // proves: S2.10, S4.9
 func TestAWatchdogAndKernelState(t *testing.T) {
-	w := watch(t)
+	w := watch(t, long)
 	must(t, w.c.BMC(3).SetKnobs(w.ctx, "hang"))
 	must(t, os.Mkdir(filepath.Join(w.c.Dir(), w.g.Name, "root/sys/kernel/dlm/vol1"), 0o755))
 	must(t, w.g.Kill())
