@@ -30,6 +30,11 @@ func TestCleanGuarded(t *testing.T) {
 	}
 }
 
+// TestCleanResumed is the same for bugs of walks that go on after they were waited out: an actor is stopped in its walk, and then goes on (R9).
+func TestCleanResumed(t *testing.T) {
+	sweepWith(t, 0, cleanSeeds/3, 5, 10, func(o *Options) { o.resumed = true })
+}
+
 // TestCanariesOfTheModel switches known bugs of the membership on, in the model itself; each must be found within its seeds. The bugs of the
 // deciding code are patches, see test/canaries.
 func TestCanariesOfTheModel(t *testing.T) {

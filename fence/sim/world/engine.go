@@ -42,6 +42,7 @@ func (p *proc) startWalk(s operation.Spec) {
 	p.serial++
 	r := &walk{spec: s, op: operation.New(s, p.n.local()), serial: p.serial}
 	p.operations = append(p.operations, r)
+	p.w.interrupt(p, s)
 	p.after(span(p.w.delays, 10, 500), func() { p.walkOn(r, operation.Started{}) })
 }
 

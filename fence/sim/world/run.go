@@ -26,6 +26,8 @@ type Options struct {
 	broken string
 	// guarded gives the machines watchdogs whatever the seed drew, for tests.
 	guarded bool
+	// resumed stops actors in the middle of their walks, and lets them go on when they have been waited out, for tests.
+	resumed bool
 }
 
 // Violation is an invariant that did not hold.
@@ -109,6 +111,9 @@ func newWorld(o Options) *World {
 	}
 	if o.guarded && w.plan.every[faultWatchdog] == 0 {
 		w.plan.every[faultWatchdog] = minute
+	}
+	if o.resumed {
+		w.resumable()
 	}
 	w.roster = w.drawRoster(rand.New(rand.NewPCG(o.Seed, 4)))
 	dogs := w.drawWatchdogs()

@@ -41,7 +41,8 @@ type World struct {
 	done    bool
 	asker   int
 	vouched int64 // when an operator last switched a machine off to vouch for it
-	stuck   int   // how long the operator has seen a deadlock
+	resume  resumes
+	stuck   int // how long the operator has seen a deadlock
 	count   [faultKinds]int64
 	steps   uint64
 }
