@@ -17,6 +17,7 @@ const (
 	AttentionElsewhere      = "E113"
 	AttentionDiverged       = "E115"
 	AttentionWithdrawn      = "E117"
+	AttentionStillHere      = "E118"
 	AttentionNotArmed       = "W201"
 	AttentionOtherRoster    = "W202"
 	AttentionUnguarded      = "W203"

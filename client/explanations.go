@@ -93,6 +93,12 @@ var explanations = []Explanation{
 		"See the kernel's log for the error and repair the disk. Then reboot the node: an unmount rarely succeeds. With `residual.on_withdraw: self-fence` a node does that by itself, as long as the text names nothing that keeps it.",
 	},
 	{
+		AttentionStillHere, "this machine was to be reset and still runs",
+		"This life must not go on: left-over state, a verdict on it, a lease that ended. sysrq, reboot(2) and the watchdog were tried, and failed, or none of them is allowed here; the text says which.",
+		"Programs may go on writing on this node. It takes no part in the cluster, and the others wait for proof from a device or a person before they recover what it held.",
+		"Switch it off, by `fenced off NODE` on another member or by hand, and then see why it could not do so itself: `/proc/sys/kernel/sysrq`, `FENCED_ALLOW_RESET` of its unit, `fenced watchdog status`.",
+	},
+	{
 		AttentionNotArmed, "fenced only observes",
 		"The cluster is not armed, or was disarmed: the text says by whom, and when it arms itself again (`fenced disarm --for`).",
 		"No device is touched: a failed node is not fenced and nothing that it held is released. When it is armed again, whatever is not clean is fenced after post_join_delay.",

@@ -124,6 +124,7 @@ type Daemon struct {
 	keeper     *keeper      // nil without a watchdog
 	words      lastWords    // of the newest life that ended itself; loop only
 	wordsFile  *store.File
+	stillHere  string // why this machine still runs, which was to be reset; loop only
 	done       chan struct{}
 	wg         sync.WaitGroup
 	log        *slog.Logger

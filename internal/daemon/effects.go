@@ -144,6 +144,7 @@ func (d *Daemon) endLife(e member.SelfFence) {
 		d.wg.Go(d.keeper.expire)
 	} else if d.cfg.Reset == nil {
 		d.log.Error("this machine must be reset and nothing here may do it", "why", why)
+		d.stillHere = "nothing here may reset it (" + why + ")"
 		return
 	}
 	d.wg.Go(func() {
@@ -152,6 +153,7 @@ func (d *Daemon) endLife(e member.SelfFence) {
 			d.log.Error("this machine must be reset, and only its watchdog may do it", "why", why)
 		} else if err := d.cfg.Reset(why); err != nil {
 			d.log.Error("self-fence failed: this machine is still running", "why", why, "error", err)
+			d.post(func() { d.stillHere = err.Error() })
 		}
 	})
 }

@@ -104,8 +104,11 @@ func (d *Daemon) keepWords(what string) {
 	}
 }
 
-// lastWordsAttention shows them for a day.
+// lastWordsAttention shows them for a day; and that this life was to end, if it goes on.
 func (d *Daemon) lastWordsAttention(add func(code, node, text, next string)) {
+	if d.stillHere != "" {
+		add(client.AttentionStillHere, d.me(), "this machine was to be reset and still runs: "+d.stillHere, "on another node: fenced off "+d.me())
+	}
 	w := d.words
 	if w.Why == "" || time.Since(w.At) > lastWordsShown {
 		return

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"github.com/fenced-project/fenced/internal/config"
 	"github.com/fenced-project/fenced/internal/store"
 	"github.com/fenced-project/fenced/membership"
+
+	"github.com/fenced-project/fenced/client"
 )
 
 // life is a daemon as far as its last words need one.
@@ -74,6 +77,40 @@ func TestLastWordsBeforeTheWatchdog(t *testing.T) {
 	d.wg.Wait()
 	if d = life(dir, "b"); d.words.Why != "its lease ended" || d.words.Count != 1 || len(h.words) != 1 || h.words[0] != "expire" {
 		t.Errorf("%+v, %q", d.words, h.words)
+	}
+}
+
+// R24, S2.15: a machine that was to be reset and still runs is shown, whether its means failed or it has none. One whose watchdog is about to end it is not.
+func TestAMachineThatStillRunsIsShown(t *testing.T) {
+	failed := errors.New("cannot reset (dirty): this machine is still running: sysrq: denied")
+	for name, c := range map[string]struct {
+		reset func(string) error
+		dog   bool
+		want  string
+	}{
+		"its means failed": {func(string) error { return failed }, false, "sysrq: denied"},
+		"it has none":      {nil, false, "nothing here may reset it (dirty)"},
+		"its watchdog may": {nil, true, ""},
+	} {
+		d := life(t.TempDir(), "a")
+		d.cfg.Reset, d.inputs = c.reset, make(chan any, 1)
+		if c.dog {
+			d.keeper = newKeeper(&holderFake{state: openState()}, nil)
+		}
+		d.endLife(member.SelfFence{Why: "dirty"})
+		d.wg.Wait()
+		for len(d.inputs) > 0 {
+			(<-d.inputs).(func())()
+		}
+		var shown []string
+		d.lastWordsAttention(func(code, _, text, _ string) {
+			if code == client.AttentionStillHere {
+				shown = append(shown, text)
+			}
+		})
+		if (len(shown) == 1) != (c.want != "") || c.want != "" && !strings.Contains(shown[0], c.want) {
+			t.Errorf("%s: %q", name, shown)
+		}
 	}
 }
 
