@@ -136,19 +136,19 @@ func (l *look) mountsOf(all []*shared) []Finding {
 	}
 	seen := map[string]bool{}
 	for _, space := range spaces {
-		b, pid, _, err := l.table(space)
+		b, by, _, err := l.table(space)
 		if err == nil {
 			err = parseMountinfo(b, func(m mount) {
 				for _, s := range all {
 					if key := s.path + m.point; (s.devs[m.dev] || s.nodes[m.source]) && !seen[key] {
 						seen[key] = true
-						found = append(found, l.usedBy(s, printable(m.fstype)+" mounted on "+printable(m.point), "a file system of a shared device is mounted", ClassState, l.holder(pid)))
+						found = append(found, l.usedBy(s, printable(m.fstype)+" mounted on "+printable(m.point), "a file system of a shared device is mounted", ClassState, l.holder(by.pid)))
 					}
 				}
 			})
 		}
 		if err != nil {
-			found = append(found, l.unreadable(ProbeDevices, proc(pid, "mountinfo"), err))
+			found = append(found, l.unreadable(ProbeDevices, by.dir+"mountinfo", err))
 		}
 	}
 	return found

@@ -43,13 +43,13 @@ func mountsProbe(l *look) []Finding {
 	return t.found
 }
 
-// namespace is one mount namespace and the processes in it.
+// namespace is one mount namespace and the threads in it that stand for those they share their place with.
 type namespace struct {
 	name string
-	pids []int
+	in   []thread
 }
 
-// namespaces lists the mount namespaces in which there are processes, in the order of their first one.
+// namespaces lists the mount namespaces in which there are threads, in the order of their first one.
 func (l *look) namespaces() ([]namespace, *Finding) {
 	pids, err := l.processes()
 	if err != nil {
@@ -60,46 +60,53 @@ func (l *look) namespaces() ([]namespace, *Finding) {
 	var blind *Finding
 	at := map[string]int{}
 	for _, pid := range pids {
-		name, err := l.root.Readlink(proc(pid, "ns/mnt"))
-		switch {
-		case err != nil && gone(err):
-			continue
-		case err != nil:
-			f := l.unreadable(ProbeMounts, proc(pid, "ns/mnt"), err)
+		threads, err := l.apart(pid, sharesPlace)
+		if err != nil {
+			f := l.unreadable(ProbeMounts, proc(pid, "task"), err)
 			blind = &f
-			continue
 		}
-		i, known := at[name]
-		if !known {
-			i = len(spaces)
-			at[name] = i
-			spaces = append(spaces, namespace{name: name})
+		for _, t := range threads {
+			name, err := l.root.Readlink(t.dir + "ns/mnt")
+			switch {
+			case err != nil && gone(err):
+				continue
+			case err != nil:
+				f := l.unreadable(ProbeMounts, t.dir+"ns/mnt", err)
+				blind = &f
+				continue
+			}
+			i, known := at[name]
+			if !known {
+				i = len(spaces)
+				at[name] = i
+				spaces = append(spaces, namespace{name: name})
+			}
+			spaces[i].in = append(spaces[i].in, t)
 		}
-		spaces[i].pids = append(spaces[i].pids, pid)
 	}
 	return spaces, blind
 }
 
-// table returns the mount table of a namespace as a process shows it that is not confined to a part of it (chroot), and that process; it tries them
-// all, because any of them may vanish. No pid: all did. Not whole: every process that is there is confined.
-func (l *look) table(s namespace) (b []byte, pid int, whole bool, err error) {
+// table returns the mount table of a namespace as a thread shows it that is not confined to a part of it (chroot), and that thread; it tries them
+// all, because any of them may vanish. No pid: all did. Not whole: every one that is there is confined.
+func (l *look) table(s namespace) (b []byte, by thread, whole bool, err error) {
 	for _, whole := range []bool{true, false} {
-		for _, pid := range s.pids {
-			root, err := l.root.Readlink(proc(pid, "root"))
+		for _, t := range s.in {
+			root, err := l.root.Readlink(t.dir + "root")
 			if err != nil || (root == "/") != whole {
 				if err == nil || gone(err) {
 					continue
 				}
-				return nil, pid, false, err
+				return nil, t, false, err
 			}
-			b, err := l.read(proc(pid, "mountinfo"), maxTable*4)
+			b, err := l.read(t.dir+"mountinfo", maxTable*4)
 			if err != nil && (gone(err) || errors.Is(err, syscall.EINVAL)) { // EINVAL: it is exiting
 				continue
 			}
-			return b, pid, whole, err
+			return b, t, whole, err
 		}
 	}
-	return nil, 0, true, nil
+	return nil, thread{}, true, nil
 }
 
 // mounted gathers what the tables say; one file system is one finding, however often it is mounted.
@@ -112,8 +119,8 @@ type mounted struct {
 }
 
 func (t *mounted) read(s namespace) {
-	b, pid, whole, err := t.l.table(s)
-	if pid == 0 {
+	b, by, whole, err := t.l.table(s)
+	if by.pid == 0 {
 		return
 	}
 	over := false
@@ -123,7 +130,7 @@ func (t *mounted) read(s namespace) {
 				over = true
 				return
 			}
-			t.mount(m, pid)
+			t.mount(m, by.pid)
 		})
 	}
 	if over {
@@ -131,9 +138,9 @@ func (t *mounted) read(s namespace) {
 	}
 	switch {
 	case err != nil:
-		t.found = append(t.found, t.l.unreadable(ProbeMounts, proc(pid, "mountinfo"), err))
+		t.found = append(t.found, t.l.unreadable(ProbeMounts, by.dir+"mountinfo", err))
 	case !whole:
-		t.hint(s.name, t.l.path(proc(pid, "mountinfo")), "all its processes are confined to a part of it")
+		t.hint(s.name, t.l.path(by.dir+"mountinfo"), "all its processes are confined to a part of it")
 	}
 }
 

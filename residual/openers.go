@@ -18,27 +18,14 @@ func (l *look) openers(all []*shared) []Finding {
 	var found []Finding
 	writers, readers := map[*shared][]Holder{}, map[*shared][]Holder{}
 	for _, pid := range pids {
-		l.entries = 0 // the bound is one of each process
-		fds, err := l.list(proc(pid, "fd"))
-		if err != nil && !gone(err) {
-			found = append(found, l.unreadable(ProbeDevices, proc(pid, "fd"), err))
-		}
 		wrote, read := map[*shared]bool{}, map[*shared]bool{}
-		for _, fd := range fds {
-			target, err := l.root.Readlink(proc(pid, "fd/"+fd.Name()))
-			if err != nil && !gone(err) && !errors.Is(err, syscall.EINVAL) {
-				found = append(found, l.unreadable(ProbeDevices, proc(pid, "fd/"+fd.Name()), err))
-			}
-			for _, s := range all {
-				if !s.nodes[strings.TrimSuffix(target, " (deleted)")] {
-					continue
-				}
-				if l.readOnly(pid, fd.Name()) {
-					read[s] = true
-				} else {
-					wrote[s] = true
-				}
-			}
+		threads, err := l.apart(pid, sharesFiles)
+		if err != nil {
+			found = append(found, l.unreadable(ProbeDevices, proc(pid, "task"), err))
+		}
+		for _, t := range threads {
+			l.entries = 0 // the bound is one of each table
+			found = append(found, l.opened(t, all, wrote, read)...)
 		}
 		for _, s := range all {
 			switch {
@@ -60,9 +47,35 @@ func (l *look) openers(all []*shared) []Finding {
 	return found
 }
 
+// opened notes which of the devices a thread has open, by its links; what cannot be read is returned.
+func (l *look) opened(t thread, all []*shared, wrote, read map[*shared]bool) []Finding {
+	var found []Finding
+	fds, err := l.list(t.dir + "fd")
+	if err != nil && !gone(err) {
+		found = append(found, l.unreadable(ProbeDevices, t.dir+"fd", err))
+	}
+	for _, fd := range fds {
+		target, err := l.root.Readlink(t.dir + "fd/" + fd.Name())
+		if err != nil && !gone(err) && !errors.Is(err, syscall.EINVAL) {
+			found = append(found, l.unreadable(ProbeDevices, t.dir+"fd/"+fd.Name(), err))
+		}
+		for _, s := range all {
+			if !s.nodes[strings.TrimSuffix(target, " (deleted)")] {
+				continue
+			}
+			if l.readOnly(t, fd.Name()) {
+				read[s] = true
+			} else {
+				wrote[s] = true
+			}
+		}
+	}
+	return found
+}
+
 // readOnly proves that a file was opened for reading only.
-func (l *look) readOnly(pid int, fd string) bool {
-	b, err := l.read(proc(pid, "fdinfo/"+fd), maxValue)
+func (l *look) readOnly(t thread, fd string) bool {
+	b, err := l.read(t.dir+"fdinfo/"+fd, maxValue)
 	if err != nil {
 		return false
 	}
