@@ -10,6 +10,8 @@ const (
 	ActionOff    = "off"
 	ActionReboot = "reboot"
 	ActionOn     = "on"
+	// ActionUnfence opens what a cut has closed (R18).
+	ActionUnfence = "unfence"
 )
 
 // Bounds on what a request may carry; the server refuses more with CodeUsage.

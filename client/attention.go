@@ -34,6 +34,7 @@ const (
 	AttentionDrillFailed    = "W214"
 	AttentionUnfenceable    = "W215"
 	AttentionStranger       = "W216"
+	AttentionUnfence        = "W217"
 	AttentionWatchdogAbsent = "W220"
 	AttentionWatchdogSoft   = "W221"
 	AttentionLastWords      = "W222"

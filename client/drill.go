@@ -79,6 +79,7 @@ type TestRead struct {
 const (
 	ProofIdentity = "identity"
 	ProofDrill    = "drill"
+	ProofDeclared = "declared" // no drill can prove it, an operator vouches for it (accept_mapping)
 	ProofNone     = "none"
 )
 

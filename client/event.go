@@ -23,6 +23,7 @@ const (
 	EventCancelled    = "cancelled"
 	EventHandover     = "handover"
 	EventPowerOn      = "power-on"
+	EventUnfence      = "unfence" // what a cut had closed is open again, or that failed; Result says which
 	EventAck          = "ack"
 	EventArm          = "arm"
 	EventDisarm       = "disarm"

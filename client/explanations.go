@@ -195,6 +195,12 @@ var explanations = []Explanation{
 		"`fenced node add` with its id and its levels, or take it out of corosync's nodelist.",
 	},
 	{
+		AttentionUnfence, "a node came back and is still cut off from storage",
+		"Its ports or registrations were closed by a cut, and they are opened again before it is admitted: nobody could do it yet, or may not. The text says why.",
+		"None for data. The node is kept out until its ways are open; the others work on.",
+		"See that the switch or the array answers (`fenced test NODE`). `fenced unfence NODE` tries once more. Of a virtual machine a new boot does not prove that the cut one is over: `fenced reboot NODE` by a device that switches power does.",
+	},
+	{
 		AttentionWatchdogAbsent, "this node has no open watchdog",
 		"`watchdog.mode` wants one, and its device is missing, held by another process (systemd's RuntimeWatchdogSec=, sbd), was left running by an owner that died, or fenced-watchdog is not there: the text says which.",
 		"A node that is cut off, or whose daemon dies, is not reset by itself; the others need another proof that it is over, and `wait: watchdog` is refused for it.",

@@ -160,6 +160,8 @@ type Node struct {
 	// Drill is what came of its newest drill; Mapped are the steps of its levels that a drill has proven and that did not change since (R16 a).
 	Drill  *LastDrill   `json:"drill,omitempty"`
 	Mapped List[string] `json:"mapped"`
+	// Declared are the steps of its levels that cut storage: an operator vouches that they are this node's, and nothing has proven it (R16 a).
+	Declared List[string] `json:"declared,omitempty"`
 	// Why says in words why it is in this state, where there is more to say.
 	Why string `json:"why,omitempty"`
 }

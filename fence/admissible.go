@@ -19,6 +19,13 @@ type Judge struct {
 	// Watchdog is what the victim announced of its watchdog, and Policy what the operator accepts (R15).
 	Watchdog Watchdog
 	Policy   Policy
+	// Cuts: every member's build judges cuts (R11). Announced is what the victim's own life said that it uses, Uses what the roster says of its node,
+	// and Shared what cuts a node off from each. Home is the node's machine, to which its targets lead. IsCut: this very life has the verdict cut (R18).
+	Cuts            bool
+	Announced, Uses []string
+	Shared          []Shared
+	Home            Machine
+	IsCut           bool
 }
 
 // Watchdog is what a node announced of its own watchdog; all durations in milliseconds.
@@ -51,6 +58,9 @@ func Admissible(v Victim, e Evidence, j Judge) error {
 		return refuse("level %d has no steps, and nothing proves nothing", e.Level+1)
 	}
 	devices := 0
+	if err := level.unmixed(j.Devices); err != nil {
+		return refuse("level %d: %w", e.Level+1, err)
+	}
 	for _, s := range level.Steps {
 		var err error
 		switch {
@@ -73,17 +83,15 @@ func Admissible(v Victim, e Evidence, j Judge) error {
 	if devices != len(e.Devices) {
 		return refuse("level %d has %d devices, the evidence has %d", e.Level+1, devices, len(e.Devices))
 	}
-	if want := kindOf(level, devices); e.Kind != want {
+	if want := level.Gives(j.Devices); e.Kind != want {
 		return refuse("it calls itself %q, level %d can give only %q", e.Kind, e.Level+1, want)
 	}
-	return allOff(e, j)
-}
-
-func kindOf(l Level, devices int) EvidenceKind {
-	if devices == 0 {
-		return EvidenceWatchdog
+	if e.Kind == EvidenceStorageCut {
+		if err := cutProof(v, e, j); err != nil {
+			return err
+		}
 	}
-	return EvidencePowerOff
+	return allOff(e, j)
 }
 
 // deviceProof checks R16 for one device step: commanded under this claim, two reads that say off a settling time apart, the right machine in both.
@@ -92,7 +100,7 @@ func deviceProof(v Victim, e Evidence, j Judge, s Step, level Level) error {
 	if !ok {
 		return refuse("the roster has no device %q", s.Device)
 	}
-	if d.Kind != KindPower {
+	if d.Kind != KindPower && d.Kind != KindStorage {
 		return refuse("device %s is of kind %s, which does not end a life (R18)", d.Name, d.Kind)
 	}
 	p, ok := findProof(e.Devices, s)
@@ -116,6 +124,12 @@ func deviceProof(v Victim, e Evidence, j Judge, s Step, level Level) error {
 		return refuse("the reads of device %s are %d ms apart, it needs %d ms to settle (R16 c)", s, p.Final.StartedMS-p.First.FinishedMS, max(d.SettleMS, 1))
 	}
 	for _, r := range []Read{p.First, p.Final} {
+		if d.Kind == KindStorage && r.Identity.Empty() {
+			if !d.Accepted {
+				return refuse("device %s gives no identity, no drill can prove whose ways it closes, and nobody has declared them (accept_mapping, R16 a)", d.Name)
+			}
+			continue // a cut shows on no machine that a drill could listen to: the operator's declaration stands for it (0078)
+		}
 		if err := rightMachine(v, r.Identity, d, j, level.Proof(s, j.Devices)); err != nil {
 			return err
 		}

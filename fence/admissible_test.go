@@ -138,7 +138,7 @@ func TestAdmissibleReads(t *testing.T) {
 	type ev = fence.DeviceEvidence
 	check(t, powerProof, []row{
 		{"roster lost the device", func(p *proof) { p.j.Devices = p.j.Devices[1:] }, "has no device"},
-		{"R18 storage", func(p *proof) { p.j.Devices[0].Kind = fence.KindStorage }, "does not end a life"},
+		{"R18 storage", func(p *proof) { p.j.Devices[0].Kind = fence.KindStorage }, "together they prove neither"},
 		{"R18 delay", func(p *proof) { p.j.Devices[0].Kind = fence.KindDelay }, "does not end a life"},
 		{"R18 no kind", func(p *proof) { p.j.Devices[0].Kind = "" }, "does not end a life"},
 		{"V6 mapping changed", first(func(d *ev) { d.Mapping = "m0" }), "(V6)"},

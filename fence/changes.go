@@ -26,6 +26,7 @@ func Changes(old, fresh Roster) []string {
 	out = append(out, deviceChanges(old, fresh)...)
 	out = append(out, timingChanges(old.Timing, fresh.Timing)...)
 	out = append(out, policyChanges(old.Policy, fresh.Policy)...)
+	out = append(out, sharedChanges(old.Shared, fresh.Shared)...)
 	if old.Cluster != fresh.Cluster {
 		out = append(out, change("cluster", old.Cluster, fresh.Cluster))
 	}
@@ -68,6 +69,7 @@ func nodeChanges(o, n RosterNode) []string {
 	say("levels", levels(o.Levels), levels(n.Levels))
 	say("action", string(o.Action), string(n.Action))
 	say("machine", machineWord(o.Machine), machineWord(n.Machine))
+	say("shared", names(o.Shared), names(n.Shared))
 	return out
 }
 
@@ -99,6 +101,7 @@ func deviceFields(o, d Device) []string {
 	for _, f := range []struct{ what, a, b string }{
 		{"plugin", o.Plugin, d.Plugin},
 		{"kind", string(o.Kind), string(d.Kind)},
+		{"accept_mapping", fmt.Sprint(o.Accepted), fmt.Sprint(d.Accepted)},
 		{"settle", ms(o.SettleMS), ms(d.SettleMS)},
 		{"hold_up", ms(o.HoldUpMS), ms(d.HoldUpMS)},
 		{"attempt_timeout", ms(o.AttemptMS), ms(d.AttemptMS)},
@@ -153,6 +156,45 @@ func policyChanges(o, n Policy) []string {
 		}
 	}
 	return out
+}
+
+// sharedChanges says which shared devices come and go, and which are cut by something else.
+func sharedChanges(old, fresh []Shared) []string {
+	var out []string
+	cut := func(all []Shared, name string) (string, bool) {
+		i := slices.IndexFunc(all, func(s Shared) bool { return s.Name == name })
+		if i < 0 {
+			return "", false
+		}
+		var ways []string
+		for _, w := range all[i].CutBy {
+			ways = append(ways, strings.Join(w, "+"))
+		}
+		return names(ways), true
+	}
+	for _, s := range fresh {
+		now, _ := cut(fresh, s.Name)
+		was, had := cut(old, s.Name)
+		switch {
+		case !had:
+			out = append(out, "adds shared "+s.Name+" (cut by "+now+")")
+		case was != now:
+			out = append(out, change("shared "+s.Name+": cut by", was, now))
+		}
+	}
+	for _, s := range old {
+		if _, kept := cut(fresh, s.Name); !kept {
+			out = append(out, "removes shared "+s.Name)
+		}
+	}
+	return out
+}
+
+func names(list []string) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
 }
 
 func change(what, a, b string) string { return what + " " + a + " -> " + b }

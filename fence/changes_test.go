@@ -36,6 +36,24 @@ func TestChangesInWords(t *testing.T) {
 	}
 }
 
+func TestSharedChangesInWords(t *testing.T) { // R18
+	san := func(cut ...string) []Shared { return []Shared{{Name: "san", CutBy: [][]string{cut}}} }
+	old, fresh := twoNodes(), twoNodes()
+	fresh.Shared = san("fc-a")
+	for _, c := range []struct {
+		old, fresh Roster
+		want       string
+	}{
+		{old, fresh, "adds shared san (cut by fc-a)"},
+		{fresh, old, "removes shared san"},
+		{fresh, Roster{Cluster: "c", Nodes: fresh.Nodes, Devices: fresh.Devices, Timing: fresh.Timing, Policy: fresh.Policy, Shared: san("fc-a", "fc-b")}, "shared san: cut by fc-a -> fc-a+fc-b"},
+	} {
+		if got := Changes(c.old, c.fresh); !slices.Equal(got, []string{c.want}) {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
 // Nothing of a roster may change without a word: every field of every part is changed once.
 func TestEveryChangeHasAWord(t *testing.T) {
 	for _, part := range []func(*Roster) any{
@@ -56,6 +74,15 @@ func TestEveryChangeHasAWord(t *testing.T) {
 				f.SetUint(77)
 			case reflect.Bool:
 				f.SetBool(true)
+			case reflect.Slice:
+				switch f.Interface().(type) {
+				case []string:
+					f.Set(reflect.ValueOf([]string{"san"}))
+				case []Shared:
+					f.Set(reflect.ValueOf([]Shared{{Name: "san", CutBy: [][]string{{"fc"}}}}))
+				default:
+					continue // parts of their own
+				}
 			case reflect.Pointer:
 				f.Set(reflect.ValueOf(&Machine{UUID: "u", Virtual: true}))
 			default:

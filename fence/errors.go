@@ -10,6 +10,8 @@ var (
 	ErrNotArmed = errors.New("not armed")
 	// ErrNoSuchNode: the roster does not know the node (105).
 	ErrNoSuchNode = errors.New("no such node")
+	// ErrNoCut: no level of the node cuts storage, so there is nothing to open (105).
+	ErrNoCut = errors.New("there is nothing to unfence")
 	// ErrRefused: a rule forbids it in the present state (107 where --force would allow it, else 1).
 	ErrRefused = errors.New("refused")
 	// ErrUnsafe: refused, and --force would allow it (107).

@@ -116,6 +116,9 @@ type Device struct {
 	Kind   DeviceKind `json:"kind"`
 	// Mapping is a hash of everything but the target that decides which machine a command reaches (see Level.Reach; R16, V6).
 	Mapping string `json:"mapping"`
+	// Accepted is the operator's declaration that every target that a node's level names at this storage device is that node's: no drill can prove
+	// it (R16 a, level 3).
+	Accepted bool `json:"mapping_accepted,omitempty"`
 	// SettleMS lies between the two reads of R16; HoldUpMS between the last command and the all-off pass of R17.
 	SettleMS int64 `json:"settle_ms"`
 	HoldUpMS int64 `json:"hold_up_ms"`

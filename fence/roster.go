@@ -15,6 +15,8 @@ type Roster struct {
 	Devices []Device     `json:"devices"` // sorted by name
 	Timing  Timing       `json:"timing"`
 	Policy  Policy       `json:"policy"`
+	// Shared is what nodes share and what cuts them off from it, sorted by name (R18, level 3).
+	Shared []Shared `json:"shared,omitempty"`
 }
 
 // RosterNode is one configured node.
@@ -30,6 +32,8 @@ type RosterNode struct {
 	Levels  []Level  `json:"levels"`
 	// Action is what an automatic operation ends with: ActionReboot (power on again) or ActionOff (hold off).
 	Action Action `json:"action"`
+	// Shared names what this node uses of Roster.Shared, sorted (level 3).
+	Shared []string `json:"shared,omitempty"`
 }
 
 // Timing holds the durations of the cluster, all in milliseconds.

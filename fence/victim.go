@@ -22,6 +22,8 @@ const (
 	ActionOff    Action = "off"
 	ActionReboot Action = "reboot"
 	ActionOn     Action = "on"
+	// ActionUnfence opens the ways that a cut has closed (R18).
+	ActionUnfence Action = "unfence"
 )
 
 // Victim is a life that must be proven over before anybody may recover from it.

@@ -19,6 +19,9 @@ func (t *turn) announce(a Announce) error {
 		return err
 	}
 	life := t.by.Incarnation
+	if t.s.IsCut(life) {
+		return fmt.Errorf("%s is cut off from what is shared: only a new boot is let in (R18, V11)", life)
+	}
 	switch {
 	case a.Since != n.Arrived:
 		return fmt.Errorf("it belongs to the arrival at index %d, this one is of index %d (I4)", a.Since, n.Arrived)
@@ -39,6 +42,9 @@ func (t *turn) announce(a Announce) error {
 		if o := &t.s.Nodes[i]; o.ID != n.ID && o.Machine.Same(a.Machine) {
 			return t.foreign(n, a, fmt.Sprintf("machine %s is already the machine of %s (R16)", a.Machine.UUID, t.name(o.ID)))
 		}
+	}
+	if err := t.uses(n, a); err != nil {
+		return err
 	}
 	n.Foreign = nil
 	n.Roster, n.Feature, n.Version, n.Why = a.Roster, a.Feature, a.Version, a.Why
@@ -133,6 +139,9 @@ func (t *turn) settle(n *Node) {
 	if v := n.Victim; v != nil {
 		ev := fence.Evidence{Kind: fence.EvidenceBootChanged, ReadIndex: t.index, Boot: n.Life.Boot, Machine: n.Pending.Machine}
 		t.resolve(n, fence.Verdict{Incarnation: v.Incarnation, Kind: fence.VerdictReset, Index: t.index, Evidence: ev}, nil, Times{})
+	}
+	if t.required(n) {
+		return
 	}
 	t.admit(n)
 }

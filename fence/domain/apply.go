@@ -34,6 +34,7 @@ const (
 	EventRefused  EventKind = "refused"
 	EventRequest  EventKind = "request"
 	EventPowerOn  EventKind = "power-on"
+	EventUnfence  EventKind = "unfence" // the ways that a cut had closed are open again, or that failed
 	EventLeft     EventKind = "left"
 	EventGone     EventKind = "gone"
 	EventRoster   EventKind = "roster"
@@ -120,6 +121,8 @@ func (t *turn) emit(e Event) {
 			e.Operation = n.Drill.ID
 		case n.PowerOn != nil:
 			e.Operation = n.PowerOn.ID
+		case n.Cut != nil && n.Cut.Claim != nil:
+			e.Operation = n.Cut.ID
 		}
 	}
 	if e.Kind == EventRequest && t.asked != nil {

@@ -49,7 +49,7 @@ func (s *State) Disarming() bool { return s.Disarm != nil && s.Disarm.Pending }
 func (s *State) Finishing() []fence.NodeID {
 	var ids []fence.NodeID
 	for i := range s.Nodes {
-		if n := &s.Nodes[i]; n.Victim != nil && n.Victim.Claim != nil && !n.Victim.Force || n.PowerOn != nil && !n.PowerOn.Force && (n.PowerOn.Claim != nil || n.PowerOn.Round == 0) {
+		if n := &s.Nodes[i]; n.Cut != nil && n.Cut.Claim != nil && !n.Cut.Force || n.Victim != nil && n.Victim.Claim != nil && !n.Victim.Force || n.PowerOn != nil && !n.PowerOn.Force && (n.PowerOn.Claim != nil || n.PowerOn.Round == 0) {
 			ids = append(ids, n.ID)
 		}
 	}
@@ -77,6 +77,19 @@ func (s *State) MayPowerOn(n *Node) error {
 	case !s.Armed:
 		return fence.ErrNotArmed
 	case s.Disarming() && n.PowerOn.Round > 0:
+		return ErrDisarming
+	}
+	return nil
+}
+
+// MayOpen says the same of what a cut has closed.
+func (s *State) MayOpen(n *Node) error {
+	switch {
+	case n.Cut.Force:
+		return nil
+	case !s.Armed:
+		return fence.ErrNotArmed
+	case s.Disarming():
 		return ErrDisarming
 	}
 	return nil

@@ -34,6 +34,8 @@ func (t *turn) claim(e ClaimEntry) error {
 	switch {
 	case e.Drill:
 		return t.claimDrill(n, e)
+	case e.Unfence:
+		return t.claimUnfence(n, e)
 	case e.On:
 		return t.claimOn(n, e)
 	}
@@ -134,6 +136,8 @@ func (t *turn) claimOn(n *Node, e ClaimEntry) error {
 		return t.s.MayPowerOn(n)
 	case len(n.Unquiet) > 0:
 		return fmt.Errorf("claim %d may still have something in flight (R9)", n.Unquiet[0].Number)
+	case t.s.Unfences(n):
+		return errors.New("it runs, and its new life waits until its ways are open again (R18)")
 	}
 	if err := t.turnOf(p.Tried, e.Again); err != nil {
 		return err
@@ -254,6 +258,9 @@ func (t *turn) slot(n *Node, number uint64) (claim **Claim, tried *[]fence.NodeI
 	}
 	if p := n.PowerOn; p != nil && p.Claim != nil && p.Claim.Number == number {
 		return &p.Claim, &p.Tried, &p.Round, p.For
+	}
+	if c := n.Cut; c != nil && c.Claim != nil && c.Claim.Number == number {
+		return &c.Claim, &c.Tried, &c.Round, n.Life
 	}
 	return nil, nil, nil, fence.Incarnation{}
 }

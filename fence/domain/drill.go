@@ -175,6 +175,8 @@ func (s *State) MayDrill(n *Node, level int) error {
 		return fmt.Errorf("%s is no clean member: a drill begins with one that is there and well, so that its silence says something", name)
 	case level < 0 || level >= len(r.Levels):
 		return fmt.Errorf("%s has no level %d", name, level+1)
+	case len(s.cutSteps(r.Levels[level])) > 0:
+		return fmt.Errorf("level %d of %s cuts storage: nobody could see from outside whose ways it closes, so its mapping is declared and not drilled (accept_mapping)", level+1, name)
 	case slices.ContainsFunc(r.Levels[level].Steps, func(st fence.Step) bool { return st.Device == "" }) || len(r.Levels[level].Steps) == 0:
 		return fmt.Errorf("level %d of %s is not made of devices alone: there is nothing to switch off and on", level+1, name)
 	}

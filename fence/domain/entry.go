@@ -89,6 +89,8 @@ type Announce struct {
 	// UpMS is how long this machine had been up when it said so, by its own clock: whoever drills a node learns from it whether it booted
 	// after its power was cut (level 3, 0 for unknown).
 	UpMS int64 `json:"up_ms,omitempty"`
+	// Shared is what this life uses of what is shared, sorted (R18, level 3).
+	Shared []string `json:"shared,omitempty"`
 }
 
 // Stateful commits that the proposer's life may use shared state, or, after a scan with the grant gate closed, that it does not (R12).
@@ -135,6 +137,8 @@ type ClaimEntry struct {
 	Again bool `json:"again,omitempty"`
 	// Drill asks for the claim of the open drill (level 3).
 	Drill bool `json:"drill,omitempty"`
+	// Unfence asks for the claim to open the ways that a cut has closed; Boot is the life that waits for it (level 3).
+	Unfence bool `json:"unfence,omitempty"`
 }
 
 // ClaimEnd ends an active claim without a verdict.
@@ -202,7 +206,7 @@ type Times struct {
 	VerifyMS int64 `json:"verify_ms"`
 }
 
-// PowerDone ends a power-on claim.
+// PowerDone ends a claim to power on, or to open what a cut has closed.
 type PowerDone struct {
 	Node     fence.NodeID `json:"node"`
 	Number   uint64       `json:"number"`

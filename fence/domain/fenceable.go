@@ -1,6 +1,10 @@
 package domain
 
-import "github.com/fenced-project/fenced/fence"
+import (
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+)
 
 // Usable reports whether a fence would use a device of a node's level by itself, as far as the newest probe knows: it answered as what it must be, and
 // it named the node's machine or a drill has proven it (R16 a); known is false where it was never probed, or answers and the node has not said yet which
@@ -10,6 +14,8 @@ func (s *State) Usable(n *Node, level int, step fence.Step) (usable, known bool)
 	switch {
 	case !known || h.Class != Healthy:
 		return false, known
+	case s.declared(step):
+		return s.covers(n, level), true
 	case h.Named || s.Proves(n, level, step):
 		return true, true
 	}
@@ -44,4 +50,21 @@ func (s *State) Fenceable(id fence.NodeID) (fenceable, known bool) {
 		known = known && bad
 	}
 	return false, known
+}
+
+// declared reports whether a step cuts storage and an operator has declared whose way it closes (R16 a, 0078).
+func (s *State) declared(step fence.Step) bool {
+	d, ok := s.Roster.Device(step.Device)
+	return ok && d.Kind == fence.KindStorage && d.Accepted
+}
+
+// covers reports whether a cut by a level of a node would cover what its life has announced and what the roster says that it uses (R18).
+func (s *State) covers(n *Node, level int) bool {
+	r, _ := s.Roster.Node(n.ID)
+	for _, name := range slices.Concat(n.Shared, r.Shared) {
+		if level >= len(r.Levels) || r.Levels[level].LeavesOpen(name, s.Roster.Shared, r.Levels) != "" {
+			return false
+		}
+	}
+	return len(n.Shared) > 0
 }

@@ -67,10 +67,7 @@ func (t *turn) giveUp(n *Node, l LostNode, r Recover) {
 		return // it holds no state, and nothing powers it
 	}
 	if n.Victim == nil {
-		life := n.Life
-		if life.Boot == "" || t.s.IsOver(life) {
-			life = fence.UnknownLife(n.ID, t.s.Generation)
-		}
+		life := t.s.meant(n)
 		t.makeVictim(n, life, fence.CauseRecover)
 	}
 	ask := Ask{ID: fmt.Sprintf("recover-%d-%d", t.index, n.ID), By: r.By, Reason: r.Reason}

@@ -69,6 +69,10 @@ func (t *turn) over(n *Node, foreign bool) error {
 		return fmt.Errorf("it went without quorum and nobody knows how; %w", errNotOver)
 	case n.Unknown:
 		return fmt.Errorf("nobody knows whether it holds state; %w", errNotOver)
+	case n.Cut != nil && n.Cut.Claim != nil:
+		return errors.New("its ways are being opened (R9)")
+	case n.lives():
+		return fmt.Errorf("%s is cut off and goes on: reset it, switch it off or acknowledge it first (R18)", n.Cut.Life)
 	case n.Drill != nil:
 		return fmt.Errorf("drill %d on it is open", n.Drill.ID)
 	case refused:

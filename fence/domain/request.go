@@ -34,8 +34,11 @@ func (t *turn) request(r Request) error {
 	if t.s.Witness(n.ID) {
 		return fmt.Errorf("%s is a witness: it holds nothing that is shared and has no device", t.name(n.ID))
 	}
-	if r.Action == fence.ActionOn {
+	switch r.Action {
+	case fence.ActionOn:
 		return t.requestOn(n, r)
+	case fence.ActionUnfence:
+		return t.requestUnfence(n, r)
 	}
 	if t.s.proven(n, r) {
 		t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.Last.Incarnation, Verdict: n.Last, Operation: n.LastOperation, Request: r.ID, Text: "that life has its verdict, a later one is there"})
@@ -50,9 +53,9 @@ func (t *turn) request(r Request) error {
 		t.leaveBehind(n, r)
 		return nil
 	}
-	life := n.Life
-	if life.Boot == "" || t.s.IsOver(life) {
-		life = fence.UnknownLife(n.ID, t.s.Generation)
+	life := t.s.meant(n)
+	if r.Boot != "" && t.s.IsCut(fence.Incarnation{Node: n.ID, Boot: r.Boot}) {
+		life = n.Cut.Life
 	}
 	if r.Boot != "" && r.Boot != life.Boot && r.Boot != n.Life.Boot {
 		return fmt.Errorf("the life of %s is boot %s, the request names %s", t.name(n.ID), fence.ShortBoot(life.Boot), fence.ShortBoot(r.Boot))
@@ -88,7 +91,7 @@ func (t *turn) checkRequest(r Request) error {
 	switch {
 	case r.ID == "" || r.By == "":
 		return errors.New("a request needs an id and a requester (R29)")
-	case r.Action != fence.ActionOff && r.Action != fence.ActionReboot && r.Action != fence.ActionOn:
+	case r.Action != fence.ActionOff && r.Action != fence.ActionReboot && r.Action != fence.ActionOn && r.Action != fence.ActionUnfence:
 		return fmt.Errorf("unknown action %q", r.Action)
 	case r.Cause != fence.CauseOperator && r.Cause != fence.CauseReported:
 		return fmt.Errorf("a request cannot have cause %q", r.Cause)
@@ -122,8 +125,11 @@ func (t *turn) join(n *Node, v *Victim, r Request, ask Ask) error {
 }
 
 // satisfied reports whether the last verdict is on the very life that is meant and no other life has been seen since (R29). A human's
-// acknowledgement or a new boot id does not satisfy a wish to have the power cut.
+// acknowledgement or a new boot id does not satisfy a wish to have the power cut; a cut satisfies a program that waits for a release and nobody else.
 func (t *turn) satisfied(n *Node, r Request) bool {
+	if t.s.cutSatisfies(n, r) {
+		return true
+	}
 	if n.Last == nil || n.Last.Evidence.Kind != fence.EvidencePowerOff || n.Instance != "" {
 		return false
 	}
@@ -167,6 +173,9 @@ func (t *turn) requestOn(n *Node, r Request) error {
 		}
 		if n.Last != nil {
 			p.For, p.Level = n.Last.Incarnation, n.Last.Evidence.Level
+			if n.Last.Kind == fence.VerdictCut {
+				p.Level = allLevels // that level switches no power
+			}
 		}
 		n.PowerOn = p
 	}

@@ -24,7 +24,7 @@ func (t *turn) roster(e Roster) error {
 	if err := r.CheckWitnesses(); err != nil {
 		return err
 	}
-	if err := t.watchdogTiming(r); err != nil {
+	if err := errors.Join(t.watchdogTiming(r), t.cutsKnown(r)); err != nil {
 		return err
 	}
 	if err := t.sameRoles(r); err != nil {
@@ -110,7 +110,10 @@ func (t *turn) rostered(rn fence.RosterNode, devices []fence.Device) (Node, erro
 	if old := t.s.Node(rn.ID); old != nil {
 		n = *old
 		if was, ok := t.s.Roster.Node(rn.ID); ok {
-			n.relevel(was.Levels, rn.Levels)
+			n.relevel(was.Levels, rn.Levels, devices)
+		}
+		if err := t.recut(&n, rn, devices); err != nil {
+			return n, err
 		}
 	}
 	n.Unknown = n.Unknown && !rn.Witness
@@ -160,6 +163,9 @@ func (t *turn) adopt() {
 			}
 			n.Life, n.LifeIndex, n.Instance, n.Added = m.Incarnation, t.index, m.Instance, false
 			n.again(t.index)
+			if t.s.IsCut(m.Incarnation) {
+				n.Phase = PhaseAbsent
+			}
 		}
 	}
 }

@@ -103,6 +103,10 @@ type Node struct {
 	OffHeld bool      `json:"off_held,omitempty"`
 	// Switched are the levels, ascending, of which claims may have commanded devices off since a life was admitted or they were powered on (level 3).
 	Switched []int `json:"switched,omitempty"`
+	// Shared is what Life has announced that it uses of what is shared, sorted (level 3).
+	Shared []string `json:"shared,omitempty"`
+	// Cut is what is closed of its ways to what is shared (level 3).
+	Cut *Cut `json:"cut,omitempty"`
 	// NextClaim is the number of the next claim on this node; numbers never repeat. Unquiet are ended claims of which something may still be in flight (R9).
 	NextClaim uint64         `json:"next_claim"`
 	Unquiet   []Claim        `json:"unquiet,omitempty"`
@@ -146,9 +150,11 @@ type Victim struct {
 	First uint64 `json:"first,omitempty"`
 	// Watchdog is what this life had announced of its own when it became a victim (level 3).
 	Watchdog fence.Watchdog `json:"watchdog,omitzero"`
-	Claim    *Claim         `json:"claim,omitempty"`
-	Tried    []fence.NodeID `json:"tried,omitempty"` // actors whose walk failed in this round (R8)
-	Round    int            `json:"round"`           // full rounds in which nobody succeeded
+	// Shared is what this life had announced that it uses of what is shared (level 3).
+	Shared []string       `json:"shared,omitempty"`
+	Claim  *Claim         `json:"claim,omitempty"`
+	Tried  []fence.NodeID `json:"tried,omitempty"` // actors whose walk failed in this round (R8)
+	Round  int            `json:"round"`           // full rounds in which nobody succeeded
 }
 
 // Ask is one request that an operation serves.
@@ -193,6 +199,8 @@ type Claim struct {
 	Answers  bool  `json:"answers,omitempty"`
 	// Drill: it is the claim of a drill, on a node that holds nothing.
 	Drill bool `json:"drill,omitempty"`
+	// Unfence: it opens the ways that a cut has closed (level 3).
+	Unfence bool `json:"unfence,omitempty"`
 	// Local names the forced power that this stands for: no claim was given, it is only waited for (R31).
 	Local string `json:"local,omitempty"`
 }
@@ -314,5 +322,6 @@ func (s *State) Judge(n *Node) fence.Judge {
 	if n.Victim != nil && n.Victim.Claim != nil {
 		j.Claim = n.Victim.Claim.Number
 	}
+	s.judgeCut(n, &j)
 	return j
 }

@@ -16,9 +16,14 @@ func (t *turn) switched(n *Node, levels []int) {
 		return
 	}
 	r, _ := t.s.Roster.Node(n.ID)
+	for i, l := range r.Levels {
+		if n.Victim != nil && slices.Contains(levels, i) {
+			t.closed(n, n.Victim.ID, t.s.cutSteps(l))
+		}
+	}
 	n.Switched = slices.Clone(n.Switched)
 	for i, l := range r.Levels {
-		if at, had := slices.BinarySearch(n.Switched, i); !had && slices.Contains(levels, i) && reachable(l) {
+		if at, had := slices.BinarySearch(n.Switched, i); !had && slices.Contains(levels, i) && powers(l, t.s.Roster.Devices) {
 			n.Switched = slices.Insert(n.Switched, at, i)
 		}
 	}
@@ -34,8 +39,9 @@ func (t *turn) switchedAny(n *Node) {
 	t.switched(n, all)
 }
 
-func reachable(l fence.Level) bool {
-	return slices.ContainsFunc(l.Steps, func(s fence.Step) bool { return s.Device != "" })
+// powers reports whether a level switches power. What a level closes otherwise is remembered by itself (Cut).
+func powers(l fence.Level, devices []fence.Device) bool {
+	return slices.ContainsFunc(l.Steps, func(s fence.Step) bool { return s.Device != "" }) && l.Gives(devices) != fence.EvidenceStorageCut
 }
 
 // poweredOn ends a power-on obligation that was carried out, or goes on with the next level of which something may be off: one after the other, so
@@ -51,13 +57,13 @@ func (t *turn) poweredOn(n *Node) {
 }
 
 // relevel keeps what is remembered true when a node gets other levels: their numbers mean something else now.
-func (n *Node) relevel(old, now []fence.Level) {
+func (n *Node) relevel(old, now []fence.Level, devices []fence.Device) {
 	if len(n.Switched) == 0 || slices.EqualFunc(old, now, func(a, b fence.Level) bool { return slices.Equal(a.Steps, b.Steps) }) {
 		return
 	}
 	n.Switched = nil
 	for i, l := range now {
-		if reachable(l) {
+		if powers(l, devices) {
 			n.Switched = append(n.Switched, i)
 		}
 	}

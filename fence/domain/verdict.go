@@ -40,24 +40,34 @@ func (t *turn) verdict(p Proof) error {
 		return err
 	}
 	kind := fence.VerdictReset
-	if v.Action == fence.ActionOff {
+	switch {
+	case p.Evidence.Kind == fence.EvidenceStorageCut:
+		kind = fence.VerdictCut
+	case v.Action == fence.ActionOff:
 		kind = fence.VerdictOff
 	}
 	verdict := fence.Verdict{Incarnation: v.Incarnation, Kind: kind, Claim: v.Claim.Number, Actor: t.by.Node, Index: t.index, Evidence: p.Evidence}
 	claim, cause, action, first, force, restore := *v.Claim, v.Cause, v.Action, v.First, v.Force, v.Restore
 	t.switched(n, p.Switched)
+	if kind == fence.VerdictCut {
+		r, _ := t.s.Roster.Node(n.ID)
+		t.closed(n, v.ID, t.s.cutSteps(r.Levels[p.Evidence.Level]))
+		n.cutBy(v)
+	}
 	elsewhere := n.Foreign != nil // what is there now runs on another machine than the one that was read off
 	t.resolve(n, verdict, p.Attempts, p.Times)
 	if !p.Quiet {
 		n.Unquiet = append(n.Unquiet, claim)
 	}
-	if !elsewhere && n.LifeIndex != 0 && n.LifeIndex < claim.Index {
+	if kind != fence.VerdictCut && !elsewhere && n.LifeIndex != 0 && n.LifeIndex < claim.Index {
 		t.end(n, n.Life.Boot) // a life seen before the claim ran on the machine that was read off
 	}
 	t.speakAnew(n)
 	switch {
 	case restore && action != fence.ActionOff:
 		n.PowerOn = &PowerOn{ID: n.LastOperation, For: v.Incarnation, Level: allLevels, Force: true}
+	case kind == fence.VerdictCut && action != fence.ActionOff && len(n.Switched) > 0:
+		n.PowerOn = &PowerOn{ID: n.LastOperation, For: v.Incarnation, Level: n.Switched[0], Force: force} // a level that failed may have switched it off (R9)
 	case p.Evidence.Kind != fence.EvidencePowerOff:
 	case action == fence.ActionOff:
 		n.OffHeld = true
@@ -78,6 +88,7 @@ func (t *turn) resolve(n *Node, v fence.Verdict, as []Attempt, times Times) {
 	victim := n.Victim
 	n.Victim = nil
 	n.Last, n.LastOperation = &v, victim.ID
+	n.outlived(v, victim)
 	t.end(n, v.Boot)
 	if n.Life == v.Incarnation {
 		n.Stateful = false
@@ -170,6 +181,10 @@ func (t *turn) powerDone(e PowerDone) error {
 	}
 	if err := checkAttempts(e.Attempts, e.Text); err != nil {
 		return err
+	}
+	if c := n.Cut; c != nil && c.Claim != nil && c.Claim.Number == e.Number && c.Claim.Actor == t.by {
+		t.unfenced(n, e)
+		return nil
 	}
 	p := n.PowerOn
 	if p == nil || p.Claim == nil || p.Claim.Number != e.Number || p.Claim.Actor != t.by {

@@ -137,6 +137,10 @@ func (t *turn) arrivals(old []Origin) {
 		n.Instance, n.Feature = m.Instance, 0
 		n.again(t.index)
 		t.shown(n)
+		if t.s.IsCut(m.Incarnation) {
+			n.Phase = PhaseAbsent // it runs, as far as anybody knows, and has nothing to say (R18)
+			continue
+		}
 		if t.s.IsOver(m.Incarnation) {
 			t.emit(Event{Kind: EventRefused, Node: n.ID, Life: m.Incarnation, Text: "this life has a verdict and is never admitted (R16)"})
 		}
@@ -193,6 +197,7 @@ func (t *turn) orphans() {
 			n.Unquiet = append(n.Unquiet, *p.Claim)
 			p.Claim = nil
 		}
+		t.unfenceOrphan(n)
 		t.drillOrphan(n)
 	}
 }
@@ -227,7 +232,7 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 		n.Pending = nil
 	}
 	t.drillFailed(n, "the node is a victim")
-	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: machine, Cause: cause, Index: t.index, Action: t.actionOn(n.ID)}, Watchdog: t.victimWatchdog(n, life)}
+	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: machine, Cause: cause, Index: t.index, Action: t.actionOn(n.ID)}, Watchdog: t.victimWatchdog(n, life), Shared: t.sharedOf(n, life)}
 	n.Unknown = n.Unknown && life == n.Life && n.Foreign != nil // a life elsewhere answers nothing about this node's own machine
 	if p := n.PowerOn; p != nil {                               // off comes first (V5); what the new operation is to leave behind decides about on
 		n.PowerOn, n.Victim.Restore = nil, p.Drill
@@ -236,6 +241,7 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 			t.emit(Event{Kind: EventCanceled, Node: n.ID, Life: p.For, Operation: p.ID, Claim: p.Claim.Number, Actor: p.Claim.Actor.Node, On: true, Text: "the node is a victim again"})
 		}
 	}
+	t.stopUnfence(n, EventCanceled, "the node is a victim again")
 	if n.Phase == PhaseMember {
 		n.Phase = PhaseDirty
 	}

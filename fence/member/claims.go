@@ -24,6 +24,7 @@ func (m *Member) claims() {
 			if m.claimVictim(n, free > 0) {
 				free--
 			}
+		case n.Cut != nil && m.claimUnfence(n):
 		case n.PowerOn != nil:
 			m.claimPowerOn(n)
 		case n.Drill != nil:
@@ -281,6 +282,9 @@ func active(n *domain.Node) []domain.Claim {
 	}
 	if n.Drill != nil && n.Drill.Claim != nil {
 		cs = append(cs, *n.Drill.Claim)
+	}
+	if n.Cut != nil && n.Cut.Claim != nil {
+		cs = append(cs, *n.Cut.Claim)
 	}
 	return cs
 }

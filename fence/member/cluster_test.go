@@ -36,9 +36,12 @@ type cluster struct {
 	logins  map[fence.NodeID]map[string]string
 	pings   bool
 	silent  map[fence.NodeID]bool // its pings do not arrive
-	noBoot  map[fence.NodeID]bool // its power comes back and it does not start
-	frozen  map[fence.NodeID]bool // its loop hangs
-	dogs    map[fence.NodeID]*kennel
+	// fabric gives each node a first level that closes its port at a switch, its only way to san; closed are those ports.
+	fabric bool
+	closed map[fence.NodeID]bool
+	noBoot map[fence.NodeID]bool // its power comes back and it does not start
+	frozen map[fence.NodeID]bool // its loop hangs
+	dogs   map[fence.NodeID]*kennel
 	// inFlight: when a walk on this node ends, a call of it has not returned
 	inFlight map[fence.NodeID]bool
 	// onOff and onRelease watch for what must never happen; strict lets entries commit only while a majority is there.
@@ -131,7 +134,12 @@ func testRoster(n int) fence.Roster {
 
 // newCluster has n nodes up, admitted and, if armed, armed.
 func newCluster(t *testing.T, n int, armed bool) *cluster {
-	c := &cluster{t: t, now: 1000, dead: map[fence.NodeID]bool{}, lies: map[fence.NodeID]bool{}, offs: map[fence.NodeID]int{}, swapped: map[fence.NodeID]string{}}
+	return startCluster(&cluster{t: t}, n, armed)
+}
+
+func startCluster(c *cluster, n int, armed bool) *cluster {
+	t := c.t
+	*c = cluster{t: t, fabric: c.fabric, closed: map[fence.NodeID]bool{}, now: 1000, dead: map[fence.NodeID]bool{}, lies: map[fence.NodeID]bool{}, offs: map[fence.NodeID]int{}, swapped: map[fence.NodeID]string{}}
 	for i := 1; i <= n; i++ {
 		c.nodes = append(c.nodes, &node{id: fence.NodeID(i)})
 	}
@@ -158,6 +166,9 @@ func newCluster(t *testing.T, n int, armed bool) *cluster {
 func (c *cluster) roster() fence.Roster {
 	r := testRoster(len(c.nodes))
 	r.Policy = c.policy
+	if c.fabric {
+		withFabric(&r)
+	}
 	return r
 }
 
@@ -191,7 +202,7 @@ func (c *cluster) start(id fence.NodeID) {
 	r := c.roster()
 	x.away = false
 	x.lease, x.appliedAt, x.streams = 0, map[uint64]int64{}, nil
-	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id), Virtual: c.virtual[id]}, RosterHash: r.Hash(), Version: "test", BootedMS: x.bootedAt, Watchdog: c.dogMode(id), Logins: c.logins[id]})
+	x.m = New(Config{Self: x.self(), Machine: fence.Machine{UUID: uuid(id), Virtual: c.virtual[id]}, RosterHash: r.Hash(), Version: "test", BootedMS: x.bootedAt, Watchdog: c.dogMode(id), Logins: c.logins[id], Shared: r.Nodes[id-1].Shared})
 }
 
 // kill ends a daemon; powerOff ends the machine with it.
@@ -333,6 +344,9 @@ func (c *cluster) ask(o *op, r operation.CallResult) {
 
 func (c *cluster) answer(id uint64, device string, action fence.Action, deadline int64) operation.CallResult {
 	var target fence.NodeID
+	if _, err := fmt.Sscanf(device, "fc-%d", &target); err == nil {
+		return c.port(id, target, action)
+	}
 	if _, err := fmt.Sscanf(device, "bmc-%d", &target); err != nil {
 		c.t.Fatal(err)
 	}
@@ -391,6 +405,9 @@ func (c *cluster) probe(x *node, e Probe) {
 
 func (c *cluster) wellProbed(e Probe) *Probed {
 	var target fence.NodeID
+	if _, err := fmt.Sscanf(e.Device, "fc-%d", &target); err == nil {
+		return &Probed{Number: e.Number, Class: domain.Healthy, State: fence.PowerOn}
+	}
 	if _, err := fmt.Sscanf(e.Device, "bmc-%d", &target); err != nil {
 		c.t.Fatal(err)
 	}

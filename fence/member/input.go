@@ -148,6 +148,7 @@ type LeaveRequested struct {
 
 // ConfigChanged: this node's own file was read again; its roster's hash is compared with the committed one (R5). Logins as in Config.
 type ConfigChanged struct {
+	Shared     []string // as in Config
 	RosterHash string
 	Logins     map[string]string
 }

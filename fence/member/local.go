@@ -187,13 +187,13 @@ func (m *Member) mayForce(in LocalRequested) (*domain.Node, error) {
 	return n, nil
 }
 
-// localSpec is a walk to off over the levels that are made of devices alone: a wait proves nothing without the victim's entry, and nobody
+// localSpec is a walk to off over the levels that switch power and are made of devices alone: a cut is opened by the domain only, a wait proves nothing without the victim's entry, and nobody
 // acknowledges here. The victim's machine is that of the domain, so a device that identifies another one is not switched (R16 a).
 func (m *Member) localSpec(n *domain.Node, claim uint64) operation.Spec {
 	j := m.dom.Judge(n)
 	j.Claim = claim
 	j.Levels = slices.DeleteFunc(slices.Clone(j.Levels), func(l fence.Level) bool {
-		return len(l.Steps) == 0 || slices.ContainsFunc(l.Steps, func(s fence.Step) bool { return s.Device == "" })
+		return len(l.Steps) == 0 || l.Gives(j.Devices) == fence.EvidenceStorageCut || slices.ContainsFunc(l.Steps, func(s fence.Step) bool { return s.Device == "" })
 	})
 	life := n.Life
 	if life.Boot == "" || m.dom.IsOver(life) {

@@ -78,14 +78,19 @@ func (m *Member) hear(by domain.Origin) {
 		m.heard = append(m.heard, heard{by: by})
 	}
 	m.heard[i].at = m.now
-	if m.dom.IsOver(by.Incarnation) {
+	if m.refutes(by.Incarnation) {
 		m.heard[i].over = m.now
 	}
 	m.alarm(by)
 }
 
+// refutes reports whether a life that is heard was proven over. A cut life may go on and be heard: that says nothing about its storage (R18).
+func (m *Member) refutes(life fence.Incarnation) bool {
+	return m.dom.IsOver(life) && !m.dom.IsCut(life)
+}
+
 func (m *Member) alarm(by domain.Origin) {
-	if !m.dom.IsOver(by.Incarnation) {
+	if !m.refutes(by.Incarnation) {
 		return
 	}
 	mark := fmt.Sprintf("alarm/%s", by.Incarnation)

@@ -2,6 +2,7 @@ package member
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
@@ -172,8 +173,12 @@ func (m *Member) switched(r *run) []int {
 	return r.result.Switched
 }
 
-// silentFrom is since when the victim must have been silent: the first read of the evidence, or the whole wait for its watchdog (R16 d).
+// silentFrom is since when the victim must have been silent: the first read of the evidence, or the whole wait for its watchdog (R16 d). A cut life
+// goes on, so its voice refutes nothing (R18).
 func silentFrom(r operation.Result) int64 {
+	if r.Evidence.Kind == fence.EvidenceStorageCut {
+		return math.MaxInt64
+	}
 	if len(r.Evidence.Devices) == 0 {
 		return r.FinishedMS - r.Evidence.WaitedMS
 	}

@@ -136,7 +136,7 @@ func (m *Member) calm() bool {
 func (m *Member) needed(device string) bool {
 	for i := range m.dom.Nodes {
 		n := &m.dom.Nodes[i]
-		if n.Victim == nil && n.PowerOn == nil {
+		if n.Victim == nil && n.PowerOn == nil && n.Cut == nil {
 			continue
 		}
 		r, _ := m.dom.Roster.Node(n.ID)

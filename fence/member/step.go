@@ -15,6 +15,8 @@ type Config struct {
 	Self       domain.Origin
 	Machine    fence.Machine
 	RosterHash string // of its own file (R5)
+	// Shared is what its own file says that it uses of what is shared, sorted; never changed once given (R18).
+	Shared []string
 	// Logins are digests of what this node logs in to each device with; never changed once given.
 	Logins  map[string]string
 	Version string
@@ -179,6 +181,7 @@ func (m *Member) take(in Input) {
 			m.abandon("the devices of this node change")
 		}
 	case ConfigChanged:
+		m.cfg.Shared = in.Shared
 		m.cfg.RosterHash, m.cfg.Logins = in.RosterHash, in.Logins
 	}
 }
@@ -370,6 +373,9 @@ func (m *Member) gap(before int64) {
 func (m *Member) spec(n *domain.Node, c *domain.Claim) operation.Spec {
 	if c.Drill {
 		return m.drillSpec(n, c)
+	}
+	if c.Unfence {
+		return m.unfenceSpec(n, c)
 	}
 	j := m.dom.Judge(n)
 	j.Claim = c.Number

@@ -104,17 +104,21 @@ func (o *Operation) closeAll(class Class, text string) {
 }
 
 func (o *Operation) evidence() fence.Evidence {
-	e := fence.Evidence{Kind: fence.EvidenceWatchdog, Claim: o.spec.Claim, ReadIndex: o.spec.ReadIndex, Level: o.current.level}
+	e := fence.Evidence{Kind: o.gives(o.current.level), Claim: o.spec.Claim, ReadIndex: o.spec.ReadIndex, Level: o.current.level}
 	if o.current.waits {
 		e.WaitedMS = o.nowMS - o.startMS
 	}
 	for _, d := range o.devices {
-		e.Kind = fence.EvidencePowerOff
 		e.Devices = append(e.Devices, fence.DeviceEvidence{
 			Device: d.Name, Target: d.Target, Mapping: d.Mapping, Before: d.before, CommandedMS: d.commandedMS, First: d.first, Final: d.final,
 		})
 	}
 	return e
+}
+
+// gives is the kind of evidence that a level can give.
+func (o *Operation) gives(level int) fence.EvidenceKind {
+	return o.spec.Judge.Levels[level].Gives(o.spec.Judge.Devices)
 }
 
 // judge says whether a read after the command shows the victim's machine in the state that was commanded.

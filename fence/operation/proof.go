@@ -25,13 +25,12 @@ func (o *Operation) hopeless(st stage) error {
 		j.Proven = slices.Clone(j.Proven)
 		j.Proven = append(j.Proven, o.spec.Judge.Levels[st.level].Proofs(j.Devices)...)
 	}
-	e := fence.Evidence{Kind: fence.EvidenceWatchdog, Claim: o.spec.Claim, ReadIndex: o.spec.ReadIndex, Level: st.level}
+	e := fence.Evidence{Kind: o.gives(st.level), Claim: o.spec.Claim, ReadIndex: o.spec.ReadIndex, Level: st.level}
 	if st.waits {
 		e.WaitedMS = fence.AssumeDeadAfterMS(j.Watchdog)
 	}
 	for _, p := range st.places {
 		d, _ := o.spec.device(p.Device)
-		e.Kind = fence.EvidencePowerOff
 		e.Devices = append(e.Devices, ideal(p.Step, d, o.spec.bestIdentity(p, j)))
 	}
 	return shorter(fence.Admissible(o.spec.Victim, e, j))
@@ -46,6 +45,9 @@ func (o *Operation) notVictims(d *device, id fence.Identity) error {
 	dev := d.Device
 	dev.Kind = fence.KindPower
 	proven := o.spec.proven(d.place, j)
+	if d.Kind == fence.KindStorage { // what it covers was judged when the level began
+		proven = o.spec.declared(d.place)
+	}
 	j.Devices = []fence.Device{dev}
 	j.Levels = []fence.Level{{Steps: []fence.Step{{Device: d.Name, Target: d.Target}}}}
 	if j.Proven = nil; proven { // as one of its level's; here it stands alone
@@ -61,10 +63,16 @@ func (s Spec) proven(p place, j fence.Judge) bool {
 	return p.level < len(s.Judge.Levels) && slices.Contains(j.Proven, s.Judge.Levels[p.level].Proof(p.Step, s.Judge.Devices))
 }
 
+// declared reports whether an operator has declared whose ways a storage device closes (R16 a, 0078).
+func (s Spec) declared(p place) bool {
+	d, _ := s.device(p.Device)
+	return d.Kind == fence.KindStorage && d.Accepted
+}
+
 // bestIdentity is the identity with which a device could be admissible at best.
 func (s Spec) bestIdentity(p place, j fence.Judge) fence.Identity {
 	switch m := s.Victim.Machine; {
-	case s.proven(p, j):
+	case s.proven(p, j), s.declared(p):
 		return fence.Identity{}
 	case m.Known():
 		return fence.Identity{UUIDs: []string{m.UUID}, Serial: m.Serial}

@@ -1,6 +1,10 @@
 package operation
 
-import "github.com/fenced-project/fenced/fence"
+import (
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+)
 
 // What a walk assumes where the roster says nothing, and its own bounds; milliseconds.
 const (
@@ -30,6 +34,8 @@ type Spec struct {
 	StartLevel int
 	// Only: to off, no level but StartLevel is walked (a drill tests one).
 	Only bool
+	// Open, to on: these steps are switched on and nothing else, to open what a cut has closed (R18). Without it no step that cuts storage is.
+	Open []fence.Step
 	// InFlight: something of an earlier claim on this machine may still take effect, so that no read-back shows whose command did what (R9).
 	InFlight bool
 	// Speaks: a life of this machine was heard until just now. Its supplies hold up after the devices read off, so it speaks on, and what is heard
@@ -118,7 +124,7 @@ func (s Spec) walk() []stage {
 	return out
 }
 
-// walkOn is one stage with every target once.
+// walkOn is one stage with every target once: those that switch power, or those that are to be opened.
 func (s Spec) walkOn() []stage {
 	st := stage{level: s.StartLevel}
 	if s.StartLevel < 0 {
@@ -129,7 +135,7 @@ func (s Spec) walkOn() []stage {
 			continue
 		}
 		for k, step := range l.Steps {
-			if step.Device != "" && !st.has(step) {
+			if step.Device != "" && s.switchesOn(step) && !st.has(step) {
 				st.places = append(st.places, place{n, k, step})
 			}
 		}
@@ -138,6 +144,15 @@ func (s Spec) walkOn() []stage {
 		return nil
 	}
 	return []stage{st}
+}
+
+// switchesOn reports whether a walk to on is about a step.
+func (s Spec) switchesOn(step fence.Step) bool {
+	if len(s.Open) > 0 {
+		return slices.Contains(s.Open, step)
+	}
+	d, _ := s.device(step.Device)
+	return d.Kind != fence.KindStorage
 }
 
 // stage is what is done together: a level of the walk to off, or the whole walk to on.

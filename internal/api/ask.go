@@ -91,10 +91,10 @@ func text(what, s string, limit int, need bool) error {
 
 func action(s string) error {
 	switch s {
-	case client.ActionOff, client.ActionReboot, client.ActionOn:
+	case client.ActionOff, client.ActionReboot, client.ActionOn, client.ActionUnfence:
 		return nil
 	}
-	return client.Errorf(client.CodeUsage, "action must be off, reboot or on, not %q", s)
+	return client.Errorf(client.CodeUsage, "action must be off, reboot, on or unfence, not %q", s)
 }
 
 // requestID checks an id, or makes one.

@@ -35,8 +35,8 @@ func (s *Server) local(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		return nil, err
 	}
 	switch {
-	case q.Action == client.ActionOn:
-		return nil, client.Errorf(client.CodeUsage, "forced power from this node is off or reboot, not on")
+	case q.Action == client.ActionOn, q.Action == client.ActionUnfence:
+		return nil, client.Errorf(client.CodeUsage, "forced power from this node is off or reboot, not %s", q.Action)
 	case !q.Force:
 		return nil, client.Errorf(client.CodeUnsafe, "forced power from this node needs force: it gives no verdict, and nobody is released")
 	}

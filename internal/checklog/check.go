@@ -137,7 +137,7 @@ func (c *checker) claims() {
 				c.violate("V5", l, "power-on of %s is claimed while a victim is open", l.Node)
 			}
 			active[l.Node] = l
-		case client.EventClaimEnd, client.EventHandover, client.EventCancelled, client.EventPowerOn:
+		case client.EventClaimEnd, client.EventHandover, client.EventCancelled, client.EventPowerOn, client.EventUnfence:
 			delete(active, l.Node)
 		case client.EventDrill: // its claim ends by the step that names it; every other step leaves what is claimed as it is
 			if active[l.Node].Claim == l.Claim {
@@ -165,12 +165,12 @@ func (c *checker) verdicts() {
 			if _, ok := victims[life]; !ok && starts {
 				c.violate("V1", l, "a verdict on %s, which was no victim", life)
 			}
-			if v, ok := verdicts[life]; ok {
+			if v, ok := verdicts[life]; ok && (v.Verdict != client.VerdictCut || l.Verdict == client.VerdictCut) { // a stronger one of a cut life stays possible (R18)
 				c.violate("V8", l, "a second verdict on %s, the first is %s", life, v.where())
 			}
 			if l.Evidence == nil || l.Evidence.Kind == "" {
 				c.violate("V1", l, "a verdict on %s without evidence", life)
-			} else if v, ok := victims[life]; ok && l.Evidence.Kind == client.EvidencePowerOff && l.Evidence.ReadIndex < v.Index {
+			} else if v, ok := victims[life]; ok && (l.Evidence.Kind == client.EvidencePowerOff || l.Evidence.Kind == client.EvidenceStorageCut) && l.Evidence.ReadIndex < v.Index {
 				c.violate("V1", l, "the first read for %s began at log index %d, it became a victim at %d", life, l.Evidence.ReadIndex, v.Index)
 			}
 			verdicts[life] = l

@@ -13,7 +13,7 @@ import (
 	"github.com/fenced-project/fenced/client"
 )
 
-// actFlags are those that off, on and reboot share.
+// actFlags are those that off, on, reboot and unfence share.
 type actFlags struct {
 	reason  string
 	yes     bool
@@ -24,7 +24,7 @@ type actFlags struct {
 	timeout time.Duration
 }
 
-// actCommand makes off, on and reboot, which differ in their words only.
+// actCommand makes off, on, reboot and unfence, which differ in their words only.
 func (a *app) actCommand(action, short, long string) *cobra.Command {
 	f := &actFlags{}
 	cmd := &cobra.Command{
@@ -43,12 +43,15 @@ quorum; 107 refused without --force; 112 the outcome is unknown; 113 the cluster
 	cmd.Flags().BoolVar(&f.noWait, "no-wait", false, "return when the request is committed, and print the operation's number")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would happen, log in to the devices and read, and switch nothing")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 10*time.Minute, "how long to wait; what was asked for goes on after it")
-	if action != client.ActionOn {
+	if !gentle(action) {
 		cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 		cmd.Flags().BoolVar(&f.local, "local", false, "from this node alone, without quorum: no verdict, nobody is released (with --force and --reason)")
 	}
 	return cmd
 }
+
+// gentle reports whether an action ends nothing.
+func gentle(action string) bool { return action == client.ActionOn || action == client.ActionUnfence }
 
 func (a *app) act(ctx context.Context, action, node string, f *actFlags) error {
 	if f.timeout <= 0 {
@@ -73,7 +76,7 @@ func (a *app) act(ctx context.Context, action, node string, f *actFlags) error {
 	if err := refusal(p, f.force); err != nil {
 		return err
 	}
-	if action != client.ActionOn {
+	if !gentle(action) {
 		if err := a.confirm(f.yes, action, node); err != nil {
 			return err
 		}
@@ -83,7 +86,7 @@ func (a *app) act(ctx context.Context, action, node string, f *actFlags) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, errLimit)
 	defer cancel()
 	r := client.Request{Node: node, Action: action, Reason: f.reason, Force: f.force}
-	if action != client.ActionOn {
+	if !gentle(action) {
 		r.Boot = p.Incarnation // what was shown is what is meant: a node that rebooted while somebody typed its name is spared
 	}
 	acc, err := a.request(ctx, c, r)

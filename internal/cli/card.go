@@ -57,6 +57,9 @@ func (a *app) cardText(w io.Writer, s client.Status, n client.Node) {
 	for _, m := range n.Mapped {
 		fact("proven", "%s, by a drill", m)
 	}
+	for _, m := range n.Declared {
+		fact("declared", "%s: accept_mapping vouches for it, nothing has proven it", m)
+	}
 	if d := n.Drill; d != nil {
 		fact("drill", "%s", drillWords(*d))
 	}

@@ -10,10 +10,11 @@ import (
 	"github.com/fenced-project/fenced/client"
 )
 
-// The exit codes of fence_node and fence_tool, as their old manuals say. 2 was "unfencing is not defined", which nothing answers here yet.
+// The exit codes of fence_node and fence_tool, as their old manuals say.
 const (
-	oldSuccess = 0
-	oldFailure = 1
+	oldSuccess     = 0
+	oldFailure     = 1
+	oldNoUnfencing = 2 // no unfencing is defined for the node
 )
 
 // fenceNodeLimit ends a fence_node whose operation does not end: the old one had no such option.
@@ -35,14 +36,11 @@ func (a *app) fenceNode(ctx context.Context, args []string) int {
 		fmt.Fprintf(a.err, "%s: %v\nPlease use '-h' for usage.\n", a.name, err)
 		return oldFailure
 	case *help:
-		fmt.Fprintln(a.out, "Usage: fence_node [-v] [-vv] NODE\n\n  -v   show the attempts, -vv also what devices answered\n  -V   show the version\n  -h   this help")
+		fmt.Fprintln(a.out, "Usage: fence_node [-v] [-vv] [-U] NODE\n\n  -U   give the node its access to storage back\n  -v   show the attempts, -vv also what devices answered\n  -V   show the version\n  -h   this help")
 		return oldSuccess
 	case *version:
 		fmt.Fprintf(a.out, "%s %s\n", a.name, a.deps.Version)
 		return oldSuccess
-	case *unfence:
-		fmt.Fprintf(a.err, "%s: -U: this version of fenced cannot unfence; nothing was done\n", a.name)
-		return oldFailure
 	case f.NArg() == 0:
 		fmt.Fprintf(a.err, "%s: no node name specified\n", a.name)
 		return oldFailure
@@ -57,6 +55,9 @@ func (a *app) fenceNode(ctx context.Context, args []string) int {
 	node := f.Arg(0)
 	c := a.client()
 	defer c.Close()
+	if *unfence {
+		return a.unfenceOld(ctx, c, node, *verbose)
+	}
 	s, err := a.fenceOld(ctx, c, client.Request{Node: node, Action: client.ActionReboot, Reason: a.name}, *verbose)
 	a.oldLog(s, *verbose)
 	if err != nil {
@@ -65,6 +66,38 @@ func (a *app) fenceNode(ctx context.Context, args []string) int {
 		return oldFailure
 	}
 	fmt.Fprintf(a.err, "fence %s success: %s\n", node, resultLine(s))
+	return oldSuccess
+}
+
+// unfenceOld is fence_node -U. It asks for a plan first, so that a node that nobody knows is not taken for one without unfencing.
+func (a *app) unfenceOld(ctx context.Context, c *client.Client, node string, verbose int) int {
+	fail := func(err error) int {
+		_ = a.finish(err)
+		fmt.Fprintf(a.err, "unfence %s failed\n", node)
+		return oldFailure
+	}
+	if _, err := a.askPlan(ctx, c, client.PlanQuery{Node: node, Action: client.ActionUnfence}); err != nil {
+		return fail(err)
+	}
+	acc, err := a.request(ctx, c, client.Request{Node: node, Action: client.ActionUnfence, Reason: a.name})
+	if client.CodeOf(err) == client.CodeNoSuch {
+		fmt.Fprintf(a.err, "unfence %s: %v\n", node, err)
+		return oldNoUnfencing
+	}
+	if err != nil {
+		return fail(err)
+	}
+	s, err := a.waitFor(ctx, c, wait{
+		id: acc.Operation, place: client.WatchFrom{Seq: acc.Seq, Stream: acc.Stream}, quiet: verbose == 0, until: func(s client.Show) bool { return s.Done },
+	})
+	a.oldLog(s, verbose)
+	if err == nil {
+		err = outcome(s)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	fmt.Fprintf(a.err, "unfence %s success\n", node)
 	return oldSuccess
 }
 

@@ -184,7 +184,7 @@ func victimIDs(s client.Status) []uint32 {
 	var ids []uint32
 	for _, o := range s.Operations {
 		n, err := nodeOf(s, o.Victim)
-		if err == nil && o.Action != client.ActionOn && o.Phase != client.PhasePoweringOn {
+		if err == nil && o.Action != client.ActionOn && o.Action != client.ActionUnfence && o.Phase != client.PhasePoweringOn {
 			ids = append(ids, n.ID)
 		}
 	}

@@ -25,9 +25,9 @@ Exit code: 0 nothing forbids it, else the code with which the request would be r
 		ValidArgsFunction: a.nodeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch action {
-			case client.ActionOff, client.ActionReboot, client.ActionOn:
+			case client.ActionOff, client.ActionReboot, client.ActionOn, client.ActionUnfence:
 			default:
-				return usage("--action must be off, reboot or on, not %q", action)
+				return usage("--action must be off, reboot, on or unfence, not %q", action)
 			}
 			c := a.client()
 			defer c.Close()
@@ -39,7 +39,7 @@ Exit code: 0 nothing forbids it, else the code with which the request would be r
 			return code(blockedBy(p, false))
 		},
 	}
-	cmd.Flags().StringVar(&action, "action", client.ActionReboot, "off, reboot or on")
+	cmd.Flags().StringVar(&action, "action", client.ActionReboot, "off, reboot, on or unfence")
 	cmd.Flags().BoolVar(&read, "read", false, "ask the devices for their power state too")
 	return cmd
 }

@@ -89,7 +89,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.socket, "socket", "", "the daemon's socket (FENCED_SOCKET, else "+client.DefaultSocket+")")
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, c := range []func() *cobra.Command{
-		a.statusCommand, a.watchCommand, a.historyCommand, a.showCommand, a.planCommand, a.residualCommand, a.testCommand, a.drillCommand, a.offCommand, a.onCommand, a.rebootCommand,
+		a.statusCommand, a.watchCommand, a.historyCommand, a.showCommand, a.planCommand, a.residualCommand, a.testCommand, a.drillCommand, a.offCommand, a.onCommand, a.rebootCommand, a.unfenceCommand,
 		a.ackCommand, a.armCommand, a.disarmCommand, a.applyCommand, a.bootstrapCommand, a.leaveCommand, a.nodeCommand, a.recoverCommand, a.witnessCommand, a.keygenCommand, a.configCommand,
 		a.pluginCommand, a.watchdogCommand, a.runCommand, a.devCommand, a.checkLogCommand, a.simCommand, a.explainCommand, a.versionCommand,
 	} {

@@ -26,7 +26,7 @@ const askAgain = time.Second
 
 // decisive are the events after which looking at once is worth it.
 var decisive = map[string]bool{
-	client.EventVerdict: true, client.EventCancelled: true, client.EventAck: true, client.EventPowerOn: true, client.EventLeft: true,
+	client.EventVerdict: true, client.EventCancelled: true, client.EventAck: true, client.EventPowerOn: true, client.EventUnfence: true, client.EventLeft: true,
 	client.EventRefused: true, client.EventClaimEnd: true, client.EventClean: true, client.EventDrill: true,
 }
 
@@ -166,7 +166,9 @@ func outcome(s client.Show) error {
 	switch {
 	case s.Code != client.CodeOK:
 		return client.Errorf(s.Code, "%s", orElse(s.Error, fmt.Sprintf("operation %d on %s failed: %s", h.ID, h.Victim, s.Code)))
-	case h.Action == client.ActionOn, h.Resolution == client.ResolutionPassed:
+	case h.Action == client.ActionUnfence && h.Finished.IsZero():
+		return client.Errorf(client.CodeError, "%s was not unfenced: it went, or became a victim, before its access was open again", h.Victim)
+	case h.Action == client.ActionOn, h.Action == client.ActionUnfence, h.Resolution == client.ResolutionPassed:
 		return nil
 	case h.Resolution == client.ResolutionLeft:
 		return client.Errorf(client.CodeError, "%s left cleanly before it was fenced: nothing was switched off", h.Victim)

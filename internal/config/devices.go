@@ -20,7 +20,7 @@ type deviceEntry struct {
 }
 
 // ownFields are the fields of a device that fenced itself reads; every other field is an option of the plugin.
-var ownFields = []string{"plugin", "kind", "secrets", "limit", "isolate", "attempts", "attempt_timeout", "settle", "hold_up", "poll", "effect"}
+var ownFields = []string{"plugin", "kind", "secrets", "limit", "isolate", "attempts", "attempt_timeout", "settle", "hold_up", "poll", "effect", "accept_mapping"}
 
 // inlineName is the name of a device that a node defines for itself: DEVICE@NODE, which no name in `devices:` can be.
 func inlineName(device, node string) string { return device + "@" + node }
@@ -48,6 +48,9 @@ func (l *loader) readDevice(f field, name, path string) {
 	d.dev.Plugin = d.Plugin
 	d.Kind = l.deviceKind(r, f.key, d.Plugin)
 	d.dev.Isolate = r.boolean("isolate", false)
+	if d.Accepted = r.boolean("accept_mapping", false); d.Accepted && d.Kind != fence.KindStorage {
+		l.rep.at(r.key("accept_mapping"), "remove the line: `fenced drill` proves the mapping of what switches power", "%s: only the targets of a device of kind storage are vouched for", r.path)
+	}
 	def := defaultsOf(d.Plugin)
 	d.Limit = r.number("limit", def.limit, 1, 1000)
 	d.Attempts = r.number("attempts", def.attempts, 1, 100)

@@ -25,6 +25,7 @@ func mistakes(t *testing.T) []mistake {
 	t.Helper()
 	ch := func(old, new string) string { t.Helper(); return change(t, old, new) }
 	const pdu = "devices:\n  pdu:\n    plugin: pdu\n    address: 10.0.9.100\n    community_file: secret\n"
+	const fabrics = "  fc-a: {plugin: acme, kind: storage, accept_mapping: true, address: 10.0.9.7}\n  fc-b: {plugin: acme, kind: storage, accept_mapping: true, address: 10.0.9.8}\n"
 	return []mistake{
 		{name: "unknown field at the top", text: good + "timing: {lease: 5s}\n"},
 		{name: "unknown field in a node", text: ch("    id: 2\n", "    id: 2\n    adress: x\n")},
@@ -75,6 +76,12 @@ func mistakes(t *testing.T) []mistake {
 		{name: "device of an unknown plugin without kind", text: good + "  d: {plugin: acme}\n"},
 		{name: "device that only waits", text: ch("levels: [bmc]", "levels: [bmc, sleep]") + "  sleep: {plugin: acme, kind: delay}\n"},
 		{name: "device that cuts storage", text: ch("levels: [bmc]", "levels: [bmc, san]") + "  san: {plugin: acme, kind: storage}\n"},
+		{name: "a cut and nothing shared", text: ch("levels: [bmc]", "levels: [bmc, san]") + "  san: {plugin: acme, kind: storage, accept_mapping: true}\n"},
+		{name: "a cut beside power", text: ch("levels: [bmc]", "levels: [[bmc, san], [san, {wait: watchdog}]]") + "  san: {plugin: acme, kind: storage, accept_mapping: true}\nshared: {lun: {cut_by: [san]}}\n"},
+		{name: "a cut of one path of two", text: ch("levels: [bmc]", "levels: [{device: fc-a, target: \"1\"}, {device: fc-b, target: \"1\"}, [{device: fc-a, target: \"1\"}, {device: fc-b, target: \"1\"}]]") + fabrics + "shared: {lun: {cut_by: [[fc-a, fc-b]]}}\n"},
+		{name: "a cut of a node's own", text: ch("      bmc: {plugin: bmc,", "      san: {plugin: acme, kind: storage, accept_mapping: true}\n      bmc: {plugin: bmc,") + "shared: {lun: {cut_by: [san, pdu, []]}, \"a b\": {cut_by: x}, nothing: {}, one: {cut: pdu}, two: {cut_by: [[fc-a, fc-a, {a: b}]]}}\n"},
+		{name: "what a node shares", text: strings.Replace(ch("    id: 2\n", "    id: 2\n    shared: [lum, lun, lun]\n"), "    id: 3\n", "    id: 3\n    shared: []\n", 1) + fabrics + "shared: {lun: {cut_by: [fc-a]}, spare: {cut_by: [fc-b]}}\n"},
+		{name: "a mapping of power that is vouched for", text: ch("    plugin: pdu\n", "    plugin: pdu\n    accept_mapping: true\n")},
 		{name: "selffence as a device", text: good + "  d: {plugin: selffence}\n"},
 		{name: "device timings", text: ch("    plugin: pdu\n", "    plugin: pdu\n    attempt_timeout: 6s\n    poll: 0s\n    limit: 0\n    attempts: many\n    settle: 1us\n")},
 		{name: "option of a plugin that is a map", text: ch("    plugin: pdu\n", "    plugin: pdu\n    extra: {a: b}\n")},

@@ -123,9 +123,9 @@ func (l *loader) deviceStep(n *nodeEntry, at *node, name, target, path string) (
 	d.used = true
 	switch d.Kind {
 	case fence.KindDelay:
-		l.rep.at(at, "use a device that cuts the power", "%s: device %s only waits (kind delay), which proves nothing (R18)", path, d.Name)
+		l.rep.at(at, "use a device that cuts the power or the storage", "%s: device %s only waits (kind delay), which proves nothing (R18)", path, d.Name)
 	case fence.KindStorage:
-		l.rep.at(at, "use a device of kind power", "%s: device %s cuts storage, and this version proves only power (R18)", path, d.Name)
+		l.cutStep(at, d, path)
 	}
 	s := fence.Step{Device: d.Name, Target: target}
 	n.uses = append(n.uses, use{step: s, at: at})

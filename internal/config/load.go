@@ -162,10 +162,11 @@ type loader struct {
 	ring    ring
 	nodes   []nodeEntry
 	devices []deviceEntry
+	shared  []sharedEntry
 	about   map[string]description // of plugins, where they are asked
 }
 
-var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "plugins", "residual", "watchdog", "self_fence", "api", "log"}
+var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "shared", "plugins", "residual", "watchdog", "self_fence", "api", "log"}
 
 func (l *loader) config() *Config {
 	o := l.o
@@ -187,6 +188,7 @@ func (l *loader) config() *Config {
 	l.watchdog()
 	l.askRing()
 	l.readDevices()
+	l.readShared()
 	l.readNodes()
 	l.readLevels()
 	c.Roster.Policy = l.policy()
@@ -201,6 +203,7 @@ func (l *loader) config() *Config {
 	l.log()
 	l.checkNodes()
 	l.checkOutlets()
+	l.checkCuts()
 	l.checkDevices()
 	l.finish()
 	return c
@@ -208,6 +211,7 @@ func (l *loader) config() *Config {
 
 // finish puts what was read into the roster, in the order that the roster's hash needs (R5).
 func (l *loader) finish() {
+	l.cfg.Roster.Shared = l.sharedList()
 	for _, n := range sortedNodes(l.nodes) {
 		l.cfg.Roster.Nodes = append(l.cfg.Roster.Nodes, n.RosterNode)
 	}

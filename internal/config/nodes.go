@@ -19,7 +19,7 @@ type nodeEntry struct {
 	uses []use
 }
 
-var nodeFields = []string{"id", "address", "votes", "role", "witness", "machine", "action", "levels", "devices"}
+var nodeFields = []string{"id", "address", "votes", "role", "witness", "machine", "action", "levels", "devices", "shared"}
 
 func (l *loader) readNodes() {
 	all := l.root.get("nodes")
@@ -46,6 +46,7 @@ func (l *loader) readNodes() {
 		n.Address = l.address(r, f.key, listed)
 		n.Machine = l.machine(r)
 		n.Action = fence.Action(r.enum("action", string(fence.ActionReboot), string(fence.ActionReboot), string(fence.ActionOff)))
+		n.Shared = l.uses(r, n.Witness)
 		l.nodes = append(l.nodes, n)
 		l.readInlineDevices(name, r)
 	}

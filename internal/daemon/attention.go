@@ -131,6 +131,7 @@ func (d *Daemon) nodeAttention(n *domain.Node, add func(code, node, text, next s
 	if l := n.LastDrill; l != nil && !l.Passed && n.Drill == nil { // also while the node is out: that is when somebody looks why
 		add(client.AttentionDrillFailed, name, fmt.Sprintf("the drill of level %d of %s failed: %s", l.Level+1, name, l.Text), fmt.Sprintf("fenced drill %s --level %d", name, l.Level+1))
 	}
+	d.unfenceAttention(n, add)
 	switch {
 	case n.Victim != nil && n.Foreign != nil && n.Life != n.Victim.Incarnation:
 		add(client.AttentionForeign, name, "another machine comes in the name of "+name+" and is kept out, the victim stays: "+n.Why, "take that machine away, or fenced ack "+name+" when the old one is surely over")

@@ -185,6 +185,7 @@ func New(cfg Config) (*Daemon, error) {
 		Self:    domain.Origin{Incarnation: fence.Incarnation{Node: cfg.Self.Node, Boot: cfg.Self.Boot}, Instance: cfg.Self.Instance},
 		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Logins: cfg.Config.Logins(), Version: cfg.Version, BootedMS: cfg.BootedMS, Watchdog: watchdogMode(cfg), SelfFences: d.words.Count,
 		OnWithdraw: cfg.Config.Residual.OnWithdraw, Withdrawals: d.words.Withdrawals,
+		Shared: sharedBy(cfg.Config),
 	})
 	d.engine = engine.New(engine.Config{
 		Devices: cfg.Devices, Now: cfg.Now, Report: d.report,

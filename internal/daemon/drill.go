@@ -129,6 +129,7 @@ type testTask struct {
 	step    fence.Step
 	machine fence.Machine
 	drilled bool
+	vouched bool   // its mapping is declared by accept_mapping
 	login   string // the digest of what this node logs in with
 	refused bool   // it refused this login lately: only who names its node tries again (R28)
 	to      *client.TestRead
@@ -201,7 +202,7 @@ func (d *Daemon) testTasks(node string, out *client.Test) ([]testTask, error) {
 					continue
 				}
 				tn.Devices = append(tn.Devices, client.TestRead{Level: i + 1, Device: s.String()})
-				own = append(own, testTask{step: s, machine: n.Machine, drilled: dom.Proves(n, i, s), login: logins[s.Device], refused: node == "" && dom.Repeats(s.Device, logins[s.Device])})
+				own = append(own, testTask{step: s, machine: n.Machine, drilled: dom.Proves(n, i, s), vouched: declared(&dom.Roster, s), login: logins[s.Device], refused: node == "" && dom.Repeats(s.Device, logins[s.Device])})
 			}
 		}
 		if len(own) == 0 {
@@ -243,6 +244,8 @@ func (d *Daemon) testOne(ctx context.Context, t testTask) {
 		}
 	case got.Identity.Empty() && t.drilled:
 		r.Proof = client.ProofDrill
+	case got.Identity.Empty() && t.vouched:
+		r.Proof = client.ProofDeclared
 	case got.Identity.Empty():
 		r.Text = "it gives no identity, and no drill has proven what it switches: it is not used by itself and proves nothing"
 	case !got.Identity.Matches(t.machine):

@@ -226,6 +226,8 @@ func (d *Daemon) operation(id fence.NodeID) uint64 {
 		return n.Drill.ID
 	case n.PowerOn != nil:
 		return n.PowerOn.ID
+	case n.Cut != nil && n.Cut.Claim != nil:
+		return n.Cut.ID
 	}
 	return 0
 }

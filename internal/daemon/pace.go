@@ -64,6 +64,6 @@ func (d *Daemon) rest() {
 // nothingOpen reports whether a node is a clean member, and no operation, power-on, announcement or effect of any node waits for anything.
 func nothingOpen(dom *domain.State, self fence.NodeID) bool {
 	return dom.Clean(self) && !slices.ContainsFunc(dom.Nodes, func(n domain.Node) bool {
-		return n.Victim != nil || n.PowerOn != nil || n.Pending != nil || len(n.Unquiet) > 0
+		return n.Victim != nil || n.PowerOn != nil || n.Cut != nil && n.Cut.Claim != nil || n.Pending != nil || len(n.Unquiet) > 0
 	})
 }

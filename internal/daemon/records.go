@@ -117,7 +117,7 @@ func (r *records) take(e domain.Event, m moment) {
 			if e.Step == domain.DrillAsked {
 				r.request(rec, e)
 			}
-		case domain.EventPowerOn: // the line was written at the verdict, before the power came back
+		case domain.EventPowerOn, domain.EventUnfence: // the line was written at the verdict, before the power came back
 			rec.missing(e.Attempts)
 		}
 		return
@@ -154,11 +154,16 @@ func (r *records) take(e domain.Event, m moment) {
 		r.resolved(rec, e, m)
 	case domain.EventDrill:
 		r.drilled(rec, e, m)
+	case domain.EventUnfence:
+		rec.attempts(e.Attempts)
+		if e.On {
+			r.switchedOn(rec, m)
+		}
 	case domain.EventPowerOn:
 		rec.attempts(e.Attempts)
 		if e.On {
 			rec.line.Times.OnMS = m.since(rec.verdict)
-			r.poweredOn(rec, m)
+			r.switchedOn(rec, m)
 		}
 	}
 }
@@ -183,6 +188,8 @@ func (r *records) action(rec *record, e domain.Event) {
 	case n == nil:
 	case n.Victim != nil:
 		rec.line.Action = string(n.Victim.Action)
+	case e.Action == fence.ActionUnfence:
+		rec.line.Action, rec.line.Cause = client.ActionUnfence, client.CauseOperator
 	case n.PowerOn != nil && rec.line.Verdict == "":
 		rec.line.Action, rec.line.Cause = client.ActionOn, client.CauseOperator
 	}
@@ -226,9 +233,9 @@ func (r *records) resolved(rec *record, e domain.Event, m moment) {
 	}
 }
 
-// poweredOn ends an operation that was asked for to power a machine on: it has no verdict, its end is the power.
-func (r *records) poweredOn(rec *record, m moment) {
-	if rec.line.Action == client.ActionOn && rec.line.Verdict == "" && rec.line.Finished.IsZero() {
+// switchedOn ends an operation that was asked for to power a machine on or to open its ways: it has no verdict, its end is that it is on.
+func (r *records) switchedOn(rec *record, m moment) {
+	if (rec.line.Action == client.ActionOn || rec.line.Action == client.ActionUnfence) && rec.line.Verdict == "" && rec.line.Finished.IsZero() {
 		rec.line.Finished = client.At(m.at)
 		r.store(rec)
 	}

@@ -161,7 +161,7 @@ func (d *Daemon) taken(fresh *config.Config, err error) {
 		d.cfg.Config, d.ownHash = fresh, fresh.Roster.Hash()
 		d.limits.Store(&fresh.Roster)
 		d.log.Info("configuration read again", "roster", d.ownHash)
-		d.step(member.ConfigChanged{RosterHash: d.ownHash, Logins: fresh.Logins()})
+		d.step(member.ConfigChanged{RosterHash: d.ownHash, Logins: fresh.Logins(), Shared: sharedBy(fresh)})
 		d.follow(false)
 	} else {
 		d.log.Error("the configuration was read again and cannot be used; this node goes on with the one before", "error", err)

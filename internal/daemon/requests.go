@@ -66,7 +66,7 @@ func coded(err error) error {
 		return client.Errorf(client.CodeUnsafe, "%s", text)
 	case errors.Is(err, fence.ErrStale):
 		return client.Errorf(client.CodeTryAgain, "%s", text)
-	case errors.Is(err, fence.ErrNoSuchNode):
+	case errors.Is(err, fence.ErrNoSuchNode), errors.Is(err, fence.ErrNoCut):
 		return client.Errorf(client.CodeNoSuch, "%s", text)
 	}
 	return client.Errorf(client.CodeError, "%s", text)

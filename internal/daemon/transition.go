@@ -78,6 +78,11 @@ func (d *Daemon) line(index uint64, e domain.Event) client.Event {
 		}
 	case domain.EventLocal:
 		l.Action, l.Local = string(e.Action), true
+	case domain.EventUnfence:
+		l.Action, l.Result = client.ActionUnfence, "failed"
+		if e.On {
+			l.Result = "on"
+		}
 	case domain.EventPowerOn:
 		l.Action, l.Result = client.ActionOn, "failed"
 		if e.On {

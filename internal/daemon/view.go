@@ -138,6 +138,9 @@ func (d *Daemon) nodes(s *client.Status) {
 		if n.OffHeld {
 			out.Flags = append(out.Flags, client.FlagOffHeld)
 		}
+		if n.Cut != nil {
+			out.Flags = append(out.Flags, client.FlagUnfencePending)
+		}
 		if n.Outvoted() {
 			out.Flags = append(out.Flags, client.FlagFrozen)
 		}
@@ -167,6 +170,7 @@ func (d *Daemon) nodes(s *client.Status) {
 		}
 		out.Paths = d.paths(r)
 		out.Drill, out.Mapped = d.lastDrill(n), d.mapped(n, r)
+		out.Declared = d.declaredSteps(r)
 		if n.Drill != nil {
 			out.Flags = append(out.Flags, client.FlagDrilled)
 		}
@@ -262,6 +266,10 @@ func (d *Daemon) openOperation(n *domain.Node) *client.Operation {
 		if claim == nil && len(n.Unquiet) > 0 {
 			o.Phase, o.Why = client.PhaseWaiting, "an earlier claim may still have something in flight"
 		}
+	case n.Cut != nil && len(n.Cut.Steps) > 0 && d.member.Domain().MayUnfence(n) == nil:
+		claim = n.Cut.Claim
+		o.ID, o.Incarnation, o.Action, o.Phase = n.Cut.ID, n.Life.Boot, client.ActionUnfence, client.PhasePoweringOn
+		o.Why = d.whyNotOpened(n)
 	default:
 		return nil
 	}

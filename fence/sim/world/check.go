@@ -171,7 +171,7 @@ func (c *checker) event(e domain.Event, before []string) {
 		c.cutTogether(e)
 	case domain.EventClaimEnd, domain.EventHandover, domain.EventCanceled:
 		delete(c.active, e.Node)
-	case domain.EventPowerOn:
+	case domain.EventPowerOn, domain.EventUnfence:
 		delete(c.active, e.Node)
 	case domain.EventVerdict:
 		delete(c.active, e.Node)
