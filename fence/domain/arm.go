@@ -49,7 +49,9 @@ func (s *State) Disarming() bool { return s.Disarm != nil && s.Disarm.Pending }
 func (s *State) Finishing() []fence.NodeID {
 	var ids []fence.NodeID
 	for i := range s.Nodes {
-		if n := &s.Nodes[i]; n.Cut != nil && n.Cut.Claim != nil && !n.Cut.Force || n.Victim != nil && n.Victim.Claim != nil && !n.Victim.Force || n.PowerOn != nil && !n.PowerOn.Force && (n.PowerOn.Claim != nil || n.PowerOn.Round == 0) {
+		if n := &s.Nodes[i]; n.Victim != nil && n.Victim.Claim != nil && !n.Victim.Force || n.PowerOn != nil && !n.PowerOn.Force && (n.PowerOn.Claim != nil || n.PowerOn.Round == 0) {
+			ids = append(ids, n.ID)
+		} else if n.Cut != nil && n.Cut.Claim != nil && !n.Cut.Force {
 			ids = append(ids, n.ID)
 		}
 	}

@@ -14,10 +14,10 @@ func (s *State) Usable(n *Node, level int, step fence.Step) (usable, known bool)
 	switch {
 	case !known || h.Class != Healthy:
 		return false, known
-	case s.declared(step):
-		return s.covers(n, level), true
 	case h.Named || s.Proves(n, level, step):
 		return true, true
+	case s.declared(step):
+		return s.covers(n, level), true
 	}
 	return false, n.Machine.Known()
 }

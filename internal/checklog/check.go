@@ -170,8 +170,11 @@ func (c *checker) verdicts() {
 			}
 			if l.Evidence == nil || l.Evidence.Kind == "" {
 				c.violate("V1", l, "a verdict on %s without evidence", life)
-			} else if v, ok := victims[life]; ok && (l.Evidence.Kind == client.EvidencePowerOff || l.Evidence.Kind == client.EvidenceStorageCut) && l.Evidence.ReadIndex < v.Index {
+			} else if v, ok := victims[life]; ok && l.Evidence.Kind == client.EvidencePowerOff && l.Evidence.ReadIndex < v.Index {
 				c.violate("V1", l, "the first read for %s began at log index %d, it became a victim at %d", life, l.Evidence.ReadIndex, v.Index)
+			}
+			if v, ok := victims[life]; ok && l.Evidence != nil && l.Evidence.Kind == client.EvidenceStorageCut && l.Evidence.ReadIndex < v.Index {
+				c.violate("V1", l, "the first read of the ports of %s began at log index %d, it became a victim at %d", life, l.Evidence.ReadIndex, v.Index)
 			}
 			verdicts[life] = l
 		case client.EventClean:
