@@ -43,8 +43,8 @@ func newSeeds(hash string) ([]sweep, error) {
 	return []sweep{{5, 10, n, n + 2999, false}, {3, 10, n, n + 499, false}, {16, 2, n, n + 9, false}, {3, 10, n, n + 999, true}}, nil
 }
 
-// askNewSeeds is the setting that adds new seeds. It is not CI's own yet: new seeds still find something once in ten thousand (so far in the model),
-// and until 20,000 in a row are clean a change would be judged by the luck of its hash.
+// askNewSeeds is the setting that adds new seeds. It is not CI's own yet: new seeds still find something once in a few thousand
+// (docs/reference/simulator.md names what is open), and until 20,000 in a row are clean a change would be judged by the luck of its hash.
 const askNewSeeds = "FENCED_TEST_NEW_SEEDS"
 
 // sim simulates the same seeds, and new ones before where that is asked for.
