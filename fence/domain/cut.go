@@ -34,9 +34,9 @@ type Cut struct {
 	Round   int            `json:"round"`
 }
 
-// maxShared and maxSharedName bound what a life announces.
+// MaxShared and maxSharedName bound what a life announces.
 const (
-	maxShared     = 64
+	MaxShared     = 64
 	maxSharedName = 128
 )
 
@@ -54,13 +54,13 @@ func (t *turn) uses(n *Node, a Announce) error {
 	if t.s.Feature < FeatureCut {
 		return nil
 	}
-	if len(a.Shared) > maxShared || slices.ContainsFunc(a.Shared, func(s string) bool { return s == "" || len(s) > maxSharedName }) {
-		return fmt.Errorf("it announces %d shared devices, at most %d with names of at most %d bytes are allowed", len(a.Shared), maxShared, maxSharedName)
+	if len(a.Shared) > MaxShared || slices.ContainsFunc(a.Shared, func(s string) bool { return s == "" || len(s) > maxSharedName }) {
+		return fmt.Errorf("it announces %d shared devices, at most %d with names of at most %d bytes are allowed", len(a.Shared), MaxShared, maxSharedName)
 	}
 	all := slices.Concat(n.Shared, a.Shared)
 	slices.Sort(all)
-	if all = slices.Compact(all); len(all) > maxShared {
-		return fmt.Errorf("this life has announced %d shared devices, at most %d are allowed", len(all), maxShared)
+	if all = slices.Compact(all); len(all) > MaxShared {
+		return fmt.Errorf("this life has announced %d shared devices, at most %d are allowed", len(all), MaxShared)
 	}
 	if len(all) > 0 {
 		n.Shared = all

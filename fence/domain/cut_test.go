@@ -409,7 +409,7 @@ func TestACutIsNotDrilled(t *testing.T) {
 // The word is bounded, like everything that a life says.
 func TestAnnouncedNamesAreBounded(t *testing.T) {
 	w := cutWorld(t, 3)
-	many := make([]string, maxShared+1)
+	many := make([]string, MaxShared+1)
 	for i := range many {
 		many[i] = itoa(uint64(i))
 	}

@@ -131,12 +131,12 @@ func (m *Member) calm() bool {
 	return len(m.running) == 0
 }
 
-// needed reports whether an operation may need a device at any moment: a node of its levels is a victim or is to be powered on. The devices of
-// all others are probed on, however long such a victim waits for its next round, or for a person.
+// needed reports whether an operation may need a device at any moment: a node of its levels is a victim, or is to be powered on or unfenced.
+// The devices of all others are probed on, however long such a victim waits for its next round, or for a person.
 func (m *Member) needed(device string) bool {
 	for i := range m.dom.Nodes {
 		n := &m.dom.Nodes[i]
-		if n.Victim == nil && n.PowerOn == nil && n.Cut == nil {
+		if n.Victim == nil && n.PowerOn == nil && (n.Cut == nil || m.dom.MayUnfence(n) != nil) {
 			continue
 		}
 		r, _ := m.dom.Roster.Node(n.ID)

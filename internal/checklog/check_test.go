@@ -48,6 +48,30 @@ func check(t *testing.T, log string) Report {
 	return Check(lines, Options{})
 }
 
+// R18: a life that was cut off may get a stronger verdict, and no second cut; what its ports read before it was a victim proves nothing; an opening
+// ends the claim that it was done under.
+func TestCuts(t *testing.T) {
+	cut := strings.ReplaceAll(strings.ReplaceAll(good, `"verdict":"reset"`, `"verdict":"cut"`), "power-off-read", "storage-cut-read")
+	again := func(verdict string) string {
+		return `{"api":"fenced/v1","by":"a","stream":"s","index":9,"at":"2026-01-01T00:00:04.000Z","event":"verdict","node":"c","incarnation":"c1","verdict":"` + verdict + `","evidence":{"kind":"power-off-read","read_index":8}}` + "\n"
+	}
+	opened := `{"api":"fenced/v1","by":"a","stream":"s","index":9,"at":"2026-01-01T00:00:09.000Z","event":"unfence","node":"c","incarnation":"c2","result":"on","claim":2}` + "\n"
+	for _, c := range []struct{ name, log, invariant string }{
+		{"a cut", cut, ""},
+		{"a reset of what was cut", cut + again("reset"), ""},
+		{"a second cut", cut + again("cut"), "V8"},
+		{"a cut of what was reset", good + again("cut"), "V8"},
+		{"ports that were read too early", strings.ReplaceAll(cut, `"read_index":6`, `"read_index":4`), "V1"},
+		{"a claim behind an opening", cut + claimed("a", 2) + opened + claimed("a", 3), ""},
+		{"a claim beside an opening", cut + claimed("a", 2) + claimed("a", 3), "I5"},
+	} {
+		r := check(t, c.log)
+		if c.invariant == "" && len(r.Violations) > 0 || c.invariant != "" && (len(r.Violations) == 0 || r.Violations[0].Invariant != c.invariant) {
+			t.Errorf("%s: %v", c.name, r.Violations)
+		}
+	}
+}
+
 func TestAGoodLogIsAccepted(t *testing.T) {
 	r := check(t, good)
 	if len(r.Violations) != 0 {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,6 +81,7 @@ func mistakes(t *testing.T) []mistake {
 		{name: "a cut beside power", text: ch("levels: [bmc]", "levels: [[bmc, san], [san, {wait: watchdog}]]") + "  san: {plugin: acme, kind: storage, accept_mapping: true}\nshared: {lun: {cut_by: [san]}}\n"},
 		{name: "a cut of one path of two", text: ch("levels: [bmc]", "levels: [{device: fc-a, target: \"1\"}, {device: fc-b, target: \"1\"}, [{device: fc-a, target: \"1\"}, {device: fc-b, target: \"1\"}]]") + fabrics + "shared: {lun: {cut_by: [[fc-a, fc-b]]}}\n"},
 		{name: "a cut of a node's own", text: ch("      bmc: {plugin: bmc,", "      san: {plugin: acme, kind: storage, accept_mapping: true}\n      bmc: {plugin: bmc,") + "shared: {lun: {cut_by: [san, pdu, []]}, \"a b\": {cut_by: x}, nothing: {}, one: {cut: pdu}, two: {cut_by: [[fc-a, fc-a, {a: b}]]}}\n"},
+		{name: "too much is shared", text: good + fabrics + "shared:\n" + many(65, "  lun-%d: {cut_by: [fc-a]}\n")},
 		{name: "what a node shares", text: strings.Replace(ch("    id: 2\n", "    id: 2\n    shared: [lum, lun, lun]\n"), "    id: 3\n", "    id: 3\n    shared: []\n", 1) + fabrics + "shared: {lun: {cut_by: [fc-a]}, spare: {cut_by: [fc-b]}}\n"},
 		{name: "a mapping of power that is vouched for", text: ch("    plugin: pdu\n", "    plugin: pdu\n    accept_mapping: true\n")},
 		{name: "selffence as a device", text: good + "  d: {plugin: selffence}\n"},
@@ -181,6 +183,15 @@ func mistakes(t *testing.T) []mistake {
 		{name: "empty", text: "\n# nothing\n"},
 		{name: "everything at once", text: "clustr: c\nmembership: {provider: raft}\nnodes:\n  n1: {address: 10.0.0.1, levels: [x]}\n  n2: {id: 2, address: 10.0.0.1, levels: []}\ntimings: {lease: 1}\n"},
 	}
+}
+
+// many repeats a line with its number.
+func many(n int, line string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, line, i)
+	}
+	return b.String()
 }
 
 func deep(n int) string {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
 )
 
 // sharedEntry is a shared device and its place.
@@ -36,6 +37,9 @@ func (l *loader) readShared() {
 			}
 		}
 		l.shared = append(l.shared, s)
+	}
+	if len(l.shared) > domain.MaxShared { // a life that announced more would never be admitted
+		l.rep.at(l.root.key("shared"), "put what is always used together under one name", "%d things are shared, at most %d may be", len(l.shared), domain.MaxShared)
 	}
 	sort.SliceStable(l.shared, func(i, j int) bool { return l.shared[i].Name < l.shared[j].Name })
 }

@@ -12,7 +12,7 @@ import (
 // TestScenarios plays every file of this directory: its expectations, the simulator's checkers and its log must hold with every seed.
 // FENCED_UPDATE=1 writes the logs anew; whoever does so reads them against the "then" of the scenario.
 func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("S*.txt")
+	files, err := filepath.Glob("[RS]*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scenario files: %v", err)
 	}

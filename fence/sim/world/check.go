@@ -43,6 +43,7 @@ type life struct {
 	left     bool // it left cleanly, committed
 	returned bool // a later life of the same machine was admitted
 	over     bool // a verdict on it is committed
+	cut      bool // and that is a cut: it may go on
 	released bool
 }
 
@@ -225,10 +226,14 @@ func (c *checker) verdict(e domain.Event) {
 		c.fail("I4", "evidence of claim %d ends claim %d on %s", v.Evidence.Claim, e.Claim, e.Life)
 	}
 	if l := c.lives[e.Life.Boot]; l != nil {
-		if l.over {
+		if l.over && (!l.cut || v.Kind == fence.VerdictCut) {
 			c.fail("V8", "a second verdict on %s", e.Life)
 		}
-		l.over = true
+		l.over, l.cut = true, v.Kind == fence.VerdictCut
+	}
+	if v.Kind == fence.VerdictCut {
+		c.cutOff(n, e.Life)
+		return
 	}
 	if l := c.lives[e.Life.Boot]; l != nil { // whoever ran on that machine before is over too
 		c.supersede(n, l.k)
@@ -247,6 +252,13 @@ func (c *checker) verdict(e domain.Event) {
 	}
 }
 
+// cutOff is R18: a cut covers every way to the disk, of the machine that runs the life.
+func (c *checker) cutOff(n *node, life fence.Incarnation) {
+	if n.mach.running && n.mach.boot == life.Boot && n.mach.reaches() {
+		c.fail("R18", "%s has the verdict cut and reaches the disk", life)
+	}
+}
+
 // clean judges an admission (V11, V12).
 func (c *checker) clean(e domain.Event) {
 	l := c.lives[e.Life.Boot]
@@ -255,6 +267,8 @@ func (c *checker) clean(e domain.Event) {
 		c.fail("R1", "%s is admitted and nobody ever booted it", e.Life)
 	case l.over:
 		c.fail("V11", "%s is admitted after its verdict", e.Life)
+	case l.n.mach.running && l.n.mach.boot == l.boot && !l.n.mach.reaches():
+		c.fail("V11", "%s is admitted behind closed ports", e.Life)
 	case l.n.mach.boot == l.boot && l.n.mach.running && l.n.mach.residue:
 		c.fail("V12", "%s is admitted with state in its kernel", e.Life)
 	}

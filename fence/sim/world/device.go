@@ -33,6 +33,7 @@ type device struct {
 	node   *node // the BMC's own, nil for a PDU
 	behind *node // whose machine the BMC really reaches
 	pdu    int   // 1 or 2
+	port   int   // 1 or 2: a switch with one port of each node; then pdu is 0
 	mode   mode
 	until  int64
 	limbo  int64
@@ -44,6 +45,10 @@ type device struct {
 
 // device finds what a step of a level means: the device, and the machine that it switches.
 func (w *World) device(name, target string) (*device, *node) {
+	if name == "fc-1" || name == "fc-2" {
+		id, _ := strconv.Atoi(target)
+		return w.switches[name[3]-'1'], w.nodes[id-1]
+	}
 	if name == "pdu-1" || name == "pdu-2" {
 		id, _ := strconv.Atoi(target)
 		return w.pdus[name[4]-'1'], w.nodes[id-1]
@@ -114,7 +119,9 @@ func (d *device) read(m *node, mo mode) operation.CallResult {
 
 func (d *device) state(m *node) fence.PowerState {
 	on := m.mach.chassis
-	if d.node == nil {
+	if d.port > 0 {
+		on = !m.mach.closed[d.port-1]
+	} else if d.node == nil {
 		on = m.mach.outlet[d.pdu-1]
 	}
 	if on {
@@ -161,6 +168,10 @@ func (d *device) effect(p *proc, spec operation.Spec, action fence.Action, targe
 	if w.watch != nil && (d.state(m) == fence.PowerOn) != (action == fence.ActionOn) {
 		w.watch.Switched(d.String(), m.name, action, spec.Claim)
 	}
+	if d.port > 0 {
+		m.mach.closed[d.port-1] = action == fence.ActionOff
+		return
+	}
 	if d.node == nil {
 		cut := action == fence.ActionOff && w.check.cuts(spec, m) && (m.mach.outlet[d.pdu-1] || m.mach.cut.outlet[d.pdu-1])
 		m.mach.setOutlet(d.pdu-1, action == fence.ActionOn, "pdu")
@@ -183,6 +194,9 @@ func (d *device) effect(p *proc, spec operation.Spec, action fence.Action, targe
 }
 
 func (d *device) String() string {
+	if d.port > 0 {
+		return "fc-" + strconv.Itoa(d.port) + "/"
+	}
 	if d.node == nil {
 		return "pdu-" + strconv.Itoa(d.pdu) + "/"
 	}

@@ -201,6 +201,8 @@ func (c *checker) unsettled() string {
 		case n.Unknown || n.Suspect != "" || !n.Lapsed.Zero():
 			why = append(why, fmt.Sprintf("node %d is unknown or suspect", n.ID))
 		case lost:
+		case n.Cut != nil:
+			why = append(why, fmt.Sprintf("node %d waits until its ways are open: %+v", n.ID, *n.Cut))
 		case n.PowerOn != nil || len(n.Unquiet) > 0 || n.Pending != nil:
 			why = append(why, fmt.Sprintf("node %d waits: power-on %v, unquiet %v, pending %v", n.ID, n.PowerOn, n.Unquiet, n.Pending))
 		case !c.dom.Clean(n.ID):

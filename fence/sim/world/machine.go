@@ -67,6 +67,8 @@ type machine struct {
 	policy   int  // what it does when power returns: 0 stays off, 1 as before, 2 comes up
 	cut      cut
 	dog      dog
+	// closed are its ports at the two switches, each a way to the disk where the disk is behind them (World.paths).
+	closed [2]bool
 }
 
 // cut is what the cluster has switched off of a machine and nobody has switched since: the chassis by its BMC, the outlets.
@@ -83,6 +85,16 @@ func (m *machine) alive() bool { return m.running && !m.hung && !m.paused }
 
 // ticks reports whether programs run on it.
 func (m *machine) ticks() bool { return m.alive() }
+
+// reaches reports whether a write gets to the disk: by any way that is open.
+func (m *machine) reaches() bool {
+	for i := range m.n.w.paths {
+		if !m.closed[i] {
+			return true
+		}
+	}
+	return m.n.w.paths == 0
+}
 
 // powerUp switches the chassis on; a kernel runs after the firmware's time.
 func (m *machine) powerUp() {
@@ -269,6 +281,7 @@ func (w *World) found() {
 		w.nodes = append(w.nodes, n)
 	}
 	for i := range w.pdus {
+		w.switches[i] = &device{w: w, port: i + 1}
 		w.pdus[i] = &device{w: w, pdu: i + 1}
 	}
 	if w.rings != nil {

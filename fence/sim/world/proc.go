@@ -109,7 +109,7 @@ func (n *node) start() {
 	run.heard = member.Heard{By: self}
 	p := &proc{w: w, n: n, run: run, st: n.st, fsm: newFSM(len(w.nodes)), pres: w.newPresence(), asks: map[uint64]string{}, queues: map[string]*queue{}}
 	p.looped, p.beaten, p.ticked = p.loop, p.beat, p.ticks
-	p.m = member.New(member.Config{Self: self, Machine: fence.Machine{UUID: n.mach.uuid, Virtual: n.mach.virtual}, RosterHash: n.file(), Version: "sim", Watchdog: n.mach.dog.mode})
+	p.m = member.New(member.Config{Self: self, Machine: fence.Machine{UUID: n.mach.uuid, Virtual: n.mach.virtual}, RosterHash: n.file(), Version: "sim", Watchdog: n.mach.dog.mode, Shared: w.roster.Nodes[n.i].Shared})
 	n.p = p
 	w.say("%s starts as %s, store %d start %d", n.name, self.Instance, n.st.id, n.st.starts)
 	if w.rings != nil {

@@ -19,20 +19,22 @@ type Setup struct {
 	Seed uint64
 	// Membership is Corosync, or "" for the embedded one.
 	Membership string
-	Timing     fence.Timing
-	Policy     fence.Policy
-	Nodes      []ScriptNode
-	BootMS     int64
-	EffectMS   int64 // the longest effect time of devices
-	HoldUpMS   int64
-	Attempt    int64 // the deadline of an attempt at a device, in milliseconds
-	Attempts   int
-	Choose     func(up func(fence.NodeID) bool, mutual func(a, b fence.NodeID) bool) []fence.NodeID
-	Watch      Watcher
-	Trace      func(string)
+	// Paths is behind how many of the switches fc-1 and fc-2 the disk is; 0 where nothing cuts a machine off from it.
+	Paths    int
+	Timing   fence.Timing
+	Policy   fence.Policy
+	Nodes    []ScriptNode
+	BootMS   int64
+	EffectMS int64 // the longest effect time of devices
+	HoldUpMS int64
+	Attempt  int64 // the deadline of an attempt at a device, in milliseconds
+	Attempts int
+	Choose   func(up func(fence.NodeID) bool, mutual func(a, b fence.NodeID) bool) []fence.NodeID
+	Watch    Watcher
+	Trace    func(string)
 }
 
-// ScriptNode is one node of a scripted world. A level's steps are "bmc", "pdu-1" and "pdu-2", each its own.
+// ScriptNode is one node of a scripted world. A level's steps are "bmc", "pdu-1", "pdu-2", "fc-1" and "fc-2", each its own.
 type ScriptNode struct {
 	Name     string
 	Levels   [][]string
@@ -74,7 +76,7 @@ func NewScript(s Setup) (*Script, error) {
 	p.write, p.outcome = 500*ms, 10_000
 	w.setTiming(s.Timing)
 	p.busyTick = 100 * ms
-	w.roster = s.roster()
+	w.roster, w.paths = s.roster(), s.Paths
 	w.watch = s.Watch
 	w.found()
 	for i, n := range s.Nodes {
@@ -108,6 +110,7 @@ func (s *Setup) roster() fence.Roster {
 		f.Devices = append(f.Devices, s.device(fmt.Sprintf("bmc-%d", i+1), "bmc", 100, 0))
 	}
 	f.Devices = append(f.Devices, s.device("pdu-1", "pdu", 1000, s.HoldUpMS), s.device("pdu-2", "pdu", 1000, s.HoldUpMS))
+	s.fabric(&f)
 	slices.SortFunc(f.Devices, func(a, b fence.Device) int {
 		if a.Name < b.Name {
 			return -1
@@ -115,6 +118,23 @@ func (s *Setup) roster() fence.Roster {
 		return 1
 	})
 	return f
+}
+
+// fabric describes the switches before the disk (R18).
+func (s *Setup) fabric(f *fence.Roster) {
+	if s.Paths == 0 {
+		return
+	}
+	disk := fence.Shared{Name: "disk", CutBy: [][]string{nil}}
+	for i := range s.Paths {
+		d := s.device(fmt.Sprintf("fc-%d", i+1), "pdu", 1000, 0)
+		d.Kind, d.Accepted = fence.KindStorage, true
+		f.Devices, disk.CutBy[0] = append(f.Devices, d), append(disk.CutBy[0], d.Name)
+	}
+	f.Shared = []fence.Shared{disk}
+	for i := range f.Nodes {
+		f.Nodes[i].Shared = []string{disk.Name}
+	}
 }
 
 func (s *Setup) device(name, plugin string, settle, hold int64) fence.Device {

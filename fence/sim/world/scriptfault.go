@@ -130,11 +130,14 @@ func (s *Script) Restore(i int) bool {
 // DeviceModes are the ways in which a device can misbehave.
 func DeviceModes() []string { return modeNames[:] }
 
-// Device lets a node's BMC (pdu 0) or a PDU misbehave for a while.
+// Device lets a node's BMC (pdu 0), a PDU (1, 2) or a switch before the disk (3, 4) misbehave for a while.
 func (s *Script) Device(i, pdu int, how string, d int64) {
 	dev := s.w.nodes[i].bmc
 	if pdu > 0 {
-		dev = s.w.pdus[pdu-1]
+		dev = s.w.pdus[(pdu-1)%2]
+	}
+	if pdu > 2 {
+		dev = s.w.switches[pdu-3]
 	}
 	for m, name := range modeNames {
 		if name == how {

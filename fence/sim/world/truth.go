@@ -34,8 +34,18 @@ func (c *checker) leftOff(n *node, dn *domain.Node) {
 	}
 }
 
+// opens is V11: the ways of a machine are opened for no life that was cut off.
+func (c *checker) opens(p *proc, s operation.Spec, m *node) {
+	if l := c.lives[m.mach.boot]; m.mach.running && l != nil && l.cut {
+		c.fail("V11", "claim %d of %s opens a way to the disk for %s, which was cut off", s.Claim, p, m.mach.boot)
+	}
+}
+
 // write is the ground truth of I1: no write of a life lands after anybody released it, or after its verdict.
 func (c *checker) write(n *node) {
+	if !n.mach.reaches() {
+		return // what is cut off writes into the void (R18)
+	}
 	c.writes++
 	l := c.lives[n.mach.boot]
 	switch {
@@ -57,7 +67,7 @@ func (c *checker) release(p *proc, life fence.Incarnation, v fence.Verdict) {
 	}
 	if l := c.lives[life.Boot]; l != nil {
 		l.released = true
-		if l.n.mach.running && l.n.mach.boot == l.boot {
+		if l.n.mach.running && l.n.mach.boot == l.boot && (v.Kind != fence.VerdictCut || l.n.mach.reaches()) {
 			c.fail("I1", "%s releases %s, which still runs", p, life)
 		}
 	}
@@ -104,6 +114,9 @@ func (c *checker) starts(p *proc, s operation.Spec) {
 	if n != nil && n.Victim != nil && n.Victim.Claim != nil {
 		mine = n.Victim.Claim.Actor == p.run.Origin && n.Victim.Claim.Number == s.Claim
 	}
+	if n != nil && n.Cut != nil && n.Cut.Claim != nil {
+		mine = mine || n.Cut.Claim.Actor == p.run.Origin && n.Cut.Claim.Number == s.Claim
+	}
 	if n != nil && n.PowerOn != nil && n.PowerOn.Claim != nil {
 		mine = mine || n.PowerOn.Claim.Actor == p.run.Origin && n.PowerOn.Claim.Number == s.Claim
 	}
@@ -140,7 +153,7 @@ func (c *checker) calls(p *proc, k *call) {
 func (c *checker) trusts(p *proc, s operation.Spec) bool {
 	n := p.m.Domain().Node(s.Victim.Node)
 	in := func(k *domain.Claim) bool { return k != nil && k.Number == s.Claim && k.Actor == p.run.Origin }
-	return n != nil && (n.Victim != nil && in(n.Victim.Claim) || n.PowerOn != nil && in(n.PowerOn.Claim))
+	return n != nil && (n.Victim != nil && in(n.Victim.Claim) || n.PowerOn != nil && in(n.PowerOn.Claim) || n.Cut != nil && in(n.Cut.Claim))
 }
 
 // claimed is when a claim was committed, and how much time its actor's clock had not counted by then.
@@ -171,6 +184,9 @@ func (c *checker) effect(p *proc, d *device, s operation.Spec, action fence.Acti
 			c.fail("V6", "claim %d of %s on node %d switches %s %s", s.Claim, p, s.Victim.Node, m.name, action)
 		}
 		return
+	}
+	if d.port > 0 && action == fence.ActionOn {
+		c.opens(p, s, m)
 	}
 	if action == fence.ActionOn {
 		c.poweringOn(p, s)

@@ -29,9 +29,12 @@ type World struct {
 	roster fence.Roster
 	nodes  []*node
 	pdus   [2]*device
-	cut    [][]int8 // cut[from][to]: how many faults cut this direction
-	loss   float64  // of pings
-	slow   int64    // the longest extra delay of a message
+	// switches are those between the machines and the disk; paths is how many of them are a way to it, 0 where nothing can cut a machine off.
+	switches [2]*device
+	paths    int
+	cut      [][]int8 // cut[from][to]: how many faults cut this direction
+	loss     float64  // of pings
+	slow     int64    // the longest extra delay of a message
 
 	rings   *rings // corosync's, nil with the embedded membership
 	canon   []*ent // the committed log

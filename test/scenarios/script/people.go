@@ -11,21 +11,22 @@ import (
 
 // devices are what goes wrong with BMCs and PDUs.
 var devices = map[string]command{
-	"device":     {usage: "device bmc-A|pdu-1|pdu-2 MODE for 30s", parse: parseDevice},
+	"device":     {usage: "device bmc-A|pdu-1|pdu-2|fc-1|fc-2 MODE for 30s", parse: parseDevice},
 	"swap":       {usage: "swap A B: the addresses of their BMCs change places", parse: parseSwap},
 	"management": forNode("management A for 30s: it reaches no device", (*world.Script).Management),
 }
 
 // people are what administrators and programs ask for; `at` says on which node.
 var people = map[string]command{
-	"off":    {usage: "off B at A [force]", parse: request(fence.ActionOff)},
-	"reboot": {usage: "reboot B at A [force]", parse: request(fence.ActionReboot)},
-	"on":     {usage: "on B at A [force]", parse: request(fence.ActionOn)},
-	"report": {usage: "report B at A [life B.b1]: a program with the role report asks for a life, the present one", parse: parseReport},
-	"ack":    {usage: "ack B at A [life B.b1]: vouch for its victim, or for a life", parse: parseAck},
-	"arm":    {usage: "arm at A", parse: arm(true)},
-	"disarm": {usage: "disarm at A [for 30s] [now]", parse: arm(false)},
-	"leave":  onNode("leave A", func(s *world.Script, i int) { s.Leave(i) }, nil),
+	"off":     {usage: "off B at A [force]", parse: request(fence.ActionOff)},
+	"reboot":  {usage: "reboot B at A [force]", parse: request(fence.ActionReboot)},
+	"unfence": {usage: "unfence B at A [force]", parse: request(fence.ActionUnfence)},
+	"on":      {usage: "on B at A [force]", parse: request(fence.ActionOn)},
+	"report":  {usage: "report B at A [life B.b1]: a program with the role report asks for a life, the present one", parse: parseReport},
+	"ack":     {usage: "ack B at A [life B.b1]: vouch for its victim, or for a life", parse: parseAck},
+	"arm":     {usage: "arm at A", parse: arm(true)},
+	"disarm":  {usage: "disarm at A [for 30s] [now]", parse: arm(false)},
+	"leave":   onNode("leave A", func(s *world.Script, i int) { s.Leave(i) }, nil),
 }
 
 func parseDevice(c *compiler, args []string) (action, error) {
@@ -36,6 +37,8 @@ func parseDevice(c *compiler, args []string) (action, error) {
 	switch name, isBMC := strings.CutPrefix(args[0], "bmc-"); {
 	case args[0] == "pdu-1", args[0] == "pdu-2":
 		pdu = int(args[0][4] - '0')
+	case args[0] == "fc-1", args[0] == "fc-2":
+		pdu = int(args[0][3]-'0') + 2
 	case isBMC:
 		i, err := c.node(name)
 		if err != nil {
@@ -43,7 +46,7 @@ func parseDevice(c *compiler, args []string) (action, error) {
 		}
 		node = i
 	default:
-		return nil, fmt.Errorf("unknown device %q; there are bmc-%s, pdu-1, pdu-2", args[0], strings.Join(c.f.nodes, ", bmc-"))
+		return nil, fmt.Errorf("unknown device %q; there are bmc-%s, pdu-1, pdu-2, fc-1, fc-2", args[0], strings.Join(c.f.nodes, ", bmc-"))
 	}
 	modes := world.DeviceModes()
 	if !slices.Contains(modes, args[1]) {

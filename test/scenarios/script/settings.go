@@ -105,6 +105,8 @@ func setLine(c *compiler, args []string) error {
 	switch at, isTime := times[name]; {
 	case isTime:
 		*at, err = span(value)
+	case name == "paths":
+		p.Paths, err = number(value, 1, 2)
 	case name == "attempts":
 		p.Attempts, err = number(value, 1, 10)
 	case name == "max_concurrent":
@@ -127,7 +129,7 @@ func setLine(c *compiler, args []string) error {
 	case name == "idle_stateless":
 		p.Policy.IdleStateless, err = strconv.ParseBool(value)
 	default:
-		known := append(slices.Collect(maps.Keys(times)), "attempts", "max_concurrent", "on_residual", "idle_stateless", "even_split", "membership")
+		known := append(slices.Collect(maps.Keys(times)), "attempts", "max_concurrent", "on_residual", "idle_stateless", "even_split", "membership", "paths")
 		err = fmt.Errorf("nothing is called %q; there are %s", name, strings.Join(slices.Sorted(slices.Values(known)), ", "))
 	}
 	return err
@@ -135,7 +137,7 @@ func setLine(c *compiler, args []string) error {
 
 // nodeLine is `node A WHAT`: one property of one node.
 func nodeLine(c *compiler, args []string) error {
-	const usage = "node NAME off | deaf | critical | virtual | held | returns off|before|on | levels bmc, pdu-1 pdu-2"
+	const usage = "node NAME off | deaf | critical | virtual | held | returns off|before|on | levels bmc, pdu-1 pdu-2, fc-1 fc-2"
 	if len(args) < 2 {
 		return fmt.Errorf("%s", usage)
 	}
@@ -183,8 +185,8 @@ func levels(args []string) ([][]string, error) {
 			return nil, fmt.Errorf("an empty level; one without devices is called none")
 		}
 		for _, s := range steps {
-			if s != "bmc" && s != "pdu-1" && s != "pdu-2" {
-				return nil, fmt.Errorf("no device is called %q; there are bmc, pdu-1, pdu-2", s)
+			if !slices.Contains([]string{"bmc", "pdu-1", "pdu-2", "fc-1", "fc-2"}, s) {
+				return nil, fmt.Errorf("no device is called %q; there are bmc, pdu-1, pdu-2, fc-1, fc-2", s)
 			}
 		}
 		out = append(out, steps)
