@@ -40,6 +40,7 @@ const (
 	AttentionLastWords      = "W222"
 	AttentionSuspended      = "W225"
 	AttentionKernelUnseen   = "W226"
+	AttentionPaused         = "W230"
 )
 
 // Explanation says what a code of Attention means for the cluster: how it comes about, what may happen while it stands, and what ends it.

@@ -28,6 +28,8 @@ const (
 	EventArm          = "arm"
 	EventDisarm       = "disarm"
 	EventDisarming    = "disarming" // a disarm waits for the operations that run
+	EventPause        = "pause"     // nobody acts on a node, or on any, by himself
+	EventResume       = "resume"
 	EventDeviceHealth = "device-health"
 	EventRefused      = "refused"
 	EventLeft         = "left"

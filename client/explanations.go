@@ -230,4 +230,10 @@ var explanations = []Explanation{
 		"A withdrawn file system may go unseen. The look itself hangs in a process that was left behind, and nothing else waits for it.",
 		"See the kernel's log; `fenced residual` shows more.",
 	},
+	{
+		AttentionPaused, "a node, or every node, is paused",
+		"Somebody typed `fenced pause`: the text says who, why, and when it ends by itself.",
+		"If it fails nobody fences it: what it held stays blocked, and everybody who waits for it waits. It does not act for others. If it must end its own life it still does.",
+		"`fenced resume NODE` or `--all`. A victim can be fenced by name all the same: `fenced reboot NODE`.",
+	},
 }

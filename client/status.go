@@ -14,6 +14,8 @@ type Status struct {
 	Armed     bool `json:"armed"`
 	// Disarm is the newest word that the cluster is not to act, nil while nobody has said so.
 	Disarm *Disarm `json:"disarm,omitempty"`
+	// Paused are the pauses in force.
+	Paused List[Pause] `json:"paused,omitempty"`
 	// Provider is memory, embedded or corosync.
 	Provider string `json:"provider"`
 	// Epoch is the log index of the installed view, 0 before the first one.

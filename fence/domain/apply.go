@@ -41,6 +41,8 @@ const (
 	EventCold     EventKind = "cold-start"
 	EventReplace  EventKind = "replace"
 	EventLocal    EventKind = "local-power" // forced power without claim and quorum (R31)
+	EventPause    EventKind = "pause"
+	EventResume   EventKind = "resume"
 	EventStateful EventKind = "stateful"
 	EventRecover  EventKind = "recover"
 	EventHealth   EventKind = "device-health"
@@ -192,6 +194,8 @@ func (t *turn) apply(e Entry) error {
 		return t.compare(*e.Compare)
 	case e.TimeOver != nil:
 		return t.timeOver(*e.TimeOver)
+	case e.Pause != nil:
+		return t.pause(*e.Pause)
 	}
 	return errors.New("entry of a kind that this build does not know (R11)")
 }

@@ -3,6 +3,7 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fenced-project/fenced/fence"
 )
@@ -49,7 +50,7 @@ func (s *State) Disarming() bool { return s.Disarm != nil && s.Disarm.Pending }
 func (s *State) Finishing() []fence.NodeID {
 	var ids []fence.NodeID
 	for i := range s.Nodes {
-		if n := &s.Nodes[i]; n.Victim != nil && n.Victim.Claim != nil && !n.Victim.Force || n.PowerOn != nil && !n.PowerOn.Force && (n.PowerOn.Claim != nil || n.PowerOn.Round == 0) {
+		if n := &s.Nodes[i]; n.Victim != nil && n.Victim.Claim != nil && !n.Victim.Force || n.PowerOn != nil && !n.PowerOn.Force && (n.PowerOn.Claim != nil || n.PowerOn.Round == 0 && s.MayPowerOn(n) == nil) {
 			ids = append(ids, n.ID)
 		} else if n.Cut != nil && n.Cut.Claim != nil && !n.Cut.Force {
 			ids = append(ids, n.ID)
@@ -58,7 +59,8 @@ func (s *State) Finishing() []fence.NodeID {
 	return ids
 }
 
-// MayFence says why no claim on a node's victim may be given now, nil if one may: the cluster is armed and stays so, or an operator forced it.
+// MayFence says why no claim on a node's victim may be given now, nil if one may: the cluster is armed and stays so, and the node
+// is not paused or was named by an operator; or he forced it.
 func (s *State) MayFence(n *Node) error {
 	switch {
 	case n.Victim.Force:
@@ -67,6 +69,8 @@ func (s *State) MayFence(n *Node) error {
 		return fence.ErrNotArmed
 	case s.Disarming():
 		return ErrDisarming
+	case s.IsPaused(n.ID) && !n.Victim.Named:
+		return ErrPaused
 	}
 	return nil
 }
@@ -80,6 +84,8 @@ func (s *State) MayPowerOn(n *Node) error {
 		return fence.ErrNotArmed
 	case s.Disarming() && n.PowerOn.Round > 0:
 		return ErrDisarming
+	case s.IsPaused(n.ID) && !n.PowerOn.Named:
+		return ErrPaused
 	}
 	return nil
 }
@@ -170,7 +176,7 @@ func (t *turn) disarmed(text string) {
 }
 
 // TimeOver says that, by the proposer's own timer since it applied the entry at Index, the time that was given there is over: a disarm that waits
-// takes effect, one in force ends. The log has no clock: whoever counts may be late and is never early, and the first to say so is believed (0002).
+// takes effect, one in force ends, a pause ends. The log has no clock: whoever counts may be late and is never early, and the first to say so is believed (0002).
 type TimeOver struct {
 	Index uint64 `json:"index"`
 }
@@ -186,6 +192,7 @@ func (t *turn) timeOver(o TimeOver) error {
 		return err
 	}
 	d := t.s.Disarm
+	i := slices.IndexFunc(t.s.Paused, func(p Pause) bool { return p.Since == o.Index && p.ForMS > 0 })
 	switch {
 	case !t.s.Clean(t.by.Node) || t.s.Node(t.by.Node).Outvoted():
 		return fmt.Errorf("%s is no clean member, or has another state than the majority", t.name(t.by.Node))
@@ -193,6 +200,8 @@ func (t *turn) timeOver(o TimeOver) error {
 		t.takesEffect("it was waited for long enough")
 	case d != nil && d.Since == o.Index && d.ForMS > 0:
 		t.armed(d.By + ": " + d.Reason + " (the time of the disarm is over)")
+	case i >= 0:
+		t.resumed(i, t.s.Paused[i].By+": "+t.s.Paused[i].Reason+" (its time is over)")
 	default:
 		return fmt.Errorf("%w: nothing that began at index %d ends by time", fence.ErrStale, o.Index)
 	}

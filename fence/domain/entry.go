@@ -49,6 +49,7 @@ type Entry struct {
 	Compare    *Compare     `json:"compare,omitempty"`
 	Health     *HealthEntry `json:"health,omitempty"`
 	TimeOver   *TimeOver    `json:"time_over,omitempty"`
+	Pause      *PauseEntry  `json:"pause,omitempty"`
 }
 
 // Origin is the daemon that proposed an entry, as the membership provider authenticated it.
@@ -277,7 +278,7 @@ func (e Entry) kinds() int {
 		e.Feature != nil, e.Roster != nil, e.Arm != nil, e.Announce != nil, e.Stateful != nil, e.Leave != nil, e.Request != nil,
 		e.Overdue != nil, e.Claim != nil, e.ClaimEnd != nil, e.Returned != nil, e.Verdict != nil, e.PowerOn != nil, e.Ack != nil, e.Mapping != nil,
 		e.Replace != nil, e.Local != nil, e.Window != nil, e.Drill != nil, e.DrillReady != nil, e.DrillOff != nil, e.DrillEnd != nil, e.Health != nil, e.Compare != nil,
-		e.TimeOver != nil,
+		e.TimeOver != nil, e.Pause != nil,
 	} {
 		if set {
 			n++

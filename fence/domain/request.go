@@ -82,9 +82,14 @@ func (t *turn) leaveBehind(n *Node, r Request) {
 	case r.Action == fence.ActionOff:
 		n.PowerOn, n.OffHeld = nil, true
 	case n.OffHeld:
-		n.PowerOn = &PowerOn{ID: n.LastOperation, For: n.Last.Incarnation, Level: n.Last.Evidence.Level, Force: r.Force}
+		n.PowerOn = &PowerOn{ID: n.LastOperation, For: n.Last.Incarnation, Level: n.Last.Evidence.Level, Force: r.Force, Named: t.names(r)}
 		n.OffHeld = false
 	}
+}
+
+// names reports whether a request is an operator's, whom a pause does not hold, once all members remember it (R11).
+func (t *turn) names(r Request) bool {
+	return r.Cause == fence.CauseOperator && t.s.Feature >= FeaturePause
 }
 
 func (t *turn) checkRequest(r Request) error {
@@ -181,6 +186,7 @@ func (t *turn) requestOn(n *Node, r Request) error {
 	}
 	n.OffHeld = false
 	n.PowerOn.Force = n.PowerOn.Force || r.Force
+	n.PowerOn.Named = n.PowerOn.Named || t.names(r)
 	t.askedNow(r.Cause, &n.PowerOn.AskedAt)
 	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.PowerOn.For, Request: r.ID, On: true, Text: r.By + ": " + r.Reason})
 	return nil

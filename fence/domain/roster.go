@@ -53,6 +53,7 @@ func (t *turn) roster(e Roster) error {
 	}
 	t.forgetHealth()
 	t.adopt()
+	t.forgetPauses()
 	t.emit(Event{Kind: EventRoster, Text: fmt.Sprintf("version %d hash %s by %s", r.Version, t.s.RosterHash, e.By)})
 	return nil
 }

@@ -20,6 +20,8 @@ type State struct {
 	EverArmed bool `json:"ever_armed"`
 	// Disarm is the newest word that the cluster is not to act: pending while it is armed, else in force (level 3).
 	Disarm *Disarm `json:"disarm,omitempty"`
+	// Paused are the pauses in force, sorted by node (level 3).
+	Paused []Pause `json:"paused,omitempty"`
 	View   View    `json:"view"`
 	Nodes  []Node  `json:"nodes"` // sorted by id, one for each node of the roster
 	// Removed remembers of nodes that left the roster what must not come back (R16).
@@ -177,6 +179,8 @@ type PowerOn struct {
 	Level int `json:"level"`
 	// Force: an operator's command, carried out also while disarmed.
 	Force bool `json:"force,omitempty"`
+	// Named: an operator asked for it, or for the operation that it ends, by name: a pause does not hold it (level 3).
+	Named bool `json:"named,omitempty"`
 	// AskedAt is the index of the newest request of an operator, 0 for none (level 3).
 	AskedAt uint64 `json:"asked_at,omitempty"`
 	// Drill: what a drill switched off, perhaps another machine's outlet: it is switched on again even if the node runs.
@@ -248,9 +252,9 @@ func (s *State) Clean(id fence.NodeID) bool {
 	return n != nil && n.Phase == PhaseMember && n.Victim == nil && n.Instance != ""
 }
 
-// Eligible reports whether the node may claim (R8): clean, admitted, no victim, equal roster, no witness, not frozen.
+// Eligible reports whether the node may claim (R8): clean, admitted, no victim, equal roster, no witness, not frozen, not paused itself.
 func (s *State) Eligible(id fence.NodeID) bool {
-	if !s.Clean(id) || s.Node(id).Outvoted() {
+	if !s.Clean(id) || s.Node(id).Outvoted() || s.PausedNode(id) {
 		return false
 	}
 	r, ok := s.Roster.Node(id)

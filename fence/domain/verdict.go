@@ -48,6 +48,7 @@ func (t *turn) verdict(p Proof) error {
 	}
 	verdict := fence.Verdict{Incarnation: v.Incarnation, Kind: kind, Claim: v.Claim.Number, Actor: t.by.Node, Index: t.index, Evidence: p.Evidence}
 	claim, cause, action, first, force, restore := *v.Claim, v.Cause, v.Action, v.First, v.Force, v.Restore
+	named := v.Named && t.s.Feature >= FeaturePause
 	t.switched(n, p.Switched)
 	if kind == fence.VerdictCut {
 		r, _ := t.s.Roster.Node(n.ID)
@@ -74,7 +75,7 @@ func (t *turn) verdict(p Proof) error {
 	case cause == fence.CauseStartup && claim.Number == first && p.Evidence.FirstReadOff():
 		// it was off already: a node that nobody knew is not powered on (R10)
 	default:
-		n.PowerOn = &PowerOn{ID: n.LastOperation, For: v.Incarnation, Level: p.Evidence.Level, Force: force}
+		n.PowerOn = &PowerOn{ID: n.LastOperation, For: v.Incarnation, Level: p.Evidence.Level, Force: force, Named: named}
 	}
 	t.settle(n) // a life that proves nothing by itself (a virtual machine's) waited for this
 	return nil

@@ -98,3 +98,43 @@ func TestADisarmIsWaitedForNoLongerThanItsTime(t *testing.T) {
 		t.Fatal("a disarm waits for ever")
 	}
 }
+
+func (c *cluster) pauses(e domain.PauseEntry) {
+	e.By, e.Reason = "op", "new fans"
+	c.append(record{by: c.n(2).self(), data: encode(c.t, domain.Entry{Pause: &e})})
+	c.run(200)
+}
+
+func TestAPausedNodeIsFencedWhenItIsResumed(t *testing.T) { // 0081, L10
+	c := newCluster(t, 5, true)
+	c.pauses(domain.PauseEntry{Node: 5, On: true})
+	c.kill(5)
+	c.install()
+	c.run(30_000)
+	if c.offs[5] != 0 || c.dom(1).Node(5).Victim == nil {
+		t.Fatalf("offs %v, victim %v", c.offs, c.dom(1).Node(5).Victim)
+	}
+	if r := c.dom(1).Rejected; r > 5 {
+		t.Fatalf("%d entries were refused: it asks again and again", r)
+	}
+	c.pauses(domain.PauseEntry{Node: 5})
+	c.run(10_000)
+	if c.offs[5] != 1 || c.dom(1).Node(5).Last == nil {
+		t.Fatalf("offs %v", c.offs)
+	}
+}
+
+func TestAPauseForAWhileEndsByItself(t *testing.T) { // L10
+	c := newCluster(t, 5, true)
+	c.pauses(domain.PauseEntry{On: true, ForMS: 20_000})
+	c.kill(5)
+	c.install()
+	c.run(15_000)
+	if c.offs[5] != 0 {
+		t.Fatal("it did not hold")
+	}
+	c.run(20_000)
+	if c.offs[5] != 1 || len(c.dom(1).Paused) != 0 {
+		t.Fatalf("offs %v, %+v", c.offs, c.dom(1).Paused)
+	}
+}

@@ -64,6 +64,22 @@ func (s *Server) arm(ctx context.Context, w http.ResponseWriter, r *http.Request
 	return doc, err
 }
 
+func (s *Server) pause(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
+	var q client.SetPause
+	if err := body(w, r, &q); err != nil {
+		return nil, err
+	}
+	if q.All == (q.Node != "") || !q.On && q.ForMS != 0 {
+		return nil, client.Errorf(client.CodeUsage, "name one node, or all; only a pause is for a while")
+	}
+	if err := first(text("node", q.Node, client.MaxName, false), text("reason", q.Reason, client.MaxReason, q.On), span("for_ms", q.ForMS)); err != nil {
+		return nil, err
+	}
+	doc, err := s.node.Pause(ctx, PauseArgs{Node: q.Node, All: q.All, On: q.On, Reason: q.Reason, For: time.Duration(q.ForMS) * time.Millisecond, By: by})
+	doc.API = client.API
+	return doc, err
+}
+
 // span refuses a time that is no time for a cluster to be without its duty.
 func span(name string, ms int64) error {
 	if ms < 0 || ms > client.MaxFor.Milliseconds() {

@@ -103,6 +103,10 @@ func (f *fake) Arm(ctx context.Context, a ArmArgs) (client.Committed, error) {
 	return client.Committed{Index: 5}, f.ask(ctx, a)
 }
 
+func (f *fake) Pause(ctx context.Context, a PauseArgs) (client.Committed, error) {
+	return client.Committed{Index: 5}, f.ask(ctx, a)
+}
+
 func (f *fake) Apply(ctx context.Context, a ApplyArgs) (client.Applied, error) {
 	return client.Applied{Version: 2}, f.ask(ctx, a)
 }

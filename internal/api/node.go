@@ -56,6 +56,8 @@ type Operator interface {
 type Steward interface {
 	// Arm arms or disarms and returns when it is committed. Errors: CodeNoQuorum, CodeConfig where what is configured cannot be armed.
 	Arm(ctx context.Context, a ArmArgs) (client.Committed, error)
+	// Pause pauses or resumes a node or all and returns when it is committed. Errors: CodeNoSuch, CodeNoQuorum, CodeTryAgain.
+	Pause(ctx context.Context, a PauseArgs) (client.Committed, error)
 	// Apply reads the node's configuration file again, checks it and proposes its roster as the next version (R5); with DryRun it only says
 	// what would change. Errors: CodeConfig with Problems, CodeNoQuorum, CodeTryAgain when another version was committed meanwhile, CodeUnsafe
 	// for a file that may be older than the committed roster or that would cost quorum, CodeError for what the domain refuses (R5).
@@ -146,6 +148,16 @@ type ArmArgs struct {
 	Reason string
 	For    time.Duration // of a disarm, 0 for no end
 	Now    bool
+	By     Caller
+}
+
+// PauseArgs pauses (On) or resumes a node, or all.
+type PauseArgs struct {
+	Node   string
+	All    bool
+	On     bool
+	Reason string
+	For    time.Duration // of a pause, 0 for no end
 	By     Caller
 }
 

@@ -24,6 +24,7 @@ func (s *Server) routes() *http.ServeMux {
 	m.Handle("POST /v1/requests", s.act(s.request))
 	m.Handle("POST /v1/ack", s.act(s.ack))
 	m.Handle("POST /v1/arm", s.act(s.arm))
+	m.Handle("POST /v1/pause", s.act(s.pause))
 	m.Handle("POST /v1/apply", s.act(s.apply))
 	m.Handle("POST /v1/reload", s.act(s.reload))
 	m.Handle("POST /v1/plugins/reload", s.act(s.reloadPlugins))

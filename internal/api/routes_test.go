@@ -29,6 +29,9 @@ func TestEveryQuestionReachesTheNodeAsItWasMeant(t *testing.T) {
 		case ArmArgs:
 			v.By.Groups = nil
 			return v
+		case PauseArgs:
+			v.By.Groups = nil
+			return v
 		case ApplyArgs:
 			v.By.Groups = nil
 			return v
@@ -70,6 +73,15 @@ func TestEveryQuestionReachesTheNodeAsItWasMeant(t *testing.T) {
 			AckArgs{Node: "a", Boot: "b", Reason: "r", By: me},
 		},
 		{func() (string, error) { d, err := c.Arm(ctx, client.Arm{Armed: true}); return d.API, err }, ArmArgs{Armed: true, By: me}},
+		{func() (string, error) {
+			d, err := c.Arm(ctx, client.Arm{Reason: "r", ForMS: 2000, Now: true})
+			return d.API, err
+		}, ArmArgs{Reason: "r", For: 2 * time.Second, Now: true, By: me}},
+		{func() (string, error) {
+			d, err := c.Pause(ctx, client.SetPause{Node: "a", On: true, Reason: "r", ForMS: 2000})
+			return d.API, err
+		}, PauseArgs{Node: "a", On: true, Reason: "r", For: 2 * time.Second, By: me}},
+		{func() (string, error) { d, err := c.Pause(ctx, client.SetPause{All: true}); return d.API, err }, PauseArgs{All: true, By: me}},
 		{func() (string, error) { d, err := c.Apply(ctx, client.Apply{DryRun: true}); return d.API, err }, ApplyArgs{DryRun: true, By: me}},
 		{func() (string, error) {
 			d, err := c.Leave(ctx, client.Leave{Reason: "r", Force: true, TimeoutMS: 2000})
@@ -107,6 +119,13 @@ func TestNonsenseIsRefusedBeforeTheNode(t *testing.T) {
 		{"GET", "/v1/status?x=1", ""},
 		{"GET", "/v1/status?%zz", ""},
 		{"GET", "/v1/plan", ""},
+		{"POST", "/v1/arm", `{"armed":true,"for_ms":5}`},
+		{"POST", "/v1/arm", `{"armed":false,"reason":"r","for_ms":-5}`},
+		{"POST", "/v1/pause", `{"on":true,"reason":"r"}`},
+		{"POST", "/v1/pause", `{"on":true,"all":true}`},
+		{"POST", "/v1/pause", `{"on":true,"all":true,"node":"a","reason":"r"}`},
+		{"POST", "/v1/pause", `{"on":false,"node":"a","for_ms":5}`},
+		{"POST", "/v1/pause", `{"on":true,"node":"a","reason":"r","for_ms":99999999999}`},
 		{"GET", "/v1/plan?node=a&node=b", ""},
 		{"GET", "/v1/plan?node=a&action=destroy", ""},
 		{"GET", "/v1/plan?node=a&read=yes", ""},

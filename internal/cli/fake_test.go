@@ -134,6 +134,10 @@ func (f *fakeNode) Arm(_ context.Context, a api.ArmArgs) (client.Committed, erro
 	return answer[client.Committed](f, "arm", fmt.Sprintf("armed=%t reason=%q for=%s now=%t", a.Armed, a.Reason, a.For, a.Now))
 }
 
+func (f *fakeNode) Pause(_ context.Context, a api.PauseArgs) (client.Committed, error) {
+	return answer[client.Committed](f, "pause", fmt.Sprintf("node=%s all=%t on=%t reason=%q for=%s", a.Node, a.All, a.On, a.Reason, a.For))
+}
+
 func (f *fakeNode) Apply(_ context.Context, a api.ApplyArgs) (client.Applied, error) {
 	d, err := answer[client.Applied](f, "apply", fmt.Sprintf("dry=%t reason=%q force=%t hash=%s roster=%t", a.DryRun, a.Reason, a.Force, a.Hash, len(a.Roster) > 0))
 	d.DryRun = a.DryRun

@@ -106,6 +106,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 	if !d.rosterEqual() {
 		out = append(out, d.otherRoster())
 	}
+	d.pausedAttention(add)
 	d.watchdogAttention(add)
 	d.kernelAttention(add)
 	d.lastWordsAttention(add)

@@ -60,6 +60,9 @@ func coded(err error) error {
 		return client.Errorf(client.CodeNoQuorum, "no quorum: nothing may be decided")
 	case errors.Is(err, fence.ErrNotArmed):
 		e = client.Errorf(client.CodeNotArmed, "the cluster is not armed: no device is touched")
+		if errors.Is(err, domain.ErrDisarming) {
+			e.Text = "the cluster is being disarmed: what runs is finished, nothing new begins"
+		}
 		e.Next = "fenced arm"
 		return e
 	case errors.Is(err, fence.ErrUnsafe):

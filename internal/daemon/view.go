@@ -43,6 +43,8 @@ func (d *Daemon) Status(ctx context.Context) (client.Status, error) {
 		if s.Disarm = d.disarm(); s.Disarm != nil && s.Disarm.Pending {
 			s.Waiting = append(s.Waiting, client.Waiting{What: "disarm", For: s.Disarm.For, Deadline: s.Disarm.Deadline})
 		}
+		s.Paused = d.pauses()
+		s.Waiting = append(s.Waiting, d.pauseWaits()...)
 		d.nodes(&s)
 		s.Operations = d.operations()
 		s.Clients = d.locals.list()
@@ -134,6 +136,9 @@ func (d *Daemon) nodes(s *client.Status) {
 		if r.Witness {
 			out.Role = client.RoleWitness
 			out.Flags = append(out.Flags, client.FlagWitness)
+		}
+		if dom.IsPaused(n.ID) {
+			out.Flags = append(out.Flags, client.FlagPaused)
 		}
 		if n.OffHeld {
 			out.Flags = append(out.Flags, client.FlagOffHeld)
@@ -265,6 +270,8 @@ func (d *Daemon) openOperation(n *domain.Node) *client.Operation {
 		o.ID, o.Incarnation, o.Action, o.Phase = p.ID, p.For.Boot, client.ActionOn, client.PhasePoweringOn
 		if claim == nil && len(n.Unquiet) > 0 {
 			o.Phase, o.Why = client.PhaseWaiting, "an earlier claim may still have something in flight"
+		} else if err := d.member.Domain().MayPowerOn(n); claim == nil && err != nil {
+			o.Phase, o.Why = client.PhaseWaiting, strings.TrimPrefix(err.Error(), fence.ErrRefused.Error()+": ")
 		}
 	case n.Cut != nil && len(n.Cut.Steps) > 0 && d.member.Domain().MayUnfence(n) == nil:
 		claim = n.Cut.Claim
@@ -306,7 +313,7 @@ func (d *Daemon) whyNoClaim(n *domain.Node) string {
 	case dom.MayFence(n) != nil && !dom.Armed:
 		return "the cluster is not armed"
 	case dom.MayFence(n) != nil:
-		return dom.MayFence(n).Error()
+		return strings.TrimPrefix(dom.MayFence(n).Error(), fence.ErrRefused.Error()+": ")
 	case n.Pending != nil:
 		return "a clean later life waits until nothing of an earlier claim is in flight"
 	case len(dom.Eligibles()) == 0:

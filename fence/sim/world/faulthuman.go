@@ -39,6 +39,8 @@ func (w *World) strikeHuman(k faultKind, r *rand.Rand, n *node) bool {
 			return false
 		}
 		w.leave(n, span(r, 5*second, 60*second))
+	case faultWork:
+		return w.work(at, r, n)
 	case faultArm:
 		back := span(r, 5*second, 40*second)
 		a := domain.Arm{By: "root", Reason: "test"}
@@ -56,6 +58,33 @@ func (w *World) strikeHuman(k faultKind, r *rand.Rand, n *node) bool {
 		})
 	}
 	return true
+}
+
+// work pauses a node, or all, for a while: by itself, or until the operator remembers.
+func (w *World) work(at *proc, r *rand.Rand, n *node) bool {
+	e := domain.PauseEntry{Node: n.id, On: true, By: "root", Reason: "test"}
+	if r.IntN(5) == 0 {
+		e.Node = 0
+	}
+	back := span(r, 5*second, 60*second)
+	if r.IntN(3) == 0 {
+		e.ForMS = back / ms
+	}
+	if at.m.Domain().Feature < domain.FeaturePause {
+		return false
+	}
+	at.ask("pause", domain.Entry{Pause: &e})
+	if e.ForMS == 0 {
+		w.after(back, func() { w.resume(e.Node) })
+	}
+	return true
+}
+
+// resume ends a pause.
+func (w *World) resume(id fence.NodeID) {
+	w.askAnybody(func(p *proc) {
+		p.ask("resume", domain.Entry{Pause: &domain.PauseEntry{Node: id, By: "root", Reason: "test"}})
+	})
 }
 
 // askAnybody asks one of the daemons that are quorate, another one each time.

@@ -48,7 +48,7 @@ func (w *World) strike(k faultKind, r *rand.Rand) bool {
 		return w.strikeDisk(k, r, n, d)
 	case faultDevice, faultPDU, faultSwap:
 		return w.strikeDevice(k, r, n, d)
-	case faultRequest, faultAck, faultLeave, faultArm, faultClient:
+	case faultRequest, faultAck, faultLeave, faultArm, faultClient, faultWork:
 		return w.strikeHuman(k, r, n)
 	case faultCorosync, faultFreeze, faultApart, faultChoke:
 		return w.strikeCorosync(k, r, n, d)

@@ -7,7 +7,7 @@ import (
 
 // What people do after the storm, and only people may.
 
-// operator looks at the cluster now and then and does what only a human may: arms it, acknowledges what no device can prove, switches on what
+// operator looks at the cluster now and then and does what only a human may: arms it, ends pauses, acknowledges what no device can prove, switches on what
 // is held off, and says yes where the brake waits for him (R19, R21).
 func (w *World) operator() {
 	d := w.check.dom
@@ -15,6 +15,9 @@ func (w *World) operator() {
 		w.askAnybody(func(p *proc) {
 			p.ask("arm", domain.Entry{Arm: &domain.Arm{Armed: true, By: "root", Reason: "liveness"}})
 		})
+	}
+	for _, p := range d.Paused {
+		w.resume(p.Node)
 	}
 	for _, n := range w.nodes {
 		dn := d.Node(n.id)

@@ -227,6 +227,20 @@ func (s *Script) Arm(at int, armed bool, forMS int64, now bool) bool {
 	return true
 }
 
+// Work pauses or resumes a node, or all (i less than 0), at a node; for a while if forMS is not 0.
+func (s *Script) Work(at, i int, on bool, forMS int64) bool {
+	p := s.w.nodes[at].p
+	if p == nil {
+		return false
+	}
+	e := domain.PauseEntry{On: on, By: "root", Reason: "scenario", ForMS: forMS}
+	if i >= 0 {
+		e.Node = s.w.nodes[i].id
+	}
+	p.ask(map[bool]string{true: "pause", false: "resume"}[on], domain.Entry{Pause: &e})
+	return true
+}
+
 // Leave asks a node to leave cleanly. Its program is not stopped before.
 func (s *Script) Leave(i int) bool {
 	p := s.w.nodes[i].p

@@ -16,7 +16,7 @@ import (
 // switched (a device's effect on a machine), self-fence, rejected (an entry that all reject alike), answer (what an administrator hears).
 var words = []string{
 	"view", "victim", "would", "request", "claim", "claim-end", "handover", "cancelled", "evidence", "verdict", "release", "power-on", "unfence", "clean", "dirty", "left",
-	"stateful", "gone", "ack", "arm", "disarm", "disarming", "roster", "replace", "local-power", "cold-start", "recover", "refused",
+	"stateful", "gone", "ack", "arm", "disarm", "disarming", "pause", "resume", "roster", "replace", "local-power", "cold-start", "recover", "refused",
 	"granted", "frozen", "thawed", "you-are-failed", "suspect", "unsuspect", "boot", "switched", "self-fence", "rejected", "answer",
 }
 

@@ -26,6 +26,8 @@ var people = map[string]command{
 	"ack":     {usage: "ack B at A [life B.b1]: vouch for its victim, or for a life", parse: parseAck},
 	"arm":     {usage: "arm at A", parse: arm(true)},
 	"disarm":  {usage: "disarm at A [for 30s] [now]", parse: arm(false)},
+	"work":    {usage: "work on B|all at A [for 30s]: nobody acts on it by himself", parse: work(true)},
+	"done":    {usage: "done with B|all at A: it is resumed", parse: work(false)},
 	"leave":   onNode("leave A", func(s *world.Script, i int) { s.Leave(i) }, nil),
 }
 
@@ -132,6 +134,30 @@ func life(c *compiler, args []string) (whom, where int, boot string, err error) 
 		err = fmt.Errorf("%q is not a life", strings.Join(rest, " "))
 	}
 	return whom, where, boot, err
+}
+
+func work(on bool) func(*compiler, []string) (action, error) {
+	return func(c *compiler, args []string) (action, error) {
+		whom, rest, where, forMS, err := -1, []string(nil), 0, int64(0), error(nil)
+		if len(args) == 0 || args[0] != map[bool]string{true: "on", false: "with"}[on] {
+			return nil, fmt.Errorf("wants on, or with, whom")
+		}
+		args = args[1:]
+		if len(args) >= 3 && args[0] == "all" && args[1] == "at" {
+			where, err = c.node(args[2])
+			rest = args[3:]
+		} else {
+			whom, where, rest, err = at(c, args)
+		}
+		if err == nil && on && len(rest) == 2 && rest[0] == "for" {
+			forMS, err = span(rest[1])
+			rest = nil
+		}
+		if err == nil && len(rest) > 0 {
+			err = fmt.Errorf("%q is not for how long", strings.Join(rest, " "))
+		}
+		return func(p *play) error { return asked(c, where, p.s.Work(where, whom, on, forMS)) }, err
+	}
 }
 
 func arm(on bool) func(*compiler, []string) (action, error) {
