@@ -72,6 +72,27 @@ func TestWhatAnOperatorNamesIsDoneThoughPaused(t *testing.T) { // UX
 	w.must(2, Entry{Claim: &ClaimEntry{Node: 4, Boot: "b4.0", Number: 2, On: true, DurationMS: 1000}})
 }
 
+func TestAllOfANamedPowerOnIsDoneThoughPaused(t *testing.T) { // one level after the other
+	w := pausable(t)
+	w.must(1, pauses(5))
+	w.must(1, Entry{Request: &Request{ID: "r", Node: 5, Action: fence.ActionReboot, Cause: fence.CauseOperator, By: "op"}})
+	w.claim(1, 5)
+	p := w.proof(5)
+	p.Switched = []int{0, 1}
+	w.s.Roster.Nodes[4].Levels = append(w.s.Roster.Nodes[4].Levels, w.s.Roster.Nodes[3].Levels[0])
+	w.must(1, Entry{Verdict: p})
+	for number := uint64(2); w.s.Node(5).PowerOn != nil; number++ {
+		w.must(2, Entry{Claim: &ClaimEntry{Node: 5, Boot: "b5.0", Number: number, On: true, DurationMS: 1000}})
+		w.must(2, Entry{PowerOn: &PowerDone{Node: 5, Number: number, OK: true, Quiet: true}})
+		if number > 4 {
+			t.Fatal("it does not end")
+		}
+	}
+	if w.s.Node(5).NextClaim != 4 {
+		t.Fatalf("%d claims, want an off and two ons", w.s.Node(5).NextClaim-1)
+	}
+}
+
 func TestAReportedVictimWaitsForThePause(t *testing.T) { // R27: dlm is no operator
 	w := pausable(t)
 	w.must(1, pauses(5))

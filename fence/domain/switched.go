@@ -52,7 +52,7 @@ func (t *turn) poweredOn(n *Node) {
 	all := p.Level < 0 || p.Round > 0 || len(p.Tried) > 0 // after a failure the walk goes to the devices of all levels
 	n.Switched = slices.DeleteFunc(slices.Clone(n.Switched), func(l int) bool { return all || l == p.Level })
 	if len(n.Switched) > 0 && !p.Drill {
-		n.PowerOn = &PowerOn{ID: p.ID, For: p.For, Level: n.Switched[0], Force: p.Force}
+		n.PowerOn = &PowerOn{ID: p.ID, For: p.For, Level: n.Switched[0], Force: p.Force, Named: p.Named}
 	}
 }
 

@@ -11,7 +11,7 @@ func (t *turn) would(n *Node, life fence.Incarnation, cause fence.Cause) {
 	n.Unknown, n.Stateful = true, false
 	e := Event{Kind: EventWould, Node: n.ID, Life: life, Cause: cause, Text: "would be a victim, the cluster is not armed"}
 	if t.s.Feature >= FeatureWould {
-		e.Operation, e.Action = t.number(), t.actionOn(n.ID)
+		e.Operation, e.Action = t.number(), t.leaves(n)
 	}
 	t.emit(e)
 }

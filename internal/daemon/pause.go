@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -66,8 +67,8 @@ func (d *Daemon) pauseWaits() []client.Waiting {
 	var names client.List[string]
 	for i := range dom.Nodes {
 		n := &dom.Nodes[i]
-		off := n.Victim != nil && n.Victim.Claim == nil && dom.MayFence(n) == domain.ErrPaused
-		if off || n.Victim == nil && n.PowerOn != nil && n.PowerOn.Claim == nil && dom.MayPowerOn(n) == domain.ErrPaused {
+		off := n.Victim != nil && n.Victim.Claim == nil && errors.Is(dom.MayFence(n), domain.ErrPaused)
+		if off || n.Victim == nil && n.PowerOn != nil && n.PowerOn.Claim == nil && errors.Is(dom.MayPowerOn(n), domain.ErrPaused) {
 			names = append(names, d.name(n.ID))
 		}
 	}

@@ -75,13 +75,13 @@ func (w *World) work(at *proc, r *rand.Rand, n *node) bool {
 	}
 	at.ask("pause", domain.Entry{Pause: &e})
 	if e.ForMS == 0 {
-		w.after(back, func() { w.resume(e.Node) })
+		w.after(back, func() { w.workDone(e.Node) })
 	}
 	return true
 }
 
-// resume ends a pause.
-func (w *World) resume(id fence.NodeID) {
+// workDone ends a pause.
+func (w *World) workDone(id fence.NodeID) {
 	w.askAnybody(func(p *proc) {
 		p.ask("resume", domain.Entry{Pause: &domain.PauseEntry{Node: id, By: "root", Reason: "test"}})
 	})

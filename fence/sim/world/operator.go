@@ -17,7 +17,7 @@ func (w *World) operator() {
 		})
 	}
 	for _, p := range d.Paused {
-		w.resume(p.Node)
+		w.workDone(p.Node)
 	}
 	for _, n := range w.nodes {
 		dn := d.Node(n.id)

@@ -138,7 +138,9 @@ func life(c *compiler, args []string) (whom, where int, boot string, err error) 
 
 func work(on bool) func(*compiler, []string) (action, error) {
 	return func(c *compiler, args []string) (action, error) {
-		whom, rest, where, forMS, err := -1, []string(nil), 0, int64(0), error(nil)
+		whom, where, forMS := -1, 0, int64(0)
+		var rest []string
+		var err error
 		if len(args) == 0 || args[0] != map[bool]string{true: "on", false: "with"}[on] {
 			return nil, fmt.Errorf("wants on, or with, whom")
 		}
