@@ -101,6 +101,20 @@ type QuorumLost struct {
 // QuorumHeld: contact to a quorate view is back without a new view.
 type QuorumHeld struct{}
 
+// Parted: the engine says that this node alone is quorate, as it says to the other of two, and nothing can be committed before the other is back or is
+// proven over (R23, Vouch); Member is zero when that is over. Local, not agreed.
+type Parted struct{ Member Member }
+
+// TwoNode: the engine calls each of two nodes quorate without the other (R15, R23). RingMS is by how much later than the other one of them may notice a
+// split, 0 where that is not known.
+type TwoNode struct{ RingMS int64 }
+
+// Voucher is a provider that may have to be told that a life's power is off before it can commit anything: corosync with two_node.
+type Voucher interface {
+	// Vouch: that life's power is off, by reads made while this node was parted from it. It does not wait, and may be repeated.
+	Vouch(life fence.Incarnation)
+}
+
 // NewInstance: this daemon's connection to the group ended, and with it its instance: to the others it is a new daemon of the same life from here on
 // (S4, R10). Every proposal of the earlier instance has had its Outcome. Between QuorumLost and the view that has the new instance nothing is held.
 type NewInstance struct{ Instance string }
@@ -168,6 +182,8 @@ func (QuorumLost) event()        {}
 func (QuorumHeld) event()        {}
 func (NewInstance) event()       {}
 func (Heard) event()             {}
+func (Parted) event()            {}
+func (TwoNode) event()           {}
 func (Suspect) event()           {}
 func (LeaseRenewed) event()      {}
 func (SnapshotWanted) event()    {}

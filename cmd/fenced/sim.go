@@ -151,8 +151,8 @@ func explain(o cli.SimRun, r world.Result, shrink bool, tell func(string)) faili
 		Seed: r.Seed, Invariant: r.Violation.Invariant, Text: r.Violation.Text, AtMS: r.Violation.AtMS, Needs: []string{},
 		Replay: fmt.Sprintf("fenced sim --seed %d --nodes %d --minutes %d --verbose", r.Seed, o.Nodes, o.Minutes),
 	}
-	if o.Membership == world.Corosync {
-		f.Replay += " --membership corosync"
+	if o.Membership == world.Corosync || o.Membership == world.TwoNode {
+		f.Replay += " --membership " + o.Membership
 	}
 	if len(o.Without) > 0 {
 		f.Replay += " --without " + strings.Join(o.Without, ",")

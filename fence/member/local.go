@@ -89,6 +89,7 @@ type LocalPower struct {
 	noted     bool
 	claim     uint64 // of the walk that runs
 	quiet     bool   // no call of the walk that ran last is in flight
+	restored  bool   // of one of two: its machine is to be switched on again, by the log
 	effect    int64  // until when what was commanded may take effect
 }
 
@@ -115,12 +116,12 @@ func (m *Member) Untold() []LocalRecord {
 
 func (m *Member) localRequested(in LocalRequested) {
 	if l := m.Local(in.ID); l != nil { // asked again because an answer was lost
-		m.do(Answer{Reply: in.Reply})
+		m.answerLocal(in.Reply, nil)
 		return
 	}
 	n, err := m.mayForce(in)
 	if err != nil {
-		m.do(Answer{Reply: in.Reply, Err: fmt.Errorf("%w: %w", ErrLocal, err)})
+		m.answerLocal(in.Reply, fmt.Errorf("%w: %w", ErrLocal, err))
 		return
 	}
 	m.serial++
@@ -134,12 +135,19 @@ func (m *Member) localRequested(in LocalRequested) {
 	}
 	l.LocalRecord = LocalRecord{
 		ID: in.ID, Node: n.ID, Life: n.Life.Boot, Action: in.Action, By: bound(in.By), Reason: bound(in.Reason), Boot: m.cfg.Self.Boot,
-		EndMS: m.now + duration, DurationMS: duration, EffectMS: longestEffect(l.spec),
+		EndMS: m.now + duration, DurationMS: duration, EffectMS: operation.LongestEffect(l.spec.Judge.Levels, l.spec.Judge.Devices),
 	}
 	l.spec.EndMS = l.EndMS
 	m.locals = append(m.locals, l)
 	m.forgetLocals()
 	l.note = m.writeLocals()
+}
+
+// answerLocal answers who asked; 0 is this node itself, one of two (R23).
+func (m *Member) answerLocal(reply uint64, err error) {
+	if reply != 0 {
+		m.do(Answer{Reply: reply, Err: err})
+	}
 }
 
 // writeLocals has what the domain does not know written, and returns the number of that write.
@@ -192,9 +200,7 @@ func (m *Member) mayForce(in LocalRequested) (*domain.Node, error) {
 func (m *Member) localSpec(n *domain.Node, claim uint64) operation.Spec {
 	j := m.dom.Judge(n)
 	j.Claim = claim
-	j.Levels = slices.DeleteFunc(slices.Clone(j.Levels), func(l fence.Level) bool {
-		return len(l.Steps) == 0 || l.Gives(j.Devices) == fence.EvidenceStorageCut || slices.ContainsFunc(l.Steps, func(s fence.Step) bool { return s.Device == "" })
-	})
+	j.Levels = operation.DeviceLevels(j.Levels, j.Devices)
 	life := n.Life
 	if life.Boot == "" || m.dom.IsOver(life) {
 		life = fence.UnknownLife(n.ID, m.dom.Generation)
@@ -206,20 +212,6 @@ func (m *Member) localSpec(n *domain.Node, claim uint64) operation.Spec {
 	}
 }
 
-func longestEffect(s operation.Spec) int64 {
-	var longest int64
-	for _, l := range s.Judge.Levels {
-		for _, step := range l.Steps {
-			for _, d := range s.Judge.Devices {
-				if d.Name == step.Device {
-					longest = max(longest, d.EffectMS)
-				}
-			}
-		}
-	}
-	return longest
-}
-
 // localWritten begins what is noted now: a device is touched only after that (R31).
 func (m *Member) localWritten(in LocalWritten) {
 	for _, l := range slices.Clone(m.locals) {
@@ -227,16 +219,16 @@ func (m *Member) localWritten(in LocalWritten) {
 		case l.noted || l.Done || l.note != in.Number:
 		case in.Err != "":
 			m.locals = slices.DeleteFunc(m.locals, func(o *LocalPower) bool { return o == l })
-			m.do(Answer{Reply: l.reply, Err: fmt.Errorf("%w: it cannot be noted, and would be forgotten: %s", ErrLocal, in.Err)})
+			m.answerLocal(l.reply, fmt.Errorf("%w: it cannot be noted, and would be forgotten: %s", ErrLocal, in.Err))
 		case m.rewiring || m.leaving != nil || m.fell:
 			m.locals = slices.DeleteFunc(m.locals, func(o *LocalPower) bool { return o == l })
-			m.do(Answer{Reply: l.reply, Err: fmt.Errorf("%w: meanwhile its devices are being changed, or it ends", ErrLocal)})
+			m.answerLocal(l.reply, fmt.Errorf("%w: meanwhile its devices are being changed, or it ends", ErrLocal))
 		case m.now > l.EndMS:
 			m.locals = slices.DeleteFunc(m.locals, func(o *LocalPower) bool { return o == l })
-			m.do(Answer{Reply: l.reply, Err: fmt.Errorf("%w: noting it took too long", ErrLocal)})
+			m.answerLocal(l.reply, fmt.Errorf("%w: noting it took too long", ErrLocal))
 		default:
 			l.noted, l.quiet = true, false
-			m.do(Answer{Reply: l.reply})
+			m.answerLocal(l.reply, nil)
 			m.do(StartOperation{Spec: l.spec})
 		}
 	}

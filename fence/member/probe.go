@@ -124,7 +124,7 @@ func (m *Member) calm() bool {
 		}
 	}
 	for _, l := range m.locals {
-		if !l.Done {
+		if !l.Done || !l.quiet && m.now < l.EndMS+l.EffectMS { // a call of it may still be at a device
 			return false
 		}
 	}

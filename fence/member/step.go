@@ -29,6 +29,8 @@ type Config struct {
 	// Watchdog says whether this node has one to open (R14); SidesQuorate whether its own side may be quorate when the others are too (R15).
 	Watchdog     WatchdogMode
 	SidesQuorate bool
+	// RingMS is how much later than one side of a split the other may notice it; 0 is what TwoNode says, and ten seconds where that is less.
+	RingMS int64
 	// SelfFences is how many lives of this machine in a row ended themselves before this one (R24).
 	SelfFences int
 }
@@ -79,10 +81,16 @@ type Member struct {
 	trouble   trouble
 	// aloneSince is since when this stateful life has no lease and no open watchdog, 0 for not.
 	aloneSince int64
+	parting    parting
 }
 
 // New returns the mind of a node that has heard nothing.
-func New(cfg Config) *Member { return &Member{cfg: cfg, dom: domain.New()} }
+func New(cfg Config) *Member {
+	if cfg.RingMS == 0 {
+		cfg.RingMS = 10_000
+	}
+	return &Member{cfg: cfg, dom: domain.New()}
+}
 
 // Self is this daemon, as the others know it now.
 func (m *Member) Self() domain.Origin { return m.cfg.Self }
@@ -135,6 +143,10 @@ func (m *Member) take(in Input) {
 		m.cfg.Self.Instance = in.Instance // and not in the view any more
 	case Heard:
 		m.hear(in.By)
+	case TwoNode:
+		m.cfg.SidesQuorate, m.cfg.RingMS = true, max(m.cfg.RingMS, in.RingMS)
+	case Parted:
+		m.parted(in)
 	case HeardElsewhere:
 		m.hearElsewhere(in.By)
 	case LeaseRenewed:
@@ -225,6 +237,8 @@ func (m *Member) think() {
 	m.start()
 	m.keepSession()
 	m.operations()
+	m.duel()
+	m.restore()
 	m.forced()
 	m.release()
 	m.serve()
@@ -379,6 +393,7 @@ func (m *Member) spec(n *domain.Node, c *domain.Claim) operation.Spec {
 	}
 	j := m.dom.Judge(n)
 	j.Claim = c.Number
+	j.Watchdog.SidesQuorate = j.Watchdog.SidesQuorate || m.cfg.SidesQuorate // two_node may be newer than the victim's announcement
 	s := operation.Spec{Claim: c.Number, ReadIndex: m.dom.Index, Judge: j, InFlight: len(n.Unquiet) > 0}
 	if c.On {
 		s.Action, s.StartLevel = fence.ActionOn, n.PowerOn.Level

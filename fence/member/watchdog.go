@@ -137,10 +137,13 @@ func (m *Member) isVictim(n *domain.Node) bool {
 // feed moves the end of the feeding to the end of this node's lease.
 func (m *Member) feed() {
 	d, n := &m.dog, m.dom.Node(m.cfg.Self.Node)
-	if !m.guarding() || m.isVictim(n) || n.Phase == domain.PhaseDirty || !m.leased() || m.starting(n) {
+	if !m.guarding() || m.isVictim(n) || n.Phase == domain.PhaseDirty || !m.leased() && !m.cfg.SidesQuorate || m.starting(n) {
 		return
 	}
 	until := m.leaseSent + m.feedLease(n)
+	if m.cfg.SidesQuorate {
+		until = m.now + m.feedLease(n) // it proves nothing to the other (R15), and by the lease both of two nodes would go down at once (R14, R23)
+	}
 	if until <= m.now || until < d.untilMS+watchdogStepMS {
 		return
 	}
@@ -152,11 +155,11 @@ func (m *Member) feed() {
 }
 
 // lonely ends a stateful life that has no open watchdog and has held no lease for the roster's minority_timeout; 0 is never. Its state would
-// otherwise stay where nobody can reach it, for as long as the network is cut (S1.14).
+// otherwise stay where nobody can reach it, for as long as the network is cut (S1.14). Of two nodes with two_node it would end both (R23).
 func (m *Member) lonely() {
 	n := m.dom.Node(m.cfg.Self.Node)
 	limit := m.dom.Roster.Policy.MinorityMS
-	if n == nil || limit <= 0 || m.leased() || m.fell || m.dog.seen.Open || !m.dom.Armed || n.Life != m.cfg.Self.Incarnation || n.Phase != domain.PhaseMember || !n.Stateful {
+	if n == nil || limit <= 0 || m.cfg.SidesQuorate || m.leased() || m.fell || m.dog.seen.Open || !m.dom.Armed || n.Life != m.cfg.Self.Incarnation || n.Phase != domain.PhaseMember || !n.Stateful {
 		m.aloneSince = 0
 		return
 	}

@@ -47,7 +47,7 @@ func (a *app) simCommand() *cobra.Command {
 	cmd.Flags().StringVar(&seeds, "seeds", "0..99", "the seeds FROM..TO, both included")
 	cmd.Flags().Uint64Var(&seed, "seed", 0, "one seed")
 	cmd.Flags().IntVar(&o.Nodes, "nodes", 5, "nodes of each cluster, 3 to 64; 2 too with --membership corosync")
-	cmd.Flags().StringVar(&o.Membership, "membership", "embedded", "what the clusters' membership is: embedded or corosync")
+	cmd.Flags().StringVar(&o.Membership, "membership", "embedded", "what the clusters' membership is: embedded, corosync or two_node")
 	cmd.Flags().IntVar(&o.Minutes, "minutes", 10, "virtual minutes of each seed, at least")
 	cmd.Flags().BoolVar(&o.Verbose, "verbose", false, "tell everything that happens (one seed)")
 	cmd.Flags().BoolVar(&o.Hash, "hash", false, "show the hash of each run: equal runs have equal hashes")

@@ -9,6 +9,7 @@ import (
 	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
 	"github.com/fenced-project/fenced/fence/operation"
+	"github.com/fenced-project/fenced/membership"
 
 	"github.com/fenced-project/fenced/client"
 )
@@ -44,6 +45,11 @@ func (d *Daemon) perform(e member.Effect) {
 		d.engine.Cancel(e.Life, e.Claim, e.Why)
 	case member.Deny:
 		d.cfg.Provider.Deny(e.Life)
+	case member.Vouch:
+		if p, ok := d.cfg.Provider.(membership.Voucher); ok {
+			d.log.Info("the other node's power is off, by this node's own reads: this node can commit without it", "node", d.name(e.Life.Node), "boot", e.Life.Boot)
+			p.Vouch(e.Life)
+		}
 	case member.Feed, member.Unfeed:
 		d.keeper.tell(e)
 	case member.SelfFence:

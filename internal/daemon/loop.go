@@ -113,6 +113,10 @@ func (d *Daemon) provided(ev membership.Event) {
 		d.step(member.QuorumHeld{})
 	case membership.NewInstance:
 		d.step(member.NewInstance{Instance: ev.Instance})
+	case membership.TwoNode:
+		d.step(member.TwoNode{RingMS: ev.RingMS})
+	case membership.Parted:
+		d.step(member.Parted{By: origin(ev.Member)})
 	case membership.Heard:
 		d.step(member.Heard{By: origin(ev.Member)})
 	case membership.Recovered:

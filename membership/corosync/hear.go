@@ -43,15 +43,17 @@ func (p *Provider) quorum(r agreement.Ring, quorate bool) {
 }
 
 // votes takes votequorum's numbers. Settings under which two quorums need not share a node count as no votes: nothing is ever committed.
-func (p *Provider) votes(own, need int, refused string) {
+func (p *Provider) votes(v counts) {
 	p.mu.Lock()
-	p.refusal = refused
+	p.refusal = v.refused
 	p.mu.Unlock()
-	if refused != "" {
-		own, need = 0, 0
-		p.refuse("corosync", refused, "")
+	if v.refused != "" {
+		p.refuse("corosync", v.refused, "")
 	}
-	p.do(func(m *agreement.Machine, now int64) { m.Votes(own, need, now) })
+	p.do(func(m *agreement.Machine, now int64) {
+		m.Votes(v.own, v.need, now)
+		m.Two(v.two, v.forms.Milliseconds(), now)
+	})
 }
 
 func (p *Provider) deliver(from agreement.Process, data []byte) {

@@ -43,7 +43,7 @@ type receiver interface {
 	group(members []agreement.Process, left []agreement.Left)
 	ring(r agreement.Ring, nodes []fence.NodeID)
 	quorum(r agreement.Ring, quorate bool)
-	votes(own, need int, refused string)
+	votes(v counts)
 	counted(total int)
 	deliver(from agreement.Process, data []byte)
 	settled() // a batch is over
@@ -119,6 +119,7 @@ type connection struct {
 	quorum   *libcorosync.Quorum
 	votes    *libcorosync.VoteQuorum
 	node     uint32
+	forms    time.Duration // token and consensus, as they are in effect
 	gfd, qfd int
 }
 
@@ -156,6 +157,9 @@ func (l *link) connect() (c *connection, err error) {
 	}
 	if fence.NodeID(c.node) != l.cfg.Self.Node {
 		return c, fmt.Errorf("corosync says that this is node %d, fenced's configuration says node %d: give both the same id", c.node, l.cfg.Self.Node)
+	}
+	if s, err := ReadSettings(); err == nil { // an old corosync may not say; then the member assumes enough
+		c.forms = s.Token + s.Consensus
 	}
 	if c.gfd, err = c.group.FD(); err != nil {
 		return c, err
@@ -279,18 +283,6 @@ func ringOf(r libcorosync.RingID) agreement.Ring {
 	return agreement.Ring{Node: fence.NodeID(r.Node), Seq: r.Seq}
 }
 
-// unsafe are settings of votequorum with which two quorums need not share a node; the rules that they need (R15, R23) are not built yet.
-var unsafe = []struct {
-	flag libcorosync.VoteFlags
-	name string
-}{
-	{libcorosync.FlagTwoNode, "two_node"},
-	{libcorosync.FlagLastManStanding, "last_man_standing"},
-	{libcorosync.FlagAutoTieBreaker, "auto_tie_breaker"},
-	{libcorosync.FlagAllowDownscale, "allow_downscale"},
-	{libcorosync.FlagDeviceThere, "a quorum device"},
-}
-
 // count asks votequorum who counts.
 func (l *link) count(c *connection) error {
 	v, err := c.votes.Votes(c.node)
@@ -300,13 +292,9 @@ func (l *link) count(c *connection) error {
 	if err != nil {
 		return err
 	}
-	refused := ""
-	for _, u := range unsafe {
-		if v.Flags&u.flag != 0 {
-			refused = "corosync's quorum section has " + u.name + ", with which two sides can be quorate at once: not supported yet"
-		}
-	}
-	l.to.votes(int(v.Votes), int(v.Quorum), refused)
+	said := counted(v)
+	said.forms = c.forms
+	l.to.votes(said)
 	l.to.counted(int(v.Total))
 	return nil
 }

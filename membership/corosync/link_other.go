@@ -18,7 +18,7 @@ type receiver interface {
 	group(members []agreement.Process, left []agreement.Left)
 	ring(r agreement.Ring, nodes []fence.NodeID)
 	quorum(r agreement.Ring, quorate bool)
-	votes(own, need int, refused string)
+	votes(v counts)
 	counted(total int)
 	deliver(from agreement.Process, data []byte)
 	settled()

@@ -226,6 +226,13 @@ func (p *Provider) Deny(life fence.Incarnation) {
 	p.do(func(m *agreement.Machine, _ int64) { m.Deny(life) })
 }
 
+var _ membership.Voucher = (*Provider)(nil)
+
+// Vouch implements membership.Voucher (R23).
+func (p *Provider) Vouch(life fence.Incarnation) {
+	p.do(func(m *agreement.Machine, now int64) { m.Vouch(life, now) })
+}
+
 // SetDurable tells of a durable write of the daemon; the newest of these and of this provider's own counts.
 func (p *Provider) SetDurable(at time.Time) {
 	p.mu.Lock()

@@ -30,7 +30,7 @@ type Settings struct {
 	// WaitForAll is what takes effect: two_node brings it, unless it is switched off.
 	WaitForAll bool
 	Encrypted  bool // messages of the ring are authenticated
-	// Refused are settings of the section quorum with which two sides can be quorate at once: fenced waits for as long as they are there (R15).
+	// Refused are settings of the section quorum, beside two_node, with which two sides can be quorate at once: fenced waits for as long as they are there (R15).
 	Refused []string
 }
 
@@ -76,7 +76,7 @@ func read(m keys) (Settings, error) {
 	if r.text("totem.secauth") == "on" {
 		s.Encrypted = true
 	}
-	for _, key := range []string{"two_node", "last_man_standing", "auto_tie_breaker", "allow_downscale"} {
+	for _, key := range []string{"last_man_standing", "auto_tie_breaker", "allow_downscale"} {
 		if r.number("quorum."+key) != 0 {
 			s.Refused = append(s.Refused, key)
 		}
@@ -192,7 +192,7 @@ func (s Settings) Warnings() []Warning {
 		warn("set totem.token_coefficient to 0, or count with it", "corosync's token is %v and not %v as corosync.conf says: token_coefficient adds to it for each node beyond two", s.Token, s.Written)
 	}
 	if s.TwoNode && !s.WaitForAll {
-		warn("remove `wait_for_all: 0`", "corosync has two_node without wait_for_all: after a start each node alone is quorate and fences the other")
+		warn("remove `wait_for_all: 0` on both nodes, and restart corosync", "corosync has two_node without wait_for_all: after a start each node alone would be quorate and fence the other; fenced refuses it and waits (R23)")
 	}
 	for _, name := range s.Refused {
 		warn("take it out of corosync.conf on every node, and restart corosync", "corosync's quorum section has %s, with which two sides can be quorate at once: fenced refuses it and waits", name)

@@ -81,8 +81,7 @@ func TestSettingsThatHurtAreNamed(t *testing.T) {
 	}{
 		"a short token":                 {fakeMap{"totem.token": 300, "runtime.config.totem.token": 300}, "token is 300ms: a machine that is only busy", 0},
 		"the coefficient":               {fakeMap{"runtime.config.totem.token": 3650}, "token is 3.65s and not 3s", 0},
-		"two_node without wait_for_all": {fakeMap{"quorum.two_node": 1, "quorum.wait_for_all": 0}, "without wait_for_all", 1},
-		"two_node":                      {fakeMap{"quorum.two_node": 1}, "has two_node, with which two sides can be quorate", 0},
+		"two_node without wait_for_all": {fakeMap{"quorum.two_node": 1, "quorum.wait_for_all": 0}, "without wait_for_all", 0},
 		"last_man_standing":             {fakeMap{"quorum.last_man_standing": 1}, "has last_man_standing, with which two sides can be quorate", 0},
 		"auto_tie_breaker":              {fakeMap{"quorum.auto_tie_breaker": 1}, "has auto_tie_breaker, with which two sides can be quorate", 0},
 		"allow_downscale":               {fakeMap{"quorum.allow_downscale": 1}, "has allow_downscale, with which two sides can be quorate", 0},

@@ -297,21 +297,48 @@ func TestSenderOfTheLogDies(t *testing.T) {
 	p.view(1, 2, 3)
 }
 
-// R15, R23: settings with which two sides can be quorate are refused by name, and nothing is ever committed.
-func TestTwoNodeIsRefused(t *testing.T) {
-	l := &lab{Cluster: New(t, Options{Nodes: 2, Quorum: "  two_node: 1\n"}), t: t, timeout: Slow(time.Second), dir: t.TempDir()}
+// R15, R23: settings with which two sides can be quorate, and nothing makes up for it, are refused by name, and nothing is ever committed.
+func TestTwoNodeWithoutWaitForAllIsRefused(t *testing.T) {
+	p := twoNode(t, "  two_node: 1\n  wait_for_all: 0\n")
+	p.waits(1, "without wait_for_all")
+	p.waits(2, "without wait_for_all")
+	p.waits(1, "nobody's votequorum says what a quorum needs")
+	if p.readers[1].Any(0, func(e membership.Event) bool { _, ok := e.(membership.ViewInstalled); return ok }) {
+		t.Error("a view was installed")
+	}
+}
+
+// R6, R23: with two_node both are in a view, and one alone commits nothing, though corosync calls it quorate, before it vouches for the end of the
+// other's life.
+func TestTwoNodeCommitsAloneOnlyByProof(t *testing.T) {
+	p := twoNode(t, "  two_node: 1\n")
+	p.view(1, 2)
+	peer := p.readers[2].Member()
+	p.Cut(1, 2)
+	p.readers[1].Event("it is parted from node 2", 0, func(e membership.Event) bool {
+		parted, ok := e.(membership.Parted)
+		return ok && parted.Member == peer
+	})
+	if p.readers[1].Any(0, func(e membership.Event) bool {
+		v, ok := e.(membership.ViewInstalled)
+		return ok && len(v.View.Members) == 1
+	}) {
+		t.Error("a view of one without a proof")
+	}
+	p.running[1].Vouch(peer.Incarnation)
+	p.view(1)
+}
+
+// twoNode starts two daemons over corosyncs with these lines in their section quorum.
+func twoNode(t *testing.T, quorum string) *party {
+	l := &lab{Cluster: New(t, Options{Nodes: 2, Quorum: quorum}), t: t, timeout: Slow(time.Second), dir: t.TempDir()}
 	l.running = map[fence.NodeID]*providerOf{}
 	l.Cluster.Start()
 	p := &party{lab: l, readers: map[fence.NodeID]*membershiptest.Reader{}}
 	t.Cleanup(l.Close)
 	p.daemon(1, 1)
 	p.daemon(2, 1)
-	p.waits(1, "two_node")
-	p.waits(2, "two_node")
-	p.waits(1, "nobody's votequorum says what a quorum needs")
-	if p.readers[1].Any(0, func(e membership.Event) bool { _, ok := e.(membership.ViewInstalled); return ok }) {
-		t.Error("a view was installed")
-	}
+	return p
 }
 
 // A daemon whose node id is not corosync's does not join.

@@ -61,7 +61,7 @@ func milestonesOf(e Event, victim, life string) []Milestone {
 			return []Milestone{Claim}
 		}
 	case client.EventAttempt:
-		own := e.Actor == "" || e.Actor == e.By
+		own := (e.Actor == "" || e.Actor == e.By) && !e.Local // forced power has no claim (R31)
 		if own && e.Action == client.ActionOff && e.Class == client.ClassOK && e.Result == powerOff {
 			return []Milestone{PowerOff, ReadBack} // an attempt is ok when what was asked for is read back
 		}

@@ -129,10 +129,11 @@ func (c *cluster) settle() {
 func (c *cluster) settled() bool {
 	for _, d := range c.nodes {
 		s := d.m.Status()
-		if d.lost != "" || len(d.open) > 0 || len(d.view.Members) != len(c.nodes) || s.Committed != c.nodes[0].m.Status().Committed || !s.Open {
+		view := c.views[s.ViewAt]
+		if d.lost != "" || len(d.open) > 0 || len(view.Members) != len(c.nodes) || s.Committed != c.nodes[0].m.Status().Committed || !s.Open {
 			return false
 		}
-		for i, m := range d.view.Members {
+		for i, m := range view.Members {
 			if m.Instance != c.nodes[i].self.Instance {
 				return false
 			}

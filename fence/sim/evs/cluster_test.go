@@ -21,7 +21,9 @@ type cluster struct {
 	now   int64
 	nodes []*daemon
 	truth truth
-	part  []int // which side each node is on
+	part  []int                      // which side each node is on
+	two   *two                       // corosync has two_node; nil for no
+	views map[uint64]membership.View // by index: a snapshot tells a reader of no view
 }
 
 // daemon is one node: its disk and, if it runs, its machine.
@@ -47,6 +49,7 @@ type daemon struct {
 	late    bool // it hears of quorum late
 	pids    uint32
 	fresh   bool // its store was wiped and is in no view yet
+	boots   int  // with two_node: how often its power was cut
 	reads   reader
 }
 
@@ -56,9 +59,11 @@ type reader interface {
 	state() []byte
 }
 
-func newCluster(t *testing.T, seed uint64, n int) *cluster {
-	c := &cluster{t: t, rnd: rand.New(rand.NewPCG(seed, 11)), now: 1000, part: make([]int, n)}
-	cfg := Config{Chance: c.rnd.IntN}
+func newCluster(t *testing.T, seed uint64, n int) *cluster { return makeCluster(t, seed, n, nil) }
+
+func makeCluster(t *testing.T, seed uint64, n int, two *two) *cluster {
+	c := &cluster{two: two, views: map[uint64]membership.View{}, t: t, rnd: rand.New(rand.NewPCG(seed, 11)), now: 1000, part: make([]int, n)}
+	cfg := Config{Chance: c.rnd.IntN, TwoNode: two != nil}
 	for i := range n {
 		cfg.Nodes = append(cfg.Nodes, fence.NodeID(i+1))
 		c.nodes = append(c.nodes, &daemon{c: c, i: i, id: fence.NodeID(i + 1), store: fmt.Sprintf("store-%d", i+1)})
@@ -94,6 +99,9 @@ func (d *daemon) start() {
 	d.starts++
 	d.pids++
 	d.self = membership.Self{Node: d.id, Boot: fmt.Sprintf("boot-%d-%d", d.id, d.starts/3), Instance: fmt.Sprintf("run-%s-%d", d.store, d.starts)}
+	if d.c.two != nil {
+		d.self.Boot = fmt.Sprintf("boot-%d-%d", d.id, d.boots)
+	}
 	d.writes, d.collect, d.number, d.open, d.view, d.lost, d.ticked = nil, nil, 0, map[uint64]bool{}, membership.View{}, "", 0
 	m, err := agreement.New(agreement.Config{
 		Self: d.self, Store: d.store, Starts: d.starts, FailMS: 500, LeaseMS: 500, JoinMS: 20,
@@ -112,6 +120,7 @@ func (d *daemon) connect() {
 	}
 	d.joined = true
 	d.m.Votes(1, len(d.c.nodes)/2+1, d.c.now)
+	d.m.Two(d.c.two != nil, 0, d.c.now)
 	d.effects()
 	d.c.net.Connect(d.i, d.pids)
 }
@@ -210,6 +219,7 @@ func (d *daemon) told(e membership.Event) {
 	case membership.ViewInstalled:
 		d.c.truth.line(d, e.Index, fmt.Sprintf("view %+v", e.View))
 		d.view = e.View
+		d.c.views[e.Index] = e.View
 		if slices.ContainsFunc(e.View.Members, func(m membership.Member) bool { return m.Instance == d.self.Instance }) {
 			d.lost = ""
 		}
@@ -233,6 +243,8 @@ func (d *daemon) told(e membership.Event) {
 		d.lost = ""
 	case membership.NewInstance:
 		d.self.Instance = e.Instance
+	case membership.Parted:
+		d.c.two.parted(d, e)
 	}
 }
 

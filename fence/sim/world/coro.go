@@ -57,6 +57,7 @@ func (c *coro) connect() {
 	net.Connect(p.n.i, p.n.pids)
 	own, need := p.w.rings.votes(p.n.i)
 	c.m.Votes(own, need, p.n.local())
+	c.m.Two(p.w.two, 5000, p.n.local())
 	c.effects()
 	p.w.rings.token(p.n.i)
 	c.wakeQuorum()
@@ -211,6 +212,10 @@ func (c *coro) told(e membership.Event) {
 		in := member.EntryCommitted{Index: e.Index, By: origin(e.Proposer), Number: e.Number, Data: e.Data}
 		p.w.told(p, e.Index, saidBy(e.Proposer.Instance, e.Number), in)
 		p.pushInput(in)
+	case membership.TwoNode:
+		p.pushInput(member.TwoNode{RingMS: e.RingMS})
+	case membership.Parted:
+		p.pushInput(member.Parted{By: origin(e.Member)})
 	case membership.Outcome:
 		p.pushInput(member.ProposalDone{Number: e.Number, Delivered: e.Delivered})
 	case membership.Heard:

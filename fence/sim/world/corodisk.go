@@ -152,7 +152,7 @@ func (w *World) told(p *proc, index, said uint64, in member.Input) {
 		w.check.fail("R6", "%s is told an entry at index %d, which had none", p, index)
 		return
 	}
-	if have, need := r.have(r.disks[had{index, said}]); have < need {
+	if have, need := r.have(r.disks[had{index, said}]); have < need && !w.sole(r.disks[had{index, said}]) {
 		w.check.fail("R6", "%s is told an entry at index %d that %d disks have", p, index, popcount(r.disks[had{index, said}]))
 	}
 	r.lines[index], r.top = said, index
@@ -178,7 +178,7 @@ func (r *rings) have(nodes uint64) (have, need int) {
 
 // votes are what a node counts for and what a quorum needs: of two even halves the one with the lowest node goes on where the policy says so.
 func (r *rings) votes(i int) (own, need int) {
-	if r.w.roster.Policy.EvenSplit == lowestID {
+	if r.w.roster.Policy.EvenSplit == lowestID && !r.w.two {
 		return agreement.LowestID(1, r.w.opt.Nodes, i == 0)
 	}
 	return 1, r.w.opt.Nodes/2 + 1

@@ -25,6 +25,18 @@ func TestSeedsOnCorosync(t *testing.T) {
 	}
 }
 
+// With two_node either side is quorate, and still there is one log, one survivor, and no release of a life that runs.
+func TestSeedsOfTwoNode(t *testing.T) {
+	each(0, 100, func(seed uint64) {
+		o := onCorosync(seed, 2, 10)
+		o.Membership = TwoNode
+		if r := Run(o); r.Violation != nil {
+			t.Errorf("seed %d breaks %s after %d ms: %s\n  replay: fenced sim --membership two_node --seed %d --nodes 2 --minutes 10 --verbose",
+				seed, r.Violation.Invariant, r.Violation.AtMS, r.Violation.Text, seed)
+		}
+	})
+}
+
 // onCorosyncs demands that no seed breaks an invariant over corosync.
 func onCorosyncs(t *testing.T, from, to uint64, nodes, minutes int) {
 	t.Helper()

@@ -53,8 +53,16 @@ func (p *proc) perform(e member.Effect) {
 	case member.WriteSession:
 		p.writeSession(e.Session)
 	case member.StartOperation:
-		w.check.starts(p, e.Spec)
+		if member.LocalWalk(e.Spec.Claim) {
+			w.check.duels(p, e.Spec)
+		} else {
+			w.check.starts(p, e.Spec)
+		}
 		p.startWalk(e.Spec)
+	case member.WriteLocal:
+		p.writeLocal(e)
+	case member.Vouch:
+		p.vouch(e.Life)
 	case member.CancelOperation:
 		p.cancelWalk(e.Life, e.Claim, e.Why)
 	case member.Probe:

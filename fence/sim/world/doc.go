@@ -7,7 +7,7 @@
 //
 // With Options.Membership Corosync the log is the real membership/corosync/agreement over fence/sim/evs: coro.go, corodisk.go, rings.go.
 //
-// What is not modelled: two_node, two machines under one name, upgrades.
+// What is not modelled: two machines under one name, upgrades.
 //
 // Start reading at world.go (time), run.go (one seed), then provider.go and raft.go (order and presence), daemon.go (the shell), machine.go and
 // device.go (physics), watchdog.go and keeper.go (a watchdog, and what the daemon knows of it), faults.go (what goes wrong), check.go (what must never be seen), live.go (what must come about) and operator.go (what people do for that). script.go is a world

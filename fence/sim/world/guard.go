@@ -12,6 +12,9 @@ import (
 
 // feeds is V14: nothing is fed but behind a lease that a majority gave this very run, or where it needs nobody else's votes (R14).
 func (c *checker) feeds(p *proc, e member.Feed) {
+	if c.w.two { // it proves nothing there, and is fed by the loop (R14, R15)
+		p.leasedMS = p.n.local()
+	}
 	if c.nobodyElse(p) {
 		p.leasedMS = p.n.local()
 	}

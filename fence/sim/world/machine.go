@@ -15,10 +15,13 @@ type node struct {
 	id   fence.NodeID
 	name string
 	mach machine
-	st   *store
-	p    *proc
-	bmc  *device
-	app  *client
+
+	forced []member.LocalRecord // what it noted of forced power (R31)
+	aims   int64                // until when what it commanded as one of two may take effect
+	st     *store
+	p      *proc
+	bmc    *device
+	app    *client
 
 	stores   int // how many stores it has had
 	instance int

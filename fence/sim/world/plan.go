@@ -93,9 +93,9 @@ func KindsOf(m string) []string {
 func (k faultKind) of(m string) bool {
 	switch k {
 	case faultLoss, faultElection, faultProposal, faultHandover:
-		return m != Corosync
+		return m == ""
 	}
-	return k < faultCorosync || k >= faultWatchdog || m == Corosync
+	return k < faultCorosync || k >= faultWatchdog || m == Corosync || m == TwoNode
 }
 
 // timed reports whether a kind comes by itself.

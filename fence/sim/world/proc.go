@@ -111,6 +111,7 @@ func (n *node) start() {
 	p.looped, p.beaten, p.ticked = p.loop, p.beat, p.ticks
 	p.m = member.New(member.Config{Self: self, Machine: fence.Machine{UUID: n.mach.uuid, Virtual: n.mach.virtual}, RosterHash: n.file(), Version: "sim", Watchdog: n.mach.dog.mode, Shared: w.roster.Nodes[n.i].Shared})
 	n.p = p
+	p.found()
 	w.say("%s starts as %s, store %d start %d", n.name, self.Instance, n.st.id, n.st.starts)
 	if w.rings != nil {
 		p.beginCoro()

@@ -40,7 +40,7 @@ func (w *World) newRings() *rings {
 		w: w, chance: rand.New(rand.NewPCG(w.opt.Seed, 8)), asked: make([]bool, w.opt.Nodes), broken: map[uint64]int64{}, spoke: map[lastWord]bool{},
 		lines: map[uint64]uint64{}, disks: map[had]uint64{}, storeOf: map[string]string{}, voting: make([]string, w.opt.Nodes),
 	}
-	cfg := evs.Config{Chance: r.chance.IntN, LowestID: func() bool { return w.roster.Policy.EvenSplit == lowestID }}
+	cfg := evs.Config{Chance: r.chance.IntN, TwoNode: w.two, LowestID: func() bool { return w.roster.Policy.EvenSplit == lowestID }}
 	for i := range w.opt.Nodes {
 		cfg.Nodes = append(cfg.Nodes, fence.NodeID(i+1))
 	}

@@ -14,7 +14,7 @@ type Options struct {
 	Seed    uint64
 	Nodes   int // 3 to 64, or 2 over corosync
 	Minutes int // of virtual time, at least; a run goes on until everything is resolved or its bound is over
-	// Membership is Corosync, or "" for the embedded one.
+	// Membership is Corosync, TwoNode, or "" for the embedded one.
 	Membership string
 	// Without are fault kinds that are switched off; everything else stays as the seed drew it.
 	Without []string
@@ -61,15 +61,20 @@ type Count struct {
 // Corosync is the membership over corosync's rings.
 const Corosync = "corosync"
 
+// TwoNode is corosync with two_node and wait_for_all: each of two nodes is quorate without the other (R23).
+const TwoNode = "two_node"
+
 // Check says why the options are impossible.
 func (o Options) Check() error {
 	switch {
-	case o.Nodes < 2 || o.Nodes == 2 && o.Membership != Corosync || o.Nodes > 64:
+	case o.Membership == TwoNode && o.Nodes != 2:
+		return fmt.Errorf("two_node is simulated with 2 nodes, not with %d", o.Nodes)
+	case o.Nodes < 2 || o.Nodes == 2 && o.Membership == "" || o.Nodes > 64:
 		return fmt.Errorf("%d nodes: the embedded membership is simulated with 3 to 64, corosync's with 2 to 64", o.Nodes)
 	case o.Minutes < 1 || o.Minutes > 24*60:
 		return fmt.Errorf("%d minutes: between 1 and 1440", o.Minutes)
-	case o.Membership != "" && o.Membership != Corosync:
-		return fmt.Errorf("no membership %q is simulated; there are embedded and corosync", o.Membership)
+	case o.Membership != "" && o.Membership != Corosync && o.Membership != TwoNode:
+		return fmt.Errorf("no membership %q is simulated; there are embedded, corosync and two_node", o.Membership)
 	case o.Choose == nil && o.Membership == "":
 		return fmt.Errorf("nothing chooses the connected set")
 	}

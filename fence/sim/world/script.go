@@ -193,7 +193,10 @@ func (s *Script) Unresolved() string { return s.w.unresolved() }
 
 // bare is a world without a roster and nodes.
 func bare(o Options) *World {
-	w := &World{opt: o, hash: 14695981039346656037}
+	w := &World{opt: o, hash: 14695981039346656037, two: o.Membership == TwoNode}
+	if w.two {
+		w.opt.Membership = Corosync // that it is, but for the votes
+	}
 	w.delays = rand.New(rand.NewPCG(o.Seed, 1))
 	w.chance = rand.New(rand.NewPCG(o.Seed, 2))
 	w.plan = drawPlan(w, rand.New(rand.NewPCG(o.Seed, 3)))
@@ -202,7 +205,7 @@ func bare(o Options) *World {
 		w.cut[i] = make([]int8, o.Nodes)
 	}
 	w.check = newChecker(w)
-	if o.Membership == Corosync {
+	if w.opt.Membership == Corosync {
 		w.rings = w.newRings()
 	}
 	return w

@@ -17,6 +17,7 @@ const (
 // World is one simulated cluster.
 type World struct {
 	opt   Options
+	two   bool // corosync has two_node
 	now   int64
 	seq   uint64
 	queue []event

@@ -77,6 +77,7 @@ func (m *Machine) instanceOf(p Process) string {
 // quorate (S1.1).
 func (m *Machine) progress() {
 	defer m.tellLost()
+	defer m.tellParted()
 	me, in := m.self()
 	if m.plan == nil || m.plan.Refused != "" || !in || m.plan.bars(me.Process) || m.streams.Holds() != "" {
 		return
@@ -115,6 +116,8 @@ func (m *Machine) sync(me Process) {
 	c.Append = append(c.Append, m.waiting...)
 	m.log = append(m.log, m.waiting...)
 	m.waiting = nil
+	m.seated = m.plan.counts(me)
+	m.shares(c)
 	m.meta.Domain, m.meta.Synced = m.plan.Domain, m.plan.Epoch
 	m.write(c, writeSync, m.last())
 }

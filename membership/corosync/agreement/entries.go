@@ -39,7 +39,9 @@ func (m *Machine) append(from Process, e Entry) {
 		return
 	}
 	m.log = append(m.log, e)
-	m.write(Change{Append: []Entry{e}}, writeAppend, e.Index)
+	c := Change{Append: []Entry{e}}
+	m.shares(c)
+	m.write(c, writeAppend, e.Index)
 }
 
 // applyTo tells the reader everything up to an index that this node has on disk as a part of a whole log.

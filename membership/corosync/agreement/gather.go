@@ -209,7 +209,10 @@ func (m *Machine) state() *State {
 	s := &State{
 		Domain: m.meta.Domain, Promised: m.meta.Promised, Synced: m.meta.Synced, Last: m.last(), Commit: m.meta.Commit, SnapAt: m.snapAt,
 		Cuts: m.cuts, Sum: m.sum(), Votes: m.votes, Need: m.need, Stores: m.stores(),
-		Seen: m.meta.Seen,
+		Seen: m.meta.Seen, Two: m.two,
+	}
+	if m.meta.Sole != nil {
+		s.Sole = m.meta.Sole.Boot
 	}
 	if m.shadow != nil {
 		p := m.shadow.Progress
@@ -285,4 +288,7 @@ func (m *Machine) leave(l Left) {
 	m.gone = append(m.gone, departure{h.Instance, l.How})
 	m.gone = m.gone[max(0, len(m.gone)-maxGone):]
 	m.silent(h)
+	if l.How == membership.HowProcessGone {
+		m.processGone(h)
+	}
 }

@@ -27,6 +27,7 @@ type Meta struct {
 	Synced   uint64 `json:"synced"`
 	Commit   uint64 `json:"commit"`
 	Seen     []Seen `json:"seen,omitempty"` // of the nodes' stores, sorted by node; replaced and never changed
+	Sole     *Sole  `json:"sole,omitempty"` // nil: another may commit; replaced and never changed
 }
 
 // Durable is what the disk holds.
@@ -89,6 +90,11 @@ type Machine struct {
 	tries     int               // how often this node asked to go on without somebody since it last had a plan
 	votes     int
 	need      int
+
+	two        bool  // corosync has two_node
+	seated     bool  // this store counted when its log was last taken over
+	askedAt    int64 // when it last asked for a session because the other says nothing
+	partedFrom membership.Member
 
 	session
 	shadow *shadow
@@ -326,7 +332,7 @@ func (m *Machine) Disconnected(now int64) {
 	if !m.spoke {
 		return
 	}
-	m.spoke = false
+	m.spoke, m.seated = false, false
 	m.ended++
 	m.cfg.Self.Instance = nextInstance(m.first, m.ended)
 	for _, n := range m.Abandon() { // of the earlier instance

@@ -26,6 +26,9 @@ type State struct {
 	Need   int     `json:"need"`
 	Stores []Store `json:"stores,omitempty"`
 	Seen   []Seen  `json:"seen,omitempty"` // how far it has seen the nodes' stores
+	// Two says that its corosync has two_node; Sole is the boot in which it had the proof that nobody else can commit, "" for none.
+	Two  bool   `json:"two,omitempty"`
+	Sole string `json:"sole,omitempty"`
 	// Have is what it has of a transfer that a change interrupted.
 	Have *Progress `json:"have,omitempty"`
 }
@@ -57,6 +60,8 @@ type Plan struct {
 	Voters    []Voter   // whose promises and acknowledgements count
 	Votes     int
 	Need      int
+	// Parted says that it is refused for the want of the other of two alone (two_node).
+	Parted bool
 }
 
 // Voter is a process whose store the kept log knows.
@@ -92,9 +97,15 @@ func Decide(ps []Participant) Plan {
 		}
 	}
 	p.receivers(ps, src)
+	if p.Votes < p.Need && sole(ps, &p) {
+		p.Need = p.Votes
+	}
 	switch {
 	case p.Need <= 0:
 		p.Refused = "nobody's votequorum says what a quorum needs"
+	case p.Votes < p.Need && len(ps) == 1 && len(p.Voters) == 1 && ps[0].State.Two:
+		p.Parted = true
+		p.Refused = "corosync's two_node: the other node is not here, and nothing proves yet that it is over"
 	case p.Votes < p.Need:
 		p.Refused = fmt.Sprintf("%d votes of stores that the log knows, %d needed", p.Votes, p.Need)
 	default:

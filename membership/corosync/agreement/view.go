@@ -177,6 +177,7 @@ func (m *Machine) tellLost() {
 func (m *Machine) Tick(durableMS int64, healthy bool, now int64) (gap int64) {
 	gap = m.clock(now)
 	m.impatient()
+	m.stalled()
 	m.view()
 	m.suspicion()
 	m.outcomes()

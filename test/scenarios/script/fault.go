@@ -81,7 +81,7 @@ func forNode(usage string, f func(*world.Script, int, int64)) command {
 func onCorosync(usage string, f func(*world.Script, int, int64)) command {
 	of := forNode(usage, f)
 	return command{usage: usage, parse: func(c *compiler, args []string) (action, error) {
-		if c.set.setup.Membership != world.Corosync {
+		if c.set.setup.Membership == "" {
 			return nil, fmt.Errorf("there is no corosync: write `set membership corosync`")
 		}
 		return of.parse(c, args)
@@ -89,7 +89,7 @@ func onCorosync(usage string, f func(*world.Script, int, int64)) command {
 }
 
 func parseCorosync(c *compiler, args []string) (action, error) {
-	if c.set.setup.Membership != world.Corosync {
+	if c.set.setup.Membership == "" {
 		return nil, fmt.Errorf("there is no corosync: write `set membership corosync`")
 	}
 	i, which, err := choice(c, args, "stops", "starts")

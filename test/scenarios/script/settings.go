@@ -42,7 +42,7 @@ func (s *settings) check() error {
 	if errs := fence.CheckTiming(s.setup.Timing); len(errs) > 0 {
 		return errs[0]
 	}
-	if n := len(s.setup.Nodes); n < 3 && s.setup.Membership != world.Corosync {
+	if n := len(s.setup.Nodes); n < 3 && s.setup.Membership == "" {
 		return fmt.Errorf("%d nodes: the embedded membership is simulated with 3 or more", n)
 	}
 	return nil
@@ -122,9 +122,9 @@ func setLine(c *compiler, args []string) error {
 			err = fmt.Errorf("even_split is freeze, or lowest-id behind `set membership corosync`")
 		}
 	case name == "membership":
-		p.Membership, err = world.Corosync, nil
-		if value != world.Corosync {
-			err = fmt.Errorf("membership is corosync, or not set: embedded")
+		p.Membership, err = value, nil
+		if value != world.Corosync && value != world.TwoNode {
+			err = fmt.Errorf("membership is corosync, two_node, or not set: embedded")
 		}
 	case name == "idle_stateless":
 		p.Policy.IdleStateless, err = strconv.ParseBool(value)

@@ -1,0 +1,147 @@
+package member
+
+import (
+	"fmt"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/operation"
+)
+
+// Two nodes over corosync with two_node (R23, ADR 0083): either is quorate without the other, and nothing is committed by one alone before the
+// other is proven over. What proves it is its power, and that is also what lets only one of them live: whoever is parted from the other switches it
+// off when it is its turn, as forced power (R31), and its word that the power is off opens the log for the claim and the verdict.
+
+// TwoNode: corosync has two_node, so both sides of a split are quorate (R15). It is so for the rest of this run. RingMS is how long corosync may
+// take until both know of a split (its token and consensus).
+type TwoNode struct{ RingMS int64 }
+
+// Parted: nothing can be committed without this member; a zero By says that this is over.
+type Parted struct{ By domain.Origin }
+
+// Vouch tells the provider that a life's power is off, by reads of this node since which that life was not heard.
+type Vouch struct{ Life fence.Incarnation }
+
+func (TwoNode) input() {}
+func (Parted) input()  {}
+func (Vouch) effect()  {}
+
+// parting is what this node knows while it is parted.
+type parting struct {
+	from    domain.Origin // zero while it is not
+	last    domain.Origin // whom it was parted from last
+	since   int64         // of last; it stays where the other was not heard in between, so that both go on counting their turns alike
+	turn    int64         // the number of the newest turn that it took or let pass, from 1
+	vouched int64         // when it vouched last
+}
+
+// parted takes the provider's word.
+func (m *Member) parted(in Parted) {
+	p := &m.parting
+	if p.from = in.By; in.By.Instance == "" {
+		return
+	}
+	if in.By != p.last || m.lastHeard(in.By.Incarnation) >= p.since {
+		p.last, p.since, p.turn = in.By, m.now, 0
+	}
+	p.vouched = 0
+}
+
+// SkewMS is how much later than the other one of two nodes may begin its turns: they notice at different times that they are parted (the time that
+// corosync takes to form a ring), and may begin a turn late.
+func (m *Member) skew() int64 { return m.cfg.RingMS + 2*m.window() }
+
+// window is how late a turn may begin.
+func (m *Member) window() int64 { return m.dom.Roster.Timing.FailureTimeoutMS }
+
+// turnOf is which turn of this node it is now, from 1; 0 while none may begin. The one with the lower id begins at once, the other a gap later, and
+// so on by turns: no power-off of one is under way when the other begins its own, however often they fail (R23).
+func (m *Member) turnOf(peer fence.NodeID) int64 {
+	gap := operation.Gap(&m.dom.Roster, m.skew())
+	at := m.now - m.parting.since - m.dom.Roster.Timing.PostFailDelayMS
+	if m.cfg.Self.Node > peer {
+		at -= gap
+	}
+	if at < 0 || at%(2*gap) >= m.window() {
+		return 0
+	}
+	return at/(2*gap) + 1
+}
+
+// aimed reports whether something that the other commanded may still switch this node off: it waits for that, else both could die. Counted by this
+// node's own timer since it applied it.
+func (m *Member) aimed() bool {
+	n := m.dom.Node(m.cfg.Self.Node)
+	for _, c := range n.Unquiet {
+		if m.now-m.since.begin(claimMark(n.ID, c.Number), m.now) < c.DurationMS+c.EffectMS {
+			return true
+		}
+	}
+	return false
+}
+
+// duel takes this node's turn against the one from which it is parted, and vouches for what came of it. A node that is not an admitted clean member
+// of the view that both committed takes none (R22, R23).
+func (m *Member) duel() {
+	p := &m.parting
+	if p.from.Instance == "" || !m.dom.Armed || m.dom.Disarming() || m.leaving != nil || m.rewiring || m.now < m.gapUntil || !m.dom.Eligible(m.cfg.Self.Node) {
+		return
+	}
+	n := m.dom.Node(p.from.Node)
+	if n == nil || n.Life != p.from.Incarnation || n.Instance != p.from.Instance {
+		return
+	}
+	if m.vouch(n) {
+		return
+	}
+	turn := m.turnOf(n.ID)
+	if turn == 0 || turn <= p.turn || m.aimed() || m.dom.IsPaused(n.ID) {
+		return
+	}
+	p.turn = turn
+	m.localRequested(LocalRequested{
+		ID: fmt.Sprintf("two-node/%s/%d/%d", m.cfg.Self.Instance, p.since, turn), By: duelist, Reason: "two_node: the other node is gone or cut off, and nothing can be committed without it",
+		Node: n.ID, Action: fence.ActionOff,
+	})
+}
+
+// restore asks to have switched on again what this node switched off as one of two, where that is nobody's victim: it was idle, or was gone cleanly.
+func (m *Member) restore() {
+	if m.parting.last.Instance == "" || !m.Quorate() {
+		return
+	}
+	n := m.dom.Node(m.parting.last.Node)
+	if n == nil || n.Instance != "" || n.Victim != nil || n.OffHeld || n.Life != m.parting.last.Incarnation {
+		return
+	}
+	for _, l := range m.locals {
+		switch {
+		case l.By != duelist || l.Node != n.ID || l.Life != n.Life.Boot || l.Off == nil || !l.Off.Proven || !l.Told || l.restored:
+		case n.PowerOn != nil:
+			l.restored = true
+		default:
+			m.propose("restore/"+l.ID, domain.Entry{Request: &domain.Request{
+				ID: l.ID + "/on", Node: n.ID, Action: fence.ActionOn, Cause: fence.CauseOperator, By: duelist, Reason: "two_node: it was switched off to prove that it is over, and is nobody's victim",
+			}})
+		}
+	}
+}
+
+// duelist is in whose name a node switches off the other of two.
+const duelist = "fenced"
+
+// vouch tells the provider of a proof that stands: that life's devices read off, and it was not heard since the first of these reads began (R16 d). It
+// reports whether there is one.
+func (m *Member) vouch(n *domain.Node) bool {
+	for _, l := range m.locals {
+		if l.Node != n.ID || l.Life != n.Life.Boot || l.Boot != m.cfg.Self.Boot || l.Off == nil || !l.Off.Proven || m.lastHeardNode(n.ID) >= silentFrom(*l.Off) {
+			continue
+		}
+		if p := &m.parting; p.vouched == 0 || m.now-p.vouched >= m.window() {
+			p.vouched = max(m.now, 1)
+			m.do(Vouch{Life: n.Life})
+		}
+		return true
+	}
+	return false
+}

@@ -1,0 +1,149 @@
+package agreement
+
+import (
+	"slices"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/membership"
+)
+
+// With corosync's two_node either node is quorate without the other, so votequorum's word alone would make two logs (R6, R15). Here an entry is
+// committed by both stores; where one is missing, the proof that nobody can commit on it takes the place of its acknowledgement (ADR 0083):
+// the other life's power is off, or the other's daemon ended while its node stayed in the ring. Both cannot have that proof of each other at the
+// same time. Who has it is the sole one, until a view that names the other has a place in its log: from then on the other may be the sole one.
+
+// Sole is the durable note that nobody but this node can commit.
+type Sole struct {
+	Boot string `json:"boot"` // this machine's, when it had the proof; in another boot it says nothing without the peer (R23)
+	At   uint64 `json:"at"`   // the end of this log then
+}
+
+// Two says that corosync has two_node and waits for all: need is then the votes of both. A change makes a new session. ringMS is for the reader.
+func (m *Machine) Two(on bool, ringMS, now int64) {
+	m.now = now
+	if m.two != on {
+		if m.two = on; on {
+			m.tell(membership.TwoNode{RingMS: ringMS})
+		}
+		m.again()
+		m.progress()
+	}
+}
+
+// peer is the one other member of the committed view, where this very daemon is the second, and this store counted when its log was last taken
+// over: whatever was committed since then is on its disk.
+func (m *Machine) peer() (membership.Member, bool) {
+	v := m.applied.View.Members
+	if !m.two || m.broken != "" || !m.seated || len(v) != 2 || !m.inView() {
+		return membership.Member{}, false
+	}
+	if v[0].Node == m.cfg.Self.Node {
+		return v[1], true
+	}
+	return v[0], true
+}
+
+// Parted is the member without which nothing can be committed here, though corosync says that this node alone is quorate: its daemon is not in the
+// session, and nothing proves yet that it is over (R23).
+func (m *Machine) Parted() (membership.Member, bool) {
+	p, two := m.peer()
+	return p, two && m.meta.Sole == nil && m.now >= m.quietTil && m.streams.Holds() == "" && m.plan != nil && m.plan.Parted &&
+		!slices.ContainsFunc(m.parts, func(q Participant) bool { return q.Process.Node == p.Node })
+}
+
+// Vouch takes the word that a life's power is off, by a read that this daemon commanded and made while it was parted from it. It says whether that
+// made this node the sole one.
+func (m *Machine) Vouch(life fence.Incarnation, now int64) bool {
+	m.now = now
+	p, parted := m.Parted()
+	if !parted || p.Incarnation != life {
+		return false
+	}
+	m.alone()
+	m.again()
+	m.progress()
+	return true
+}
+
+// alone makes this node the sole one.
+func (m *Machine) alone() {
+	m.meta.Sole = &Sole{Boot: m.cfg.Self.Boot, At: m.last()}
+	m.write(Change{}, writeMeta, 0)
+}
+
+// processGone: the peer's daemon ended, by the word of its own corosync, which is in this ring: that instance commits nothing any more, and another
+// one of the same node may not fence before a view that both commit has named it.
+func (m *Machine) processGone(h Hello) {
+	if p, two := m.peer(); two && p == h.member() && m.streams.In(h.Node) {
+		m.alone()
+	}
+}
+
+// shares ends being the sole one, by the very write that brings a view that names another node: that node may come to be the sole one itself. A
+// snapshot may hide one.
+func (m *Machine) shares(c Change) {
+	s := m.meta.Sole
+	if s == nil {
+		return
+	}
+	if c.Cut && c.After < s.At { // what comes behind it is new
+		s = &Sole{Boot: s.Boot, At: c.After}
+		m.meta.Sole = s
+	}
+	if c.Snapshot != nil && c.SnapAt > s.At {
+		m.meta.Sole = nil
+		return
+	}
+	for _, e := range c.Append {
+		if e.View != nil && e.Index > s.At && slices.ContainsFunc(e.View.Members, func(h Hello) bool { return h.Node != m.cfg.Self.Node }) {
+			m.meta.Sole = nil
+			return
+		}
+	}
+}
+
+// stalled asks for another session where one that both must acknowledge has a member that says nothing: it is then left out, and what proves that it
+// is over is looked for. In a larger cluster the others go on by themselves.
+func (m *Machine) stalled() {
+	if !m.two || m.plan == nil || m.plan.Refused != "" || m.now-m.askedAt < m.cfg.FailMS || m.now-m.changedAt < m.cfg.FailMS {
+		return
+	}
+	me, in := m.self()
+	if !in || !m.plan.counts(me.Process) {
+		return
+	}
+	for _, v := range m.plan.Voters {
+		pe := m.peers[v.Process]
+		if v.Process != me.Process && pe != nil && m.now-pe.at >= m.cfg.FailMS {
+			m.askedAt = m.now
+			m.again()
+			return
+		}
+	}
+}
+
+// tellParted tells of the beginning and the end of being parted, once each.
+func (m *Machine) tellParted() {
+	p, parted := m.Parted()
+	if !parted {
+		p = membership.Member{}
+	}
+	if p != m.partedFrom {
+		m.partedFrom = p
+		m.tell(membership.Parted{Member: p})
+	}
+}
+
+// sole reports whether the one voter of a session needs no other: it is the sole one since this boot, or it once was and the peer's daemon is here
+// with a store that no log knows, so that nobody else can have committed anything.
+func sole(ps []Participant, p *Plan) bool {
+	if len(p.Voters) != 1 || slices.ContainsFunc(ps, func(q Participant) bool { return !q.State.Two }) {
+		return false
+	}
+	for _, q := range ps {
+		if q.Process == p.Voters[0].Process {
+			return q.State.Sole != "" && (q.State.Sole == q.Hello.Boot || len(ps) == 2 && len(p.Barred) == 0)
+		}
+	}
+	return false
+}
