@@ -19,6 +19,7 @@ import (
 type shared struct {
 	t    *testing.T
 	path string
+	c    *playground.Cluster // whose nodes reach it through ports, nil where nothing can be closed
 }
 
 func sharedDisk(t *testing.T) *shared {
@@ -28,7 +29,11 @@ func sharedDisk(t *testing.T) *shared {
 // writes starts a program on a machine that writes to the disk and hears nobody: only the end of its machine ends it (S4.8).
 func (d *shared) writes(n *playground.Node) {
 	d.t.Helper()
-	runsOn(d.t, n, "sh", "-c", `while :; do echo "$1" >> "$2"; sleep 0.01; done`, "writer", n.BootID(), d.path)
+	closed := "/nowhere"
+	if d.c != nil {
+		closed = filepath.Join(d.c.Dir(), "closed-"+n.Name)
+	}
+	runsOn(d.t, n, "sh", "-c", `while :; do [ -e "$3" ] || echo "$1" >> "$2"; sleep 0.01; done`, "writer", n.BootID(), d.path, closed)
 }
 
 // lives are the lives that wrote, in the order of their writes.

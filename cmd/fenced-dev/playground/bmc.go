@@ -61,11 +61,20 @@ func (b *BMC) config(w func(string, ...any)) {
 	host, port, _ := net.SplitHostPort(b.cluster.net.bmcAddress(b.number))
 	w("    address: %q", host)
 	w("    port: %s", port)
-	if b.spec.PDU {
+	switch {
+	case b.spec.Port:
 		w("    plugin: pdu")
+		w("    family: if-mib")
+		w("    kind: storage")
+		w("    accept_mapping: true")
+		w("    hold_up: 0s")
+	case b.spec.PDU:
+		w("    plugin: pdu")
+		w("    hold_up: 100ms")
+	}
+	if b.snmp() {
 		w("    version: 2c")
 		w("    community_file: %s", b.cluster.path("bmc-password"))
-		w("    hold_up: 100ms")
 		w("    timeout: %dms", timeout.Milliseconds()) // it answers when its switch has moved, which takes a busy machine long
 	} else {
 		w("    plugin: bmc")
@@ -84,12 +93,28 @@ func (b *BMC) config(w func(string, ...any)) {
 	w("    effect: %dms", effect.Milliseconds())
 }
 
+func (b *BMC) snmp() bool { return b.spec.PDU || b.spec.Port }
+
 // step is the device in a level.
 func (b *BMC) step() string {
-	if b.spec.PDU {
+	if b.snmp() {
 		return "{device: " + b.Name + ", target: \"1\"}"
 	}
 	return b.Name
+}
+
+// snmpArgs are those of its process where it is an outlet of a power strip, or a port of a switch.
+func (b *BMC) snmpArgs() []string {
+	c, model, feeds := b.cluster, "apc-rpdu", b.node.powerCommand()+` "$2"`
+	switch {
+	case b.spec.Port:
+		closed := quote(c.path("closed-" + b.node.Name))
+		model, feeds = "if-mib", `if [ "$2" = off ]; then : > `+closed+`; else rm -f `+closed+`; fi`
+	case b.spec.Idle:
+		feeds = "true"
+	}
+	return append(c.net.onMgmt(), c.opt.fencedDev(), "pdu", "--listen", c.net.bmcAddress(b.number), "--control", c.net.controlAddress(b.number), "--model", model,
+		"--on-off", "f() { "+feeds+"; }; f", "--outlets", "1", "--community", bmcPassword)
 }
 
 // start runs the process and returns when it listens.
@@ -101,13 +126,8 @@ func (b *BMC) start(ctx context.Context) error {
 	}
 	argv := append(c.net.onMgmt(), c.opt.fencedDev(), "bmc", "--listen", c.net.bmcAddress(b.number), "--control", c.net.controlAddress(b.number),
 		"--on-off", b.node.powerCommand(), "--guid", guid, "--user", bmcUser, "--password-file", c.path("bmc-password"))
-	if b.spec.PDU {
-		feeds := b.node.powerCommand()
-		if b.spec.Idle {
-			feeds = "true"
-		}
-		argv = append(c.net.onMgmt(), c.opt.fencedDev(), "pdu", "--listen", c.net.bmcAddress(b.number), "--control", c.net.controlAddress(b.number),
-			"--on-off", "f() { "+feeds+" \"$2\"; }; f", "--outlets", "1", "--community", bmcPassword)
+	if b.snmp() {
+		argv = b.snmpArgs()
 	}
 	if b.spec.Redfish {
 		argv = append(append(c.net.onMgmt(), c.opt.fencedDev()), b.redfishArgs(guid)...)

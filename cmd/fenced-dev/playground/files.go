@@ -183,9 +183,22 @@ func (c *Cluster) config(n *Node) string {
 			w("    role: witness")
 			continue
 		}
+		if ports := m.ports(); len(ports) > 0 {
+			w("    shared: [%s]", "san-"+m.Name)
+		}
 		w("    levels:")
 		for _, level := range m.levels() {
 			w("      - [%s]", strings.Join(level, ", "))
+		}
+	}
+	shared := false
+	for _, m := range c.first() {
+		if ports := m.ports(); len(ports) > 0 {
+			if !shared {
+				w("shared:")
+			}
+			shared = true
+			w("  san-%s: {cut_by: [[%s]]}", m.Name, strings.Join(ports, ", "))
 		}
 	}
 	w("devices:")

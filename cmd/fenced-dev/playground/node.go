@@ -236,6 +236,16 @@ func (n *Node) path(elem ...string) string {
 	return n.cluster.path(append([]string{n.Name}, elem...)...)
 }
 
+// ports are its devices that cut it off from what is shared: each node has its own way there.
+func (n *Node) ports() (names []string) {
+	for _, b := range n.bmcs {
+		if b.spec.Port {
+			names = append(names, b.Name)
+		}
+	}
+	return names
+}
+
 // levels are the device names of its levels.
 func (n *Node) levels() [][]string {
 	if f := n.cluster.opt.Levels; f != nil {

@@ -54,6 +54,9 @@ type Options struct {
 type BMCSpec struct {
 	// PDU makes it an outlet of a power strip that speaks SNMP and gives no identity. Nothing hangs on it where it is Idle.
 	PDU, Idle bool
+	// Port makes it a port of a network switch instead, by SNMP: through it its node reaches what the nodes share. No power hangs on it; while it is closed
+	// there is a file of that name in Cluster.Dir: closed-NODE.
+	Port bool
 	// Redfish makes it speak Redfish instead of IPMI. Fingerprint is the one that the configuration demands of its certificate, "" for that which it shows.
 	Redfish     bool
 	Fingerprint string
