@@ -164,12 +164,7 @@ func (m *Member) take(in Input) {
 	case LocalFound:
 		m.localFound(in)
 	case CallsReturned:
-		if l := m.localOf(in.Claim); l != nil {
-			l.quiet = true
-		}
-		if r := m.run(in.Node, in.Claim); r != nil {
-			r.quiet = true
-		}
+		m.callsReturned(in)
 	case ResidualScanned:
 		m.scanned(in)
 	case SessionWritten:
@@ -195,6 +190,16 @@ func (m *Member) take(in Input) {
 	case ConfigChanged:
 		m.cfg.Shared = in.Shared
 		m.cfg.RosterHash, m.cfg.Logins = in.RosterHash, in.Logins
+	}
+}
+
+// callsReturned notes that nothing of a walk is in flight any more.
+func (m *Member) callsReturned(in CallsReturned) {
+	if l := m.localOf(in.Claim); l != nil {
+		l.quiet = true
+	}
+	if r := m.run(in.Node, in.Claim); r != nil {
+		r.quiet = true
 	}
 }
 
