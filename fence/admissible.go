@@ -19,8 +19,9 @@ type Judge struct {
 	// Watchdog is what the victim announced of its watchdog, and Policy what the operator accepts (R15).
 	Watchdog Watchdog
 	Policy   Policy
-	// Cuts: every member's build judges cuts (R11). Announced is what the victim's own life said that it uses, Uses what the roster says of its node,
-	// and Shared what cuts a node off from each. Home is the node's machine, to which its targets lead. IsCut: this very life has the verdict cut (R18).
+	// Cuts: every member's build judges cuts, and whose machine a drill has proven (R11). Announced is what the victim's own life said that it uses, Uses
+	// what the roster says of its node, and Shared what cuts a node off from each. Home is the node's machine, to which its targets lead and which a
+	// drill reached. IsCut: this very life has the verdict cut (R18).
 	Cuts            bool
 	Announced, Uses []string
 	Shared          []Shared
@@ -141,9 +142,13 @@ func deviceProof(v Victim, e Evidence, j Judge, s Step, level Level) error {
 func rightMachine(v Victim, id Identity, d Device, j Judge, proof string) error {
 	if id.Empty() {
 		for _, m := range j.Proven {
-			if m == proof {
-				return nil
+			if m != proof {
+				continue
 			}
+			if j.Cuts && j.Home.Known() && v.Machine.Known() && !v.Machine.Same(j.Home) { // a life under this name on another machine (0026)
+				return refuse("device %s was proven to reach machine %s, and %s ran on machine %s (R2, R16 a)", d.Name, j.Home.UUID, v.Incarnation, v.Machine.UUID)
+			}
+			return nil
 		}
 		return refuse("device %s gives no identity and its mapping was not proven by a drill (R16 a)", d.Name)
 	}
