@@ -16,13 +16,17 @@ func (s *State) Witness(id fence.NodeID) bool {
 	return ok && s.Roster.Nodes[i].Witness
 }
 
-// mayPropose lets a witness say nothing but that it is there, which features it has (R11), and what its copy of the log came to.
+// mayPropose lets a witness say nothing but that it is there, which features it has (R11), and what its copy of the log came to; and a life that has
+// its verdict nothing but its last words.
 func (t *turn) mayPropose(e Entry) error {
 	if e.Compare != nil && e.Compare.Hash != "" {
 		return nil
 	}
 	if e.Announce == nil && e.Feature == nil && t.s.Witness(t.by.Node) {
 		return fmt.Errorf("%s is a witness: it votes, and decides nothing", t.name(t.by.Node))
+	}
+	if t.s.Judged(t.by.Incarnation) && !t.lastWord(e) {
+		return fmt.Errorf("%s has its verdict: it decides nothing; ask another node, and reboot this one (R18, R22)", t.by.Incarnation)
 	}
 	return nil
 }

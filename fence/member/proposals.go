@@ -63,6 +63,8 @@ func (m *Member) requested(r Requested) {
 	switch {
 	case m.fell:
 		m.do(Answer{Reply: r.Reply, Err: fmt.Errorf("%w: this node ends its own life", fence.ErrRefused)})
+	case m.over() != "": // a member that lags may not know it: the log decides (R22)
+		m.do(Answer{Reply: r.Reply, Err: fmt.Errorf("%w: %s: ask another node, and reboot this one (R22)", fence.ErrRefused, m.over())})
 	case m.cmp.why != "":
 		m.do(Answer{Reply: r.Reply, Err: m.errFrozen()})
 	case open >= maxRequests:
