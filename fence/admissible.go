@@ -21,12 +21,13 @@ type Judge struct {
 	Policy   Policy
 	// Cuts: every member's build judges cuts, and whose machine a drill has proven (R11). Announced is what the victim's own life said that it uses, Uses
 	// what the roster says of its node, and Shared what cuts a node off from each. Home is the node's machine, to which its targets lead and which a
-	// drill reached. IsCut: this very life has the verdict cut (R18).
+	// drill reached. IsCut: this very life has the verdict cut; CutLife: another life of the node has it and may go on (R18).
 	Cuts            bool
 	Announced, Uses []string
 	Shared          []Shared
 	Home            Machine
 	IsCut           bool
+	CutLife         Incarnation
 }
 
 // Watchdog is what a node announced of its own watchdog; all durations in milliseconds.

@@ -91,6 +91,8 @@ func cutProof(v Victim, e Evidence, j Judge) error {
 		return refuse("level %d cuts storage, and not every member's build judges that (R11, R18)", e.Level+1)
 	case j.IsCut:
 		return refuse("%s is cut already: only what ends its life proves more (R18)", v.Incarnation)
+	case !j.CutLife.Zero():
+		return refuse("%s is cut off by the same ways and may go on, a second cut would forget it: end that life first, by its power or by an acknowledgement (R18)", j.CutLife)
 	case v.Unknown():
 		return refuse("nobody has seen %s, so nobody knows what it uses (R18)", v.Incarnation)
 	case len(j.Announced) == 0:

@@ -51,6 +51,7 @@ func TestCutCoversWhatWasAnnounced(t *testing.T) {
 		}, "it lacks fc-a[5]"},
 		{"cut by nothing", func(p *proof) { p.j.Shared[0].CutBy = [][]string{{}} }, "from san-1"},
 		{"cut already", func(p *proof) { p.j.IsCut = true }, "is cut already"},
+		{"another life of the node is cut", func(p *proof) { p.j.CutLife = fence.Incarnation{Node: 3, Boot: "earlier"} }, "would forget it"},
 		{"older builds", func(p *proof) { p.j.Cuts = false }, "(R11, R18)"},
 		{"nobody has seen it", func(p *proof) { p.v.Incarnation = fence.UnknownLife(3, 1) }, "nobody has seen"},
 		{"it runs elsewhere", func(p *proof) { p.v.Machine = fence.Machine{UUID: uuidO} }, "not known to be the one"},

@@ -130,6 +130,8 @@ func (t *turn) claimOn(n *Node, e ClaimEntry) error {
 		return fmt.Errorf("%s has no power-on obligation for boot %s", t.name(n.ID), fence.ShortBoot(e.Boot))
 	case p.Claim != nil:
 		return fmt.Errorf("claim %d by %s is active (V4)", p.Claim.Number, t.name(p.Claim.Actor.Node))
+	case n.Cut != nil && n.Cut.Claim != nil:
+		return fmt.Errorf("claim %d by %s is active (V4)", n.Cut.Claim.Number, t.name(n.Cut.Claim.Actor.Node))
 	case n.Victim != nil:
 		return errors.New("the node has an open victim (V5)")
 	case t.s.MayPowerOn(n) != nil:

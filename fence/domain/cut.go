@@ -65,10 +65,18 @@ func (t *turn) uses(n *Node, a Announce) error {
 	if len(all) > 0 {
 		n.Shared = all
 	}
+	n.rebooted(a.Machine)
 	if v := n.Victim; v != nil && v.Incarnation == n.Life && len(v.Shared) > 0 {
 		v.Shared = n.Shared // it may hold that too by now (V12)
 	}
 	return nil
+}
+
+// rebooted notes that a cut life is over because a later boot of the very same physical machine speaks, clean or not (R2).
+func (n *Node) rebooted(m fence.Machine) {
+	if n.lives() && n.Life != n.Cut.Life && !m.Virtual && !n.Machine.Virtual && !n.Cut.Machine.Virtual && m.Same(n.Cut.Machine) {
+		n.Cut.Over = true
+	}
 }
 
 // sharedOf is what a life that becomes a victim had said that it uses; another life of the node says nothing about it.
@@ -87,6 +95,9 @@ func (s *State) judgeCut(n *Node, j *fence.Judge) {
 	r, _ := s.Roster.Node(n.ID)
 	j.Cuts, j.Announced, j.Uses, j.Shared, j.Home = true, n.Victim.Shared, r.Shared, s.Roster.Shared, n.Machine
 	j.IsCut = s.IsCut(n.Victim.Incarnation)
+	if n.lives() && !j.IsCut {
+		j.CutLife = n.Cut.Life
+	}
 }
 
 // closed remembers steps that an operation on this node closed, or may have.
@@ -123,12 +134,26 @@ func (n *Node) cutBy(v *Victim) {
 	n.Cut.ID, n.Cut.Life, n.Cut.Machine, n.Cut.Over = v.ID, v.Incarnation, v.Machine, false
 }
 
+// unasked ends what an operator asked about the ways of a node: he asked for the life that was there.
+func (n *Node) unasked() {
+	if n.Cut != nil {
+		n.Cut.Force, n.Cut.AskedAt, n.Cut.Tried, n.Cut.Round = false, 0, nil, 0
+	}
+}
+
 // meant is the life of a node that a request by its name means: a cut one that may go on is meant too, for a stronger proof (R18).
 func (s *State) meant(n *Node) fence.Incarnation {
 	if n.Life.Boot == "" || s.IsOver(n.Life) && !s.IsCut(n.Life) {
 		return fence.UnknownLife(n.ID, s.Generation)
 	}
 	return n.Life
+}
+
+// meansCut reports whether a request means the cut life: it names it, or it is an operator's for a node whose new boot waits only for the end of that
+// one, as a guest's does. His reboot ends both.
+func (s *State) meansCut(n *Node, r Request) bool {
+	named := r.Boot != "" && s.IsCut(fence.Incarnation{Node: n.ID, Boot: r.Boot})
+	return named || r.Boot == "" && r.Cause == fence.CauseOperator && n.lives() && n.Pending != nil && s.MayUnfence(n) != nil
 }
 
 // cutSatisfies reports whether a program asks for a life that is cut off already: what it waits for was said (R29).
@@ -257,8 +282,12 @@ func (t *turn) unfenceOrphan(n *Node) {
 		return
 	}
 	kind, why := t.lost(n.Cut.Claim, n.Cut.Force)
-	if why == "" && (n.Instance == "" || n.Life.Boot != n.Cut.Claim.Boot) {
+	switch may := t.s.MayUnfence(n); {
+	case why != "":
+	case n.Life.Boot != n.Cut.Claim.Boot:
 		kind, why = EventCanceled, "the life that it was for is gone"
+	case may != nil:
+		kind, why = EventCanceled, may.Error()
 	}
 	if why != "" {
 		t.stopUnfence(n, kind, why)

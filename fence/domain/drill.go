@@ -184,7 +184,7 @@ func (s *State) MayDrill(n *Node, level int) error {
 		return fmt.Errorf("%w: %s is not resolved: no drill while the cluster has real trouble", fence.ErrUnsafe, s.Roster.Name(ids[0]))
 	}
 	for i := range s.Nodes {
-		if o := &s.Nodes[i]; o.PowerOn != nil || len(o.Unquiet) > 0 {
+		if o := &s.Nodes[i]; o.PowerOn != nil || o.Cut != nil && o.Cut.Claim != nil || len(o.Unquiet) > 0 {
 			return fmt.Errorf("%w: an operation on %s is not over yet", fence.ErrUnsafe, s.Roster.Name(o.ID))
 		}
 	}

@@ -24,7 +24,7 @@ func (t *turn) claimDrill(n *Node, e ClaimEntry) error {
 		return errors.New("a real operation comes first")
 	case t.s.Votes(n.ID) < t.s.Quorum():
 		return fmt.Errorf("%w: without it the others would not be quorate", fence.ErrUnsafe)
-	case len(n.Unquiet) > 0 || n.PowerOn != nil:
+	case len(n.Unquiet) > 0 || n.PowerOn != nil || n.Cut != nil && n.Cut.Claim != nil:
 		return errors.New("an earlier operation on it is not over (R9)")
 	}
 	d.Claim = t.grant(n, e)

@@ -54,7 +54,7 @@ func (t *turn) request(r Request) error {
 		return nil
 	}
 	life := t.s.meant(n)
-	if r.Boot != "" && t.s.IsCut(fence.Incarnation{Node: n.ID, Boot: r.Boot}) {
+	if t.s.meansCut(n, r) {
 		life = n.Cut.Life
 	}
 	if r.Boot != "" && r.Boot != life.Boot && r.Boot != n.Life.Boot {

@@ -243,6 +243,7 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 		}
 	}
 	t.stopUnfence(n, EventCanceled, "the node is a victim again")
+	n.unasked()
 	if n.Phase == PhaseMember {
 		n.Phase = PhaseDirty
 	}
