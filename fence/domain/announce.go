@@ -170,12 +170,12 @@ func (t *turn) admit(n *Node) {
 	t.emit(Event{Kind: EventClean, Node: n.ID, Life: n.Life})
 }
 
-// Rest is the sum of the votes of the view that stay when a node goes; who has left already or is a victim does not count, though its daemon
-// is still there. Of two that go at once the log's order picks the one that may.
+// Rest is the sum of the votes of the view that stay when a node goes; who has left already, is a victim or has its verdict does not count, though
+// its daemon is still there. Of two that go at once the log's order picks the one that may.
 func (s *State) Rest(without fence.NodeID) int {
 	sum := 0
 	for _, m := range s.View.Members {
-		if n := s.Node(m.Node); m.Node == without || (n != nil && (n.Phase == PhaseLeft || n.Victim != nil)) {
+		if n := s.Node(m.Node); m.Node == without || (n != nil && (n.Phase == PhaseLeft || n.Victim != nil)) || s.Judged(m.Incarnation) {
 			continue
 		}
 		sum += s.votesOf(m.Node)

@@ -123,3 +123,35 @@ func TestALifeWithAVerdictHasItsLastWord(t *testing.T) {
 		t.Fatal("forced power is not waited for")
 	}
 }
+
+// R21, R22, S2.12: a cut life may end at any moment, by its own policy or a person's hand, so nobody goes because its vote is there.
+func TestNobodyGoesByTheVoteOfACutLife(t *testing.T) {
+	w := cutWorld(t, FeatureJudged)
+	w.cut()
+	w.view(1, 2, 3)
+	if w.s.Rest(0) != 2 || w.s.Rest(2) != 1 || w.s.Votes(0) != 2 || w.s.secure(2) != 1 || !w.s.View.Quorate {
+		t.Fatalf("rest %d, without 2 %d, votes %d, secure %d", w.s.Rest(0), w.s.Rest(2), w.s.Votes(0), w.s.secure(2))
+	}
+	w.refused(2, Entry{Leave: &Leave{}}, "1 of the 2 votes")
+	w.refused(1, Entry{Request: &Request{ID: "r", Node: 2, Action: fence.ActionReboot, Cause: fence.CauseOperator, By: "op"}}, "would not be quorate")
+	w.refused(1, Entry{Drill: &DrillStart{ID: "d", Node: 2, Level: 1, By: "op"}}, "1 of the 2 votes")
+	four := w.s.Roster // whoever is there must be quorate by it
+	four.Version++
+	four.Nodes = append([]fence.RosterNode(nil), four.Nodes...)
+	four.Nodes[0].Votes, four.Nodes[1].Votes = 0, 1
+	w.refused(1, Entry{Roster: &Roster{Roster: four, By: "op"}}, "1 of the 2 votes")
+	w.must(2, Entry{Leave: &Leave{Force: true}})
+	// What was asked to go and still answers is not claimed; whose power goes with the quorum goes last and alone.
+	w = cutWorld(t, FeatureJudged)
+	w.cut()
+	w.view(1, 2, 3)
+	w.must(1, Entry{Request: &Request{ID: "r", Node: 2, Action: fence.ActionReboot, Cause: fence.CauseOperator, By: "op", Force: true}})
+	w.s.Node(2).Victim.Force = false
+	e := w.claimEntry(2)
+	e.Claim.Answers = true
+	w.refused(1, e, "would not be quorate without it")
+	w.s.Feature = FeatureJudged - 1 // R11: an older build counts it
+	if w.s.Rest(2) != 2 || w.s.Votes(2) != 2 || w.s.secure(2) != 2 {
+		t.Error("judged otherwise than an older build does")
+	}
+}

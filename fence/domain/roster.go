@@ -145,7 +145,7 @@ func (t *turn) staysQuorate(r fence.Roster, nodes []Node, force bool) error {
 	if force || !t.s.View.Quorate || t.s.Roster.Version == 0 {
 		return nil
 	}
-	after := State{Roster: r, Nodes: nodes, View: t.s.View}
+	after := State{Roster: r, Nodes: nodes, View: t.s.View, Feature: t.s.Feature}
 	if rest, need := after.Rest(0), after.Quorum(); rest < need {
 		return fmt.Errorf("%w: the members that are there would have %d of the %d votes that quorum needs", fence.ErrUnsafe, rest, need)
 	}

@@ -302,11 +302,12 @@ func (s *State) Unresolved() []fence.NodeID {
 	return ids
 }
 
-// Votes sums the votes of the members of the view but for one node (0 for none).
+// Votes sums the votes of the members of the view but for one node (0 for none), and for lives that have their verdict: the next reset takes theirs,
+// and nobody asks before.
 func (s *State) Votes(without fence.NodeID) int {
 	sum := 0
 	for _, m := range s.View.Members {
-		if m.Node != without {
+		if m.Node != without && !s.Judged(m.Incarnation) {
 			sum += s.votesOf(m.Node)
 		}
 	}

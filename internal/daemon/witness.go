@@ -156,7 +156,7 @@ func (d *Daemon) witnessAway(n *domain.Node) string {
 		text += " since " + s.since.UTC().Format(time.RFC3339)
 	}
 	have, need := dom.Votes(0), dom.Quorum()
-	if d.member.Quorate() && have == need {
+	if d.member.Quorate() && have <= need {
 		return text + fmt.Sprintf(": %d of %d needed votes are left, the next node that fails freezes the cluster", have, need)
 	}
 	return text
