@@ -255,10 +255,7 @@ func (s *State) OverdueLife(n *Node) fence.Incarnation {
 		(n.Foreign != nil && n.Phase == PhaseJoining) {
 		return fence.Incarnation{}
 	}
-	if n.Life.Boot == "" || s.IsOver(n.Life) {
-		return fence.UnknownLife(n.ID, s.Generation)
-	}
-	return n.Life
+	return s.meant(n) // a cut life too: it is known, and its ways are read anew (R10, R18)
 }
 
 // checkTexts bounds what an entry carries for people.

@@ -22,6 +22,9 @@ type Cut struct {
 	// Life has the verdict cut, on Machine; zero where only claims that failed have closed something.
 	Life    fence.Incarnation `json:"life,omitzero"`
 	Machine fence.Machine     `json:"machine,omitzero"`
+	// Shared is what that life had announced that it uses, Verdict its verdict.
+	Shared  []string       `json:"shared,omitempty"`
+	Verdict *fence.Verdict `json:"verdict,omitempty"`
 	// Over: that life is proven over since, by more than a cut.
 	Over bool `json:"over,omitempty"`
 	// Steps are what may be closed, in the order of the levels.
@@ -34,12 +37,6 @@ type Cut struct {
 	Round   int            `json:"round"`
 }
 
-// MaxShared and maxSharedName bound what a life announces.
-const (
-	MaxShared     = 64
-	maxSharedName = 128
-)
-
 // IsCut reports whether this very life has the verdict cut and nothing has proven it over since: it may run, and be heard.
 func (s *State) IsCut(life fence.Incarnation) bool {
 	n := s.Node(life.Node)
@@ -49,44 +46,6 @@ func (s *State) IsCut(life fence.Incarnation) bool {
 // lives reports whether a cut life of this node may go on.
 func (n *Node) lives() bool { return n.Cut != nil && !n.Cut.Life.Zero() && !n.Cut.Over }
 
-// uses takes what a life says that it uses of what is shared. Within one life that only grows: what it has opened once it may hold for ever.
-func (t *turn) uses(n *Node, a Announce) error {
-	if t.s.Feature < FeatureCut {
-		return nil
-	}
-	if len(a.Shared) > MaxShared || slices.ContainsFunc(a.Shared, func(s string) bool { return s == "" || len(s) > maxSharedName }) {
-		return fmt.Errorf("it announces %d shared devices, at most %d with names of at most %d bytes are allowed", len(a.Shared), MaxShared, maxSharedName)
-	}
-	all := slices.Concat(n.Shared, a.Shared)
-	slices.Sort(all)
-	if all = slices.Compact(all); len(all) > MaxShared {
-		return fmt.Errorf("this life has announced %d shared devices, at most %d are allowed", len(all), MaxShared)
-	}
-	if len(all) > 0 {
-		n.Shared = all
-	}
-	n.rebooted(a.Machine)
-	if v := n.Victim; v != nil && v.Incarnation == n.Life && len(v.Shared) > 0 {
-		v.Shared = n.Shared // it may hold that too by now (V12)
-	}
-	return nil
-}
-
-// rebooted notes that a cut life is over because a later boot of the very same physical machine speaks, clean or not (R2).
-func (n *Node) rebooted(m fence.Machine) {
-	if n.lives() && n.Life != n.Cut.Life && !m.Virtual && !n.Machine.Virtual && !n.Cut.Machine.Virtual && m.Same(n.Cut.Machine) {
-		n.Cut.Over = true
-	}
-}
-
-// sharedOf is what a life that becomes a victim had said that it uses; another life of the node says nothing about it.
-func (t *turn) sharedOf(n *Node, life fence.Incarnation) []string {
-	if t.s.Feature < FeatureCut || n.Life != life || n.Foreign != nil {
-		return nil
-	}
-	return n.Shared
-}
-
 // judgeCut adds to a judge what evidence of a cut is judged by.
 func (s *State) judgeCut(n *Node, j *fence.Judge) {
 	if s.Feature < FeatureCut || n.Victim == nil {
@@ -94,8 +53,9 @@ func (s *State) judgeCut(n *Node, j *fence.Judge) {
 	}
 	r, _ := s.Roster.Node(n.ID)
 	j.Cuts, j.Announced, j.Uses, j.Shared, j.Home = true, n.Victim.Shared, r.Shared, s.Roster.Shared, n.Machine
-	j.IsCut = s.IsCut(n.Victim.Incarnation)
-	if n.lives() && !j.IsCut {
+	cut := s.IsCut(n.Victim.Incarnation)
+	j.IsCut = cut && n.Victim.Cause != fence.CauseStartup // after a cold start it is to be read anew that its ways are closed (R10)
+	if n.lives() && !cut {
 		j.CutLife = n.Cut.Life
 	}
 }
@@ -130,8 +90,9 @@ func (s *State) cutSteps(l fence.Level) []fence.Step {
 }
 
 // cutBy remembers a verdict cut.
-func (n *Node) cutBy(v *Victim) {
+func (n *Node) cutBy(v *Victim, verdict fence.Verdict) {
 	n.Cut.ID, n.Cut.Life, n.Cut.Machine, n.Cut.Over = v.ID, v.Incarnation, v.Machine, false
+	n.Cut.Shared, n.Cut.Verdict = v.Shared, &verdict
 }
 
 // unasked ends what an operator asked about the ways of a node: he asked for the life that was there.
@@ -158,7 +119,7 @@ func (s *State) meansCut(n *Node, r Request) bool {
 
 // cutSatisfies reports whether a program asks for a life that is cut off already: what it waits for was said (R29).
 func (s *State) cutSatisfies(n *Node, r Request) bool {
-	return r.Cause == fence.CauseReported && r.Action == fence.ActionReboot && n.lives() && n.Last != nil && n.Last.Incarnation == n.Cut.Life &&
+	return r.Cause == fence.CauseReported && r.Action == fence.ActionReboot && n.lives() && n.Cut.Verdict != nil &&
 		(r.Boot == "" && n.Life == n.Cut.Life || r.Boot == n.Cut.Life.Boot)
 }
 

@@ -48,6 +48,11 @@ func (t *turn) request(r Request) error {
 	if v := n.Victim; v != nil {
 		return t.join(n, v, r, ask)
 	}
+	if t.s.cutSatisfies(n, r) {
+		v := n.Cut.Verdict
+		t.emit(Event{Kind: EventRequest, Node: n.ID, Life: v.Incarnation, Verdict: v, Operation: n.Cut.ID, Request: r.ID, Text: "it is cut off, and nothing has opened its ways"})
+		return nil
+	}
 	if t.satisfied(n, r) {
 		t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.Last.Incarnation, Verdict: n.Last, Operation: n.LastOperation, Request: r.ID, Text: "a fresh verdict satisfies it"})
 		t.leaveBehind(n, r)
@@ -132,9 +137,6 @@ func (t *turn) join(n *Node, v *Victim, r Request, ask Ask) error {
 // satisfied reports whether the last verdict is on the very life that is meant and no other life has been seen since (R29). A human's
 // acknowledgement or a new boot id does not satisfy a wish to have the power cut; a cut satisfies a program that waits for a release and nobody else.
 func (t *turn) satisfied(n *Node, r Request) bool {
-	if t.s.cutSatisfies(n, r) {
-		return true
-	}
 	if n.Last == nil || n.Last.Evidence.Kind != fence.EvidencePowerOff || n.Instance != "" {
 		return false
 	}

@@ -53,7 +53,7 @@ func (t *turn) verdict(p Proof) error {
 	if kind == fence.VerdictCut {
 		r, _ := t.s.Roster.Node(n.ID)
 		t.closed(n, v.ID, t.s.cutSteps(r.Levels[p.Evidence.Level]))
-		n.cutBy(v)
+		n.cutBy(v, verdict)
 	}
 	elsewhere := n.Foreign != nil // what is there now runs on another machine than the one that was read off
 	t.resolve(n, verdict, p.Attempts, p.Times)

@@ -134,6 +134,7 @@ func (t *turn) arrivals(old []Origin) {
 		if n.Life != m.Incarnation {
 			t.another(n)
 			n.Life, n.LifeIndex, n.Stateful = m.Incarnation, t.index, false
+			n.remembers()
 		}
 		n.Instance, n.Feature = m.Instance, 0
 		n.again(t.index)
