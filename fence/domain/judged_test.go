@@ -155,3 +155,40 @@ func TestNobodyGoesByTheVoteOfACutLife(t *testing.T) {
 		t.Error("judged otherwise than an older build does")
 	}
 }
+
+// R27, R29: dlm asks late for a life that was cut and is over since; it was released from it, and its next boot is not touched.
+func TestAProgramAsksForACutLifeThatIsOver(t *testing.T) {
+	w := cutWorld(t, FeatureNamed)
+	w.cut()
+	old := w.s.Node(3).Life
+	w.boots[3]++
+	w.view(1, 2, 3)
+	w.announce(3, "san")
+	ask := func(c fence.Cause) Entry {
+		return Entry{Request: &Request{ID: "r", Node: 3, Boot: old.Boot, Action: fence.ActionReboot, Cause: c, By: "x"}}
+	}
+	ev := w.must(1, ask(fence.CauseReported))
+	if n := w.s.Node(3); len(ev) != 1 || ev[0].Verdict == nil || ev[0].Life != old || n.Victim != nil || n.Pending == nil {
+		t.Fatalf("%+v, %+v", ev, n)
+	}
+	w.refused(1, ask(fence.CauseOperator), "request names") // he wanted its power cut: there is another life now
+	w.must(1, w.unfence())
+	w.opened(true)
+	w.announce(3, "san")
+	if ev := w.must(1, ask(fence.CauseReported)); len(ev) != 1 || ev[0].Verdict == nil || !w.s.Clean(3) {
+		t.Fatalf("%+v", ev)
+	}
+	// As long as it may go on, who names it has its power cut, and its next boot ends that operation.
+	w = cutWorld(t, FeatureNamed)
+	w.cut()
+	w.boots[3]++
+	w.view(1, 2, 3)
+	w.must(1, ask(fence.CauseOperator))
+	if v := w.s.Node(3).Victim; v == nil || v.Incarnation != old {
+		t.Fatalf("%+v", w.s.Node(3))
+	}
+	w.announce(3, "san")
+	if n := w.s.Node(3); n.Victim != nil || !w.s.Unfences(n) {
+		t.Fatalf("nobody settles it: %+v", n)
+	}
+}

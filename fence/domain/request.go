@@ -154,12 +154,14 @@ func (t *turn) satisfied(n *Node, r Request) bool {
 }
 
 // proven reports whether the very life that a request names was proven over while a later one of its node is there or is a victim itself (R29). The
-// later one is not touched: it was not named. Who wants it held off names it.
+// later one is not touched: it was not named. Who wants it held off names it. A program was released from a life that was cut, and waits for no more
+// of it once that is over (R18).
 func (s *State) proven(n *Node, r Request) bool {
 	if s.Feature < FeatureNamed || r.Boot == "" || r.Action != fence.ActionReboot || n.Last == nil || n.Last.Boot != r.Boot || n.Last.Unknown() {
 		return false
 	}
-	return n.Last.Evidence.Kind == fence.EvidencePowerOff && (n.Victim != nil || n.Instance != "")
+	wasCut := n.Last.Kind == fence.VerdictCut && !s.IsCut(n.Last.Incarnation) && r.Cause == fence.CauseReported
+	return (n.Last.Evidence.Kind == fence.EvidencePowerOff || wasCut) && (n.Victim != nil || n.Instance != "")
 }
 
 // requestOn makes a power-on obligation for a node that is held off.
