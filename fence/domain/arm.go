@@ -46,11 +46,12 @@ var ErrDisarming = fmt.Errorf("%w: the cluster is being disarmed, nothing new be
 func (s *State) Disarming() bool { return s.Disarm != nil && s.Disarm.Pending }
 
 // Finishing names the nodes whose operations a disarm waits for: those that it would take a claim from, and the first round of the power-on that
-// belongs to one, so that no machine is left off in the middle.
+// belongs to one, so that no machine is left off in the middle. One whose new life waits until its ways are open runs already, and nothing is opened
+// while a disarm is pending.
 func (s *State) Finishing() []fence.NodeID {
 	var ids []fence.NodeID
 	for i := range s.Nodes {
-		if n := &s.Nodes[i]; n.Victim != nil && n.Victim.Claim != nil && !n.Victim.Force || n.PowerOn != nil && !n.PowerOn.Force && (n.PowerOn.Claim != nil || n.PowerOn.Round == 0 && s.MayPowerOn(n) == nil) {
+		if n := &s.Nodes[i]; n.Victim != nil && n.Victim.Claim != nil && !n.Victim.Force || n.PowerOn != nil && !n.PowerOn.Force && (n.PowerOn.Claim != nil || n.PowerOn.Round == 0 && s.MayPowerOn(n) == nil && !s.Unfences(n)) {
 			ids = append(ids, n.ID)
 		} else if n.Cut != nil && n.Cut.Claim != nil && !n.Cut.Force {
 			ids = append(ids, n.ID)
@@ -99,6 +100,8 @@ func (s *State) MayOpen(n *Node) error {
 		return fence.ErrNotArmed
 	case s.Disarming():
 		return ErrDisarming
+	case s.IsPaused(n.ID) && n.Cut.AskedAt == 0:
+		return ErrPaused
 	}
 	return nil
 }
@@ -115,6 +118,8 @@ func (t *turn) arm(a Arm) error {
 		return fmt.Errorf("disarming for a while, or at once, needs feature level %d, the committed one is %d (R11)", FeatureDisarm, t.s.Feature)
 	case a.ForMS < 0 || a.ForMS > MaxForMS || a.Armed && (a.ForMS != 0 || a.Now):
 		return fmt.Errorf("only a disarm is for a while, at most %d ms", int64(MaxForMS))
+	case a.ForMS != 0 && !t.s.Armed && (t.s.Disarm == nil || t.s.Disarm.ForMS == 0):
+		return errors.New("the cluster is not armed, and nobody said for how long: the end of that time would arm it. Disarm without --for, or fenced arm first")
 	case a.Armed:
 		t.armed(a.By + ": " + a.Reason)
 	case t.s.Feature < FeatureDisarm:

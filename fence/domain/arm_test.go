@@ -146,6 +146,59 @@ func TestADisarmForAWhileEndsByItself(t *testing.T) {
 	w.refused(1, Entry{TimeOver: &TimeOver{Index: w.s.Disarm.Since}}, "nothing that began") // without a time it lasts
 }
 
+// The end of a time arms what was armed before, and nothing else: not what an operator disarmed without an end, nor what nobody ever armed.
+func TestADisarmForAWhileArmsNothingAnew(t *testing.T) { // 0080
+	w := newWorld(t, 5)
+	w.s.Feature = FeatureDisarm
+	w.must(3, disarm(Arm{}))
+	w.refused(2, disarm(Arm{ForMS: 1000}), "fenced arm first")
+	w.refused(2, disarm(Arm{ForMS: 1000, Now: true}), "fenced arm first")
+	w.must(2, disarm(Arm{})) // without a time it changes nothing
+	w.s.Disarm, w.s.EverArmed = nil, false
+	w.refused(2, disarm(Arm{ForMS: 1000}), "fenced arm first")
+	w = running(t, FeatureDisarm)
+	w.must(3, disarm(Arm{ForMS: 1000}))
+	w.must(3, disarm(Arm{ForMS: 2000})) // pending: the cluster is armed
+	w.must(3, disarm(Arm{ForMS: 3000, Now: true}))
+	w.must(3, disarm(Arm{ForMS: 4000})) // in force with an end
+	w.must(3, disarm(Arm{}))
+	w.refused(3, disarm(Arm{ForMS: 4000}), "fenced arm first") // its end was taken away
+	if w.s.Armed || w.s.Disarm.ForMS != 0 {
+		t.Fatalf("%+v", w.s.Disarm)
+	}
+}
+
+// A power-on waits until the ways of the life that came meanwhile are open, and nothing is opened while a disarm is pending: neither waits for the other.
+func TestADisarmDoesNotWaitForWhatWaitsForIt(t *testing.T) { // 0080, R18
+	w := cutWorld(t, FeatureDisarm)
+	w.view(1, 2)
+	w.claim(1, 3)
+	p := w.cutProof(3)
+	p.Switched = []int{0, 1}
+	w.must(1, Entry{Verdict: p})
+	w.boots[3]++
+	w.view(1, 2, 3)
+	w.announce(3, "san")
+	if n := w.s.Node(3); n.PowerOn == nil || !w.s.Unfences(n) {
+		t.Fatalf("%+v", n)
+	}
+	w.must(1, disarm(Arm{}))
+	if w.s.Armed || w.s.Clean(3) || w.s.Node(3).Cut == nil {
+		t.Fatalf("armed %v, waits for %v", w.s.Armed, w.s.Finishing())
+	}
+	w.must(1, Entry{Arm: &Arm{Armed: true, By: "op"}})
+	w.must(1, w.unfence()) // what runs is finished first
+	w.must(2, disarm(Arm{}))
+	if !w.s.Disarming() {
+		t.Fatal("its ways were left half open")
+	}
+	w.opened(true)
+	w.announce(3, "san")
+	if w.s.Armed || !w.s.Clean(3) {
+		t.Fatalf("it waits for %v", w.s.Finishing())
+	}
+}
+
 func TestWhoMaySayThatATimeIsOver(t *testing.T) { // R22, R30, I3
 	w := newWorld(t, 5)
 	w.s.Feature = FeatureDisarm

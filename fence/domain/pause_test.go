@@ -102,6 +102,41 @@ func TestAReportedVictimWaitsForThePause(t *testing.T) { // R27: dlm is no opera
 	w.must(2, Entry{Ack: &Ack{Node: 5, Boot: "b5.0", By: "op", Reason: "unplugged"}}) // a person may still vouch
 }
 
+// Somebody works on it: its ways stay closed until it is resumed or named. What is being opened is finished.
+func TestThePortsOfAPausedNodeStayClosed(t *testing.T) { // 0081, R18
+	for name, id := range map[string]fence.NodeID{"the node": 3, "all": 0} {
+		t.Run(name, func(t *testing.T) {
+			pending := func() *world {
+				w := cutWorld(t, FeaturePause)
+				w.cut()
+				w.boots[3]++
+				w.view(1, 2, 3)
+				w.announce(3, "san")
+				return w
+			}
+			w := pending()
+			w.must(1, pauses(id))
+			w.refused(1, w.unfence(), "paused")
+			w.must(1, Entry{Request: &Request{ID: "u", Node: 3, Action: fence.ActionUnfence, Cause: fence.CauseReported, By: "x"}})
+			w.refused(1, w.unfence(), "paused") // a program is no operator
+			w.must(1, Entry{Request: &Request{ID: "u", Node: 3, Action: fence.ActionUnfence, Cause: fence.CauseOperator, By: "op"}})
+			w.must(1, w.unfence())
+			w = pending()
+			w.must(1, w.unfence())
+			w.must(2, pauses(id))
+			w.opened(true)
+			w.announce(3, "san")
+			if !w.s.Clean(3) {
+				t.Fatalf("%+v", w.s.Node(3))
+			}
+			w = pending()
+			w.must(1, pauses(id))
+			w.must(2, resumes(id))
+			w.must(1, w.unfence())
+		})
+	}
+}
+
 func TestAPausedNodeDoesNotAct(t *testing.T) { // R8
 	w := pausable(t)
 	w.must(1, pauses(1))

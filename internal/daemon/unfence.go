@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/fenced-project/fenced/fence"
@@ -45,6 +46,8 @@ func (d *Daemon) unfenceAttention(n *domain.Node, add func(code, node, text, nex
 	switch why := dom.MayUnfence(n); {
 	case why != nil:
 		text, next = why.Error(), "fenced reboot "+name
+	case errors.Is(dom.MayOpen(n), domain.ErrPaused):
+		text = dom.MayOpen(n).Error()
 	case dom.MayOpen(n) != nil:
 		text, next = dom.MayOpen(n).Error()+", so no device is touched", next+" --force, or fenced arm"
 	case n.Cut.Round > 0:
