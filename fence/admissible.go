@@ -28,6 +28,8 @@ type Judge struct {
 	Home            Machine
 	IsCut           bool
 	CutLife         Incarnation
+	// Rewired: the victim booted before its ways to what is shared were configured as they are (R18).
+	Rewired bool
 }
 
 // Watchdog is what a node announced of its own watchdog; all durations in milliseconds.

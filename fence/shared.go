@@ -95,6 +95,8 @@ func cutProof(v Victim, e Evidence, j Judge) error {
 		return refuse("%s is cut off by the same ways and may go on, a second cut would forget it: end that life first, by its power or by an acknowledgement (R18)", j.CutLife)
 	case v.Unknown():
 		return refuse("nobody has seen %s, so nobody knows what it uses (R18)", v.Incarnation)
+	case j.Rewired:
+		return refuse("%s booted before its ways were configured as they are, and may have others: only its power or a person ends that (R18)", v.Incarnation)
 	case len(j.Announced) == 0:
 		return refuse("%s announced no shared device, so nobody knows what it uses (R18)", v.Incarnation)
 	case !v.Machine.Known() || !v.Machine.Same(j.Home):

@@ -53,6 +53,7 @@ func (s *State) judgeCut(n *Node, j *fence.Judge) {
 	}
 	r, _ := s.Roster.Node(n.ID)
 	j.Cuts, j.Announced, j.Uses, j.Shared, j.Home = true, n.Victim.Shared, r.Shared, s.Roster.Shared, n.Machine
+	j.Rewired = n.Victim.Rewired
 	cut := s.IsCut(n.Victim.Incarnation)
 	j.IsCut = cut && n.Victim.Cause != fence.CauseStartup // after a cold start it is to be read anew that its ways are closed (R10)
 	if n.lives() && !cut {
@@ -282,29 +283,6 @@ func (t *turn) requestUnfence(n *Node, r Request) error {
 	n.Cut.Force, n.Cut.Tried, n.Cut.Round = n.Cut.Force || r.Force, nil, 0
 	t.askedNow(r.Cause, &n.Cut.AskedAt)
 	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.Life, Operation: n.Cut.ID, Request: r.ID, On: true, Text: r.By + ": " + r.Reason})
-	return nil
-}
-
-// recut keeps what is closed true when a node gets other levels or devices. While a cut life goes on its ways may not become others: they would be
-// opened by whoever has them next, or be the way of a node that nobody closed.
-func (t *turn) recut(n *Node, rn fence.RosterNode, devices []fence.Device) error {
-	if n.Cut == nil {
-		return nil
-	}
-	same := func(s fence.Step) bool {
-		was, _ := t.s.Roster.Device(s.Device)
-		i := slices.IndexFunc(devices, func(d fence.Device) bool { return d.Name == s.Device })
-		return i >= 0 && devices[i].Mapping == was.Mapping && devices[i].Kind == was.Kind &&
-			slices.ContainsFunc(rn.Levels, func(l fence.Level) bool { return slices.Contains(l.Steps, s) })
-	}
-	for _, s := range n.Cut.Steps {
-		if n.lives() && !same(s) {
-			return fmt.Errorf("%s is cut off by %s and its life goes on: reset it before that changes (R18)", rn.Name, s)
-		}
-	}
-	c := *n.Cut
-	c.Steps = slices.DeleteFunc(slices.Clone(c.Steps), func(s fence.Step) bool { return !same(s) })
-	n.Cut = &c
 	return nil
 }
 

@@ -66,5 +66,5 @@ func (s *State) covers(n *Node, level int) bool {
 			return false
 		}
 	}
-	return len(n.Shared) > 0
+	return len(n.Shared) > 0 && !n.Rewired
 }

@@ -35,7 +35,7 @@ func (t *turn) roster(e Roster) error {
 	}
 	nodes := make([]Node, 0, len(r.Nodes))
 	for _, rn := range r.Nodes {
-		n, err := t.rostered(rn, r.Devices)
+		n, err := t.rostered(rn, r)
 		if err != nil {
 			return err
 		}
@@ -106,14 +106,11 @@ func checkRoster(r fence.Roster) error {
 }
 
 // rostered is what is remembered of a node under its new entry of the roster.
-func (t *turn) rostered(rn fence.RosterNode, devices []fence.Device) (Node, error) {
+func (t *turn) rostered(rn fence.RosterNode, r fence.Roster) (Node, error) {
 	n := t.newcomer(rn.ID)
 	if old := t.s.Node(rn.ID); old != nil {
 		n = *old
-		if was, ok := t.s.Roster.Node(rn.ID); ok {
-			n.relevel(was.Levels, rn.Levels, devices)
-		}
-		if err := t.recut(&n, rn, devices); err != nil {
+		if err := t.recut(&n, rn, r); err != nil {
 			return n, err
 		}
 	}
@@ -134,7 +131,7 @@ func (t *turn) rostered(rn fence.RosterNode, devices []fence.Device) (Node, erro
 		n.again(t.index) // the machine that was refused may be the right one now
 	}
 	n.Proven = slices.DeleteFunc(slices.Clone(n.Proven), func(m string) bool {
-		return !slices.ContainsFunc(rn.Levels, func(l fence.Level) bool { return slices.Contains(l.Proofs(devices), m) })
+		return !slices.ContainsFunc(rn.Levels, func(l fence.Level) bool { return slices.Contains(l.Proofs(r.Devices), m) })
 	})
 	return n, nil
 }

@@ -107,6 +107,8 @@ type Node struct {
 	Switched []int `json:"switched,omitempty"`
 	// Shared is what Life has announced that it uses of what is shared, sorted (level 3).
 	Shared []string `json:"shared,omitempty"`
+	// Rewired: the ways of Life were configured otherwise when it booted, so no cut of it covers them for certain (level 3).
+	Rewired bool `json:"rewired,omitempty"`
 	// Cut is what is closed of its ways to what is shared (level 3).
 	Cut *Cut `json:"cut,omitempty"`
 	// NextClaim is the number of the next claim on this node; numbers never repeat. Unquiet are ended claims of which something may still be in flight (R9).
@@ -153,10 +155,12 @@ type Victim struct {
 	// Watchdog is what this life had announced of its own when it became a victim (level 3).
 	Watchdog fence.Watchdog `json:"watchdog,omitzero"`
 	// Shared is what this life had announced that it uses of what is shared (level 3).
-	Shared []string       `json:"shared,omitempty"`
-	Claim  *Claim         `json:"claim,omitempty"`
-	Tried  []fence.NodeID `json:"tried,omitempty"` // actors whose walk failed in this round (R8)
-	Round  int            `json:"round"`           // full rounds in which nobody succeeded
+	Shared []string `json:"shared,omitempty"`
+	// Rewired: its ways were configured otherwise when it booted (level 3).
+	Rewired bool           `json:"rewired,omitempty"`
+	Claim   *Claim         `json:"claim,omitempty"`
+	Tried   []fence.NodeID `json:"tried,omitempty"` // actors whose walk failed in this round (R8)
+	Round   int            `json:"round"`           // full rounds in which nobody succeeded
 }
 
 // Ask is one request that an operation serves.

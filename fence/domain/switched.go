@@ -56,13 +56,21 @@ func (t *turn) poweredOn(n *Node) {
 	}
 }
 
-// relevel keeps what is remembered true when a node gets other levels: their numbers mean something else now.
-func (n *Node) relevel(old, now []fence.Level, devices []fence.Device) {
-	if len(n.Switched) == 0 || slices.EqualFunc(old, now, func(a, b fence.Level) bool { return slices.Equal(a.Steps, b.Steps) }) {
+// relevel keeps what is remembered true when a node gets other levels: their numbers mean something else now. A claim that runs speaks of those that it
+// began with, and may have switched or closed any of them.
+func (t *turn) relevel(n *Node, rn fence.RosterNode, devices []fence.Device) {
+	was, ok := t.s.Roster.Node(rn.ID)
+	runs := t.s.Feature >= FeatureSwitched && n.Victim != nil && n.Victim.Claim != nil
+	if !ok || len(n.Switched) == 0 && !runs || slices.EqualFunc(was.Levels, rn.Levels, func(a, b fence.Level) bool { return slices.Equal(a.Steps, b.Steps) }) {
 		return
 	}
+	if runs {
+		for _, l := range was.Levels {
+			t.closed(n, n.Victim.ID, t.s.cutSteps(l))
+		}
+	}
 	n.Switched = nil
-	for i, l := range now {
+	for i, l := range rn.Levels {
 		if powers(l, devices) {
 			n.Switched = append(n.Switched, i)
 		}

@@ -59,7 +59,7 @@ func (t *turn) closes(n *Node) {
 
 // another begins a life of which nobody has said that its watchdog is open, nor what it uses.
 func (t *turn) another(n *Node) {
-	n.Shared = nil
+	n.Shared, n.Rewired = nil, false
 	n.unasked()
 	if t.s.watchdogs() {
 		n.Watchdog, n.ClosedAt = fence.Watchdog{}, t.index

@@ -93,6 +93,9 @@ func (d *Daemon) unfenceable() []client.Attention {
 				why := h.Class
 				if why == domain.Healthy {
 					why = "it gives no identity, and no drill has proven it"
+					if dom.Node(r.ID).Rewired && declared(&dom.Roster, s) {
+						why = "the node booted before its ways were configured as they are, and is cut off by them from its next boot on"
+					}
 				}
 				text += fmt.Sprintf("; level %d %s: %s", i+1, s, why)
 			}
