@@ -30,7 +30,7 @@ func (Vouch) effect()  {}
 type parting struct {
 	from    domain.Origin // zero while it is not
 	last    domain.Origin // whom it was parted from last
-	since   int64         // of last; it stays where the other was not heard in between, so that both go on counting their turns alike
+	since   int64         // from when the turns against last are counted; it stays where the other was not heard in between, so that both count alike
 	turn    int64         // the number of the newest turn that it took or let pass, from 1
 	vouched int64         // when it vouched last
 }
@@ -41,8 +41,11 @@ func (m *Member) parted(in Parted) {
 	if p.from = in.By; in.By.Instance == "" {
 		return
 	}
-	if in.By != p.last || m.lastHeard(in.By.Incarnation) >= p.since {
+	switch {
+	case in.By != p.last:
 		p.last, p.since, p.turn = in.By, m.now, 0
+	case m.lastHeard(in.By.Incarnation) >= p.since: // a power-off of the parting before may still be under way on either side: both wait for it
+		p.since, p.turn = m.now+operation.Gap(&m.dom.Roster, m.skew()), 0
 	}
 	p.vouched = 0
 }
@@ -55,7 +58,8 @@ func (m *Member) skew() int64 { return m.cfg.RingMS + 2*m.window() }
 func (m *Member) window() int64 { return m.dom.Roster.Timing.FailureTimeoutMS }
 
 // turnOf is which turn of this node it is now, from 1; 0 while none may begin. The one with the lower id begins at once, the other a gap later, and
-// so on by turns: no power-off of one is under way when the other begins its own, however often they fail (R23).
+// so on by turns: no power-off of one is under way when the other begins its own, however often they fail (R23). After a contact all of that is a
+// gap later.
 func (m *Member) turnOf(peer fence.NodeID) int64 {
 	gap := operation.Gap(&m.dom.Roster, m.skew())
 	at := m.now - m.parting.since - m.dom.Roster.Timing.PostFailDelayMS
@@ -88,7 +92,7 @@ func (m *Member) duel() {
 		return
 	}
 	n := m.dom.Node(p.from.Node)
-	if n == nil || n.Life != p.from.Incarnation || n.Instance != p.from.Instance {
+	if n == nil || n.Life != p.from.Incarnation || n.Instance != p.from.Instance || n.Foreign != nil { // our devices prove nothing of a life elsewhere (R2)
 		return
 	}
 	if m.vouch(n) {

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/fenced-project/fenced/fence"
@@ -134,7 +135,37 @@ func TestTurnsAreCountedFromTheLastContact(t *testing.T) {
 	m.Step(w.now, Heard{By: peer})
 	w.now += 100
 	m.Step(w.now, Parted{By: peer})
-	if m.parting.since != w.now {
-		t.Error("the turns go on as before a contact")
+	gap := operation.Gap(&m.dom.Roster, m.skew())
+	if m.parting.since != w.now+gap {
+		t.Errorf("after a contact the turns are counted from %d, it is %d and a gap is %d", m.parting.since, w.now, gap)
+	}
+	m.locals = nil
+	if at := begins(w, m, 2*gap); at < gap-200 || at > gap+m.window() {
+		t.Errorf("the first begins %d ms after a contact: what the other began before it may be under way for %d", at, gap)
+	}
+}
+
+// R2, R23: the life of the other runs on another machine than the roster's. Nothing is switched for it, and no proof about the node's own is one of it.
+func TestNoTurnAgainstALifeElsewhere(t *testing.T) {
+	w, m, peer := pairOf(t, 2, 1)
+	gap := operation.Gap(&m.dom.Roster, m.skew())
+	m.dom.Node(1).Foreign = &fence.Machine{UUID: "spare"}
+	if at := begins(w, m, 2*gap); at >= 0 {
+		t.Errorf("it begins after %d ms", at)
+	}
+	m.locals = []*LocalPower{{
+		LocalRecord: LocalRecord{Node: 1, Life: peer.Boot, Boot: m.cfg.Self.Boot}, Done: true, noted: true, quiet: true,
+		Off: &operation.Result{Proven: true, StartedMS: w.now + 10, FinishedMS: w.now + 10},
+	}}
+	w.now += 100
+	for _, e := range m.Step(w.now, Tick{}) {
+		if v, ok := e.(Vouch); ok {
+			t.Errorf("it vouches for %v", v.Life)
+		}
+	}
+	m.dom.Node(1).Foreign = nil
+	w.now += 100
+	if !slices.ContainsFunc(m.Step(w.now, Tick{}), func(e Effect) bool { _, ok := e.(Vouch); return ok }) {
+		t.Error("of its own machine it does not vouch: this test shows nothing")
 	}
 }
