@@ -101,11 +101,12 @@ func TestOnlySilenceAfterTheReadIsVouchedFor(t *testing.T) {
 			Off: &operation.Result{Proven: true, StartedMS: w.now + 10, FinishedMS: w.now + 10},
 		}}
 		w.now += 100
+		var effects []Effect
 		if heard {
-			m.Step(w.now, Heard{By: peer})
+			effects = m.Step(w.now, Heard{By: peer})
 		}
 		vouched := false
-		for _, e := range m.Step(w.now, Tick{}) {
+		for _, e := range append(effects, m.Step(w.now, Tick{})...) {
 			v, ok := e.(Vouch)
 			vouched = vouched || ok && v.Life == peer.Incarnation
 		}
