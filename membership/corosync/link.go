@@ -115,12 +115,12 @@ func pause(ctx context.Context, d time.Duration) {
 
 // connection is all handles of one connection to corosync.
 type connection struct {
-	group    *libcorosync.Group
-	quorum   *libcorosync.Quorum
-	votes    *libcorosync.VoteQuorum
-	node     uint32
-	forms    time.Duration // token and consensus, as they are in effect
-	gfd, qfd int
+	group  *libcorosync.Group
+	quorum *libcorosync.Quorum
+	votes  *libcorosync.VoteQuorum
+	node   uint32
+	forms  time.Duration // token and consensus, as they are in effect
+	fds    [3]int        // of group, quorum and votes
 }
 
 func (c *connection) close() {
@@ -161,11 +161,12 @@ func (l *link) connect() (c *connection, err error) {
 	if s, err := ReadSettings(); err == nil { // an old corosync may not say; then the member assumes enough
 		c.forms = s.Token + s.Consensus
 	}
-	if c.gfd, err = c.group.FD(); err != nil {
-		return c, err
+	for i, service := range []interface{ FD() (int, error) }{c.group, c.quorum, c.votes} {
+		if c.fds[i], err = service.FD(); err != nil {
+			return c, err
+		}
 	}
-	c.qfd, err = c.quorum.FD()
-	return c, err
+	return c, nil
 }
 
 // serve joins the group and serves until the connection breaks or ctx ends.
@@ -226,7 +227,14 @@ func (l *link) send(c *connection) (time.Duration, error) {
 
 // take hands over what corosync has told.
 func (l *link) take(c *connection) (bool, error) {
-	qe, more, err := c.quorum.Dispatch()
+	changed, more, err := c.votes.Dispatch()
+	if changed && err == nil { // by an operator (`corosync-quorumtool -e`): the ring is the same, and may be quorate as before
+		err = l.count(c)
+	}
+	if err != nil {
+		return false, err
+	}
+	qe, more2, err := c.quorum.Dispatch()
 	for _, e := range qe {
 		if q, ok := e.(libcorosync.QuorumChanged); ok {
 			if err := l.count(c); err != nil {
@@ -238,14 +246,14 @@ func (l *link) take(c *connection) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	ge, more2, err := c.group.Dispatch()
+	ge, more3, err := c.group.Dispatch()
 	for _, e := range ge {
 		l.group(e)
 	}
 	if len(ge)+len(qe) > 0 {
 		l.to.settled()
 	}
-	return more || more2, err
+	return more || more2 || more3, err
 }
 
 func (l *link) group(e libcorosync.GroupEvent) {
@@ -301,15 +309,18 @@ func (l *link) count(c *connection) error {
 
 // poll waits for corosync, for something to send, or for wait. A connection that hangs up is dispatched, which says what it is.
 func (l *link) poll(c *connection, wait time.Duration) error {
-	fds := []unix.PollFd{{Fd: int32(c.gfd), Events: unix.POLLIN}, {Fd: int32(c.qfd), Events: unix.POLLIN}, {Fd: int32(l.wakeR), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(l.wakeR), Events: unix.POLLIN}}
+	for _, fd := range c.fds {
+		fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+	}
 	if _, err := unix.Poll(fds, int(wait.Milliseconds())); err != nil && !errors.Is(err, unix.EINTR) {
 		return fmt.Errorf("cannot wait for corosync: %w", err)
 	}
-	if fds[2].Revents != 0 {
+	if fds[0].Revents != 0 {
 		var b [256]byte
 		_, _ = unix.Read(l.wakeR, b[:])
 	}
-	for _, fd := range fds[:2] {
+	for _, fd := range fds[1:] {
 		if fd.Revents&(unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) != 0 {
 			return fmt.Errorf("the connection hung up: %w", libcorosync.Library)
 		}

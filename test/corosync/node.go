@@ -1,6 +1,7 @@
 package corosync
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -124,6 +125,22 @@ func (n *Node) Do(f func() error) error {
 		r <- f()
 	}()
 	return <-r
+}
+
+// Run runs a program on this machine to its end and returns what it says.
+func (n *Node) Run(program string, args ...string) string {
+	n.c.t.Helper()
+	ctx, cancel := context.WithTimeout(n.c.t.Context(), Slow(20*time.Second))
+	defer cancel()
+	var out []byte
+	err := n.space.do(func() (err error) {
+		out, err = exec.CommandContext(ctx, program, args...).CombinedOutput()
+		return err
+	})
+	if err != nil {
+		n.c.t.Fatalf("%s on %s: %v\n%s", program, n.Name(), err, out)
+	}
+	return string(out)
 }
 
 func (n *Node) end() {

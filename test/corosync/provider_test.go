@@ -78,16 +78,27 @@ func (p *party) commits(id fence.NodeID, number uint64, text string) {
 // waits polls until a node's Info says that it waits for something in these words.
 func (p *party) waits(id fence.NodeID, words string) {
 	p.t.Helper()
+	p.until(fmt.Sprintf("node %d to say that it waits for %q", id, words), func() bool {
+		return slices.ContainsFunc(p.provider(id).Info().Waiting, func(w membership.Wait) bool {
+			return strings.Contains(w.What+" "+strings.Join(w.For, ", "), words)
+		})
+	})
+}
+
+// until polls until something is so; what the daemons say by then stands in the failure.
+func (p *party) until(what string, so func() bool) {
+	p.t.Helper()
 	deadline := time.Now().Add(Slow(20 * time.Second))
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		i := p.provider(id).Info()
-		if slices.ContainsFunc(i.Waiting, func(w membership.Wait) bool { return strings.Contains(w.What+" "+strings.Join(w.For, ", "), words) }) {
-			return
-		}
+	for !so() {
 		if time.Now().After(deadline) {
-			p.t.Fatalf("node %d does not say that it waits for %q: %+v", id, words, i.Waiting)
+			for _, n := range p.Nodes() {
+				if o := p.provider(fence.NodeID(n.ID)); o != nil {
+					p.t.Logf("node %d: %+v", n.ID, o.Info())
+				}
+			}
+			p.t.Fatalf("no sign of %s", what)
 		}
 		<-tick.C
 	}

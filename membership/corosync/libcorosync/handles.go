@@ -27,6 +27,7 @@ func (h *handles[T]) Load(handle uint64) (T, bool) {
 func makeCallbacks() {
 	makeGroupCallbacks()
 	makeQuorumCallbacks()
+	makeVoteCallbacks()
 }
 
 // cString is a text that ends with a zero byte.

@@ -47,6 +47,9 @@ type votequorumInfo struct {
 	DeviceName                                                                                          [maxDeviceName]byte
 }
 
+// votequorumCallbacks is votequorum_callbacks_t.
+type votequorumCallbacks struct{ Quorum, Expected, Nodelist uintptr }
+
 // cfgCallbacks is corosync_cfg_callbacks_t.
 type cfgCallbacks struct{ Shutdown uintptr }
 

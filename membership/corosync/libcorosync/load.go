@@ -39,9 +39,12 @@ var (
 	cfgFinalize   func(h uint64) Status
 	cfgKillNode   func(h uint64, node uint32, reason *byte) Status
 
-	votequorumInitialize func(h *uint64, callbacks unsafe.Pointer) Status
+	votequorumInitialize func(h *uint64, callbacks *votequorumCallbacks) Status
 	votequorumFinalize   func(h uint64) Status
 	votequorumGetinfo    func(h uint64, node uint32, info *votequorumInfo) Status
+	votequorumFdGet      func(h uint64, fd *int32) Status
+	votequorumDispatch   func(h uint64, flags uint32) Status
+	votequorumTrackstart func(h, context uint64, flags uint32) Status
 )
 
 // library is one file and what is taken from it.
@@ -69,6 +72,7 @@ var libraries = []library{
 	}},
 	{"libvotequorum.so.8", "libvotequorum8", map[string]any{
 		"votequorum_initialize": &votequorumInitialize, "votequorum_finalize": &votequorumFinalize, "votequorum_getinfo": &votequorumGetinfo,
+		"votequorum_fd_get": &votequorumFdGet, "votequorum_dispatch": &votequorumDispatch, "votequorum_trackstart": &votequorumTrackstart,
 	}},
 }
 
