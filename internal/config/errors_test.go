@@ -67,6 +67,7 @@ func mistakes(t *testing.T) []mistake {
 		{name: "ask beside a device", text: ch("levels: [bmc]", "levels: [[bmc, {ask: human}]]")},
 		{name: "a step twice", text: ch("levels: [bmc]", "levels: [[bmc, bmc]]")},
 		{name: "two nodes on one outlet", text: ch(`levels: [{device: pdu, target: "2"}]`, `levels: [{device: pdu, target: "3"}]`)},
+		{name: "two nodes on one of two outlets", text: ch(`levels: [{device: pdu, target: "2"}]`, `levels: [{device: pdu, target: "2, 3"}]`)},
 		{name: "two nodes on one system", text: ch(`    levels: [{device: pdu, target: "2"}]`, "    levels: [ipmi]\n    devices: {ipmi: {plugin: bmc, address: \"10.0.9.1:623\", username: other, password_file: secret}}")},
 		{name: "two nodes on one system by two protocols", text: ch(`    levels: [{device: pdu, target: "2"}]`, "    levels: [r]\n    devices: {r: {plugin: bmc, address: \"https://10.0.9.1\", password_file: secret}}")},
 		{name: "system without an id beside one with", text: ch(`    levels: [{device: pdu, target: "2"}]`, "    levels: [r]\n    devices: {r: {plugin: bmc, address: 10.0.9.1, system: blade-2, password_file: secret}}")},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"net/url"
 	"strings"
@@ -41,6 +42,23 @@ func systemOf(d *deviceEntry, target string) system {
 	return s
 }
 
+// each are the outlets of a target that names several of them: a node on outlets 1 and 2 shares one with a node on outlet 2.
+func (s system) each(d *deviceEntry) []system {
+	separator := ","
+	switch d.Plugin {
+	case "agent":
+		separator = cmp.Or(d.dev.Options["plug_separator"], separator)
+	case "pdu":
+	default:
+		return []system{s}
+	}
+	var out []system
+	for id := range strings.SplitSeq(s.id, separator) {
+		out = append(out, system{s.where, strings.TrimSpace(id)})
+	}
+	return out
+}
+
 // normalAddress reduces the spellings of an address to one. A management protocol's usual port is left out: a BMC that one node reaches by
 // IPMI and another by Redfish is one BMC.
 func normalAddress(a, port string) string {
@@ -72,7 +90,10 @@ func (l *loader) checkOutlets() {
 	var all []ending
 	for _, n := range l.nodes {
 		for _, u := range n.uses {
-			all = append(all, ending{systemOf(l.device(u.step.Device), u.step.Target), n.Name, u})
+			d := l.device(u.step.Device)
+			for _, s := range systemOf(d, u.step.Target).each(d) {
+				all = append(all, ending{s, n.Name, u})
+			}
 		}
 	}
 	reported := map[[2]string]bool{}

@@ -62,7 +62,13 @@ func newFake(t *testing.T) fake {
 
 func (f fake) set(t *testing.T, state string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(f.dir, "n1"), []byte(state+"\n"), 0o600); err != nil {
+	f.put(t, "n1", state)
+}
+
+// put sets a plug by its name.
+func (f fake) put(t *testing.T, plug, state string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(f.dir, plug), []byte(state+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

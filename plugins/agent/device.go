@@ -28,33 +28,53 @@ const (
 // Kind says what a success means: for agents that is not the plugin's to say, but each agent's (R18).
 func (d *device) Kind() sdk.Kind { return d.class.kind }
 
-// Status runs the agent's own status. Of an agent that only delays nothing is believed.
+// Status runs the agent's own status. Of an agent that only delays nothing is believed. Of several plugs each is read by itself, and
+// only if all are off they are (ADR 0092).
 func (d *device) Status(ctx context.Context, target string) (sdk.Status, error) {
 	st := sdk.Status{State: sdk.Unknown}
 	if d.class.kind == sdk.Delay {
 		return st, sdk.Unsupported(fmt.Errorf("%s proves nothing: %s", d.name(), d.class.why))
 	}
-	s, err := d.with(target)
+	all, err := d.with(target)
 	if err != nil {
 		return st, err
 	}
-	o, err := run(ctx, d.path, s.input("status"))
-	switch {
-	case err != nil:
-		return st, startFailure(d.name(), err)
-	case o.overran || o.signal != 0:
-		return st, o.failure(d.name(), "status", s)
-	case o.code == codeOn:
-		st.State = sdk.On
-	case o.code == codeOff:
-		st.State = sdk.Off
-	default:
-		return st, o.failure(d.name(), "status", s)
+	plugs := d.each(all)
+	found := map[sdk.State]int{}
+	for _, s := range plugs {
+		one, err := d.read(ctx, s)
+		if err != nil {
+			return st, err
+		}
+		found[one]++
+	}
+	for _, same := range []sdk.State{sdk.On, sdk.Off} {
+		if found[same] == len(plugs) {
+			st.State = same
+		}
+	}
+	if st.State == sdk.Unknown {
+		st.Detail = fmt.Sprintf("%d of %d plugs on, %d off", found[sdk.On], len(plugs), found[sdk.Off])
 	}
 	return st, nil
 }
 
-// Do runs one action. Its success proves nothing: fenced reads Status afterwards.
+// read is one run of status.
+func (d *device) read(ctx context.Context, s settings) (sdk.State, error) {
+	o, err := run(ctx, d.path, s.input("status"))
+	switch {
+	case err != nil:
+		return sdk.Unknown, startFailure(d.name(), err)
+	case o.overran || o.signal != 0:
+	case o.code == codeOn:
+		return sdk.On, nil
+	case o.code == codeOff:
+		return sdk.Off, nil
+	}
+	return sdk.Unknown, o.failure(d.name(), "status", s)
+}
+
+// Do runs one action. Its success proves nothing: fenced reads Status afterwards. Each of several plugs is a run of its own (ADR 0092).
 func (d *device) Do(ctx context.Context, target string, action sdk.Action) error {
 	a, ok := d.meta.action(string(action))
 	switch {
@@ -63,16 +83,26 @@ func (d *device) Do(ctx context.Context, target string, action sdk.Action) error
 	case a.OnTarget:
 		return sdk.Unsupported(fmt.Errorf("%s does %s only on the node itself (unfencing)", d.name(), action))
 	}
-	s, err := d.with(target)
+	all, err := d.with(target)
 	if err != nil {
 		return err
 	}
-	o, err := run(ctx, d.path, s.input(string(action)))
+	for _, s := range d.each(all) {
+		if err := d.act(ctx, s, string(action)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// act is one run of an action.
+func (d *device) act(ctx context.Context, s settings, action string) error {
+	o, err := run(ctx, d.path, s.input(action))
 	if err != nil {
 		return startFailure(d.name(), err)
 	}
 	if o.overran || o.signal != 0 || o.code != 0 {
-		return o.failure(d.name(), string(action), s)
+		return o.failure(d.name(), action, s)
 	}
 	return nil
 }
@@ -116,7 +146,7 @@ func (d *device) with(target string) (settings, error) {
 	default:
 		s[plug] = sdk.NewSecret(target)
 	}
-	return s, nil
+	return s, d.together(s)
 }
 
 // copied are the settings with what is sent unless the configuration says otherwise: an agent's own time-outs are off, because the deadline

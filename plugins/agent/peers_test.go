@@ -60,6 +60,18 @@ func TestAPCForReal(t *testing.T) {
 	if c := a.Counts(); c.AppliedOff != 1 || c.AppliedOn != 1 || !a.On(1) || !a.On(2) || !a.On(4) {
 		t.Errorf("the power strip counted %+v", c)
 	}
+	// This agent, given both, would switch and read outlet 5 only, and call 5 and 7 off.
+	walk(t, d, "5,7", func(testing.TB) bool { return a.On(5) || a.On(7) })
+	within := harness.Within(t, time.Minute)
+	if err := d.Do(within, "7", sdk.ActionOff); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := d.Status(within, "5,7"); err != nil || st.State != sdk.Unknown {
+		t.Errorf("one of two outlets is off: %v, %v", st, err)
+	}
+	if err := d.Do(within, "5,7", sdk.ActionOn); err != nil || !a.On(5) || !a.On(7) {
+		t.Errorf("both switched on: %v; they are %t and %t", err, a.On(5), a.On(7))
+	}
 	list, err := d.(sdk.Lister).List(harness.Within(t, 30*time.Second))
 	if err != nil || len(list) != 8 {
 		t.Errorf("its outlets: %v %v", list, err)
