@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -131,11 +132,13 @@ func (p *Provider) askOn(c *conn, q request) (response, error) {
 	return a, err
 }
 
-// joinLoop asks to be let in while this store is in no domain, or its domain's servers do not name it and no leader is heard.
+// joinLoop asks to be let in while this store is in no domain, or no leader is heard and its domain's servers do not surely name it. Nobody is told
+// that a store waits to be let in which most likely is: it does without a leader, as the others do.
 func (p *Provider) joinLoop() {
 	next := 0
 	for p.pause(max(p.cfg.FailureTimeout/4, 50*time.Millisecond)) {
-		if !p.outside() {
+		at := p.standing()
+		if at == inside {
 			p.setWait("join", nil)
 			continue
 		}
@@ -151,6 +154,9 @@ func (p *Provider) joinLoop() {
 		for _, n := range others {
 			names = append(names, n.Name)
 		}
+		if at == unsure {
+			names = nil
+		}
 		p.setWait("join", names)
 		if len(others) > 0 {
 			p.join(others[next%len(others)].ID)
@@ -159,24 +165,37 @@ func (p *Provider) joinLoop() {
 	}
 }
 
-func (p *Provider) outside() bool {
+// standing is how a store stands to its domain.
+type standing int
+
+const (
+	inside  standing = iota // its servers name it, or a leader is heard, who knows better
+	outside                 // they do not name it, or there is no domain
+	unsure                  // they name it, and part of the log is not known to be committed: perhaps the change that did (Raft tells no index of it)
+)
+
+// standing: a leader that fell may have let this store in and told nobody else. The change is in this store's own log then and in no other; no leader
+// sends it anything, so it asks (R3). Whoever is in and asks changes nothing (admit).
+func (p *Provider) standing() standing {
 	r := p.running()
 	now := membership.BootMS()
 	p.mu.Lock()
 	failed, leaderless := p.failed != "", now-p.leaderAt > 2*p.pres.fail
 	p.mu.Unlock()
-	if failed {
-		return false
+	switch {
+	case failed:
+		return inside
+	case r == nil:
+		return outside
 	}
-	if r == nil {
-		return true
+	named := slices.ContainsFunc(r.GetConfiguration().Configuration().Servers, func(s raft.Server) bool { return s.ID == p.mux.server })
+	switch {
+	case !leaderless || leaderOf(r) != 0, named && r.LastIndex() == r.CommitIndex():
+		return inside
+	case named:
+		return unsure
 	}
-	for _, s := range r.GetConfiguration().Configuration().Servers {
-		if s.ID == p.mux.server {
-			return false
-		}
-	}
-	return leaderless && leaderOf(r) == 0
+	return outside
 }
 
 // noteJoin keeps what the newest answer says of why this node is not in yet, for status.
@@ -212,6 +231,12 @@ func (p *Provider) join(node fence.NodeID) {
 	if err != nil || !a.OK || a.Domain == "" {
 		p.log.Debug("not joined yet", "asked", node, "reason", a.Reason, "error", err)
 		return
+	}
+	p.mu.Lock()
+	entered := p.domain == a.Domain && p.raft != nil
+	p.mu.Unlock()
+	if entered {
+		return // the leader knows this store, and will be heard
 	}
 	if err := p.store.adopt(a.Domain); err != nil {
 		p.log.Error("cannot keep the domain's id", "error", err)

@@ -113,7 +113,7 @@ func (p *Provider) caughtUp(k known, node fence.NodeID, store string, now int64)
 }
 
 // admit makes a store this node's one: by committed changes that take the node's older store out before the new one comes in, without a vote (R3).
-// Only the leader can, and not while another store's daemon of that node is heard.
+// Only the leader can, and not while another store's daemon of that node is heard. A store that is in changes nothing, however often it asks.
 func (p *Provider) admit(r *raft.Raft, h hello) error {
 	k := p.fsm.known()
 	now := membership.BootMS()
@@ -127,8 +127,10 @@ func (p *Provider) admit(r *raft.Raft, h hello) error {
 		}
 		p.log.Warn("a node comes with a new store: its old one loses its vote", "node", h.Node, "old", old.Store, "new", h.Store)
 	}
-	if err := p.apply(r, entry{Kind: kindStore, Node: h.Node, Store: h.Store}); err != nil {
-		return err
+	if k.runs[h.Node].Store != h.Store {
+		if err := p.apply(r, entry{Kind: kindStore, Node: h.Node, Store: h.Store}); err != nil {
+			return err
+		}
 	}
 	id := serverID(h.Node, h.Store)
 	for range 2 * membership.MaxNodes { // a node has one or two servers; bounded all the same

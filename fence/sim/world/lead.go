@@ -71,6 +71,19 @@ func (p *proc) tidy(now int64) {
 	}
 }
 
+// outside reports whether a store asks to be let in: it is in no domain, or no leader is heard and the newest configuration does not surely name it.
+// What a leader that fell told this store alone is no promise of the others (standing in membership/embedded/control.go).
+func (p *proc) outside(now int64) bool {
+	switch {
+	case !p.st.member:
+		return true
+	case p.raft.leader >= 0 || now-p.leaderAt <= 2*p.pres.fail:
+		return false
+	}
+	c := p.conf()
+	return c == nil || c.store[p.n.i] != p.st.id || len(p.st.log) > p.raft.commit
+}
+
 // admitMe asks the leader to let a new store of this node in; the older one loses its vote before (R3).
 func (p *proc) admitMe() {
 	w := p.w
@@ -94,11 +107,14 @@ func (p *proc) admit(o *proc) {
 		return // another store of that node is in use
 	}
 	c := p.conf()
+	if p.fsm.runs[i].store == o.st.id && c.store[i] == o.st.id {
+		return // it is in
+	}
 	p.w.say("%s lets store %d of %s in", p.n.name, o.st.id, o.n.name)
 	switch {
 	case p.fsm.runs[i].store != o.st.id:
 		p.leadEntry(&ent{kind: entStore, node: i, store: o.st.id})
-	case c.store[i] != o.st.id:
+	default:
 		n := c.clone()
 		n.store[i], n.voter[i] = o.st.id, false
 		p.raft.match[i] = 0 // what its older store had is gone

@@ -35,6 +35,9 @@ func (p *proc) tick() {
 	if p.raft.leader >= 0 || p.leaderAt == 0 {
 		p.leaderAt = now
 	}
+	if p.outside(now) {
+		p.admitMe()
+	}
 	p.pres.gap(now, w.roster.Timing.LeaseMS)
 	p.choose(now)
 	p.suspicion(now)
