@@ -42,6 +42,14 @@ func (m *Machine) KillBMC() {
 	}
 }
 
+// ReviveBMC starts a BMC that was killed again; one that runs stays as it is.
+func (m *Machine) ReviveBMC() error {
+	if m.bmc != nil {
+		return nil
+	}
+	return m.startBMC()
+}
+
 // BMCPort is the UDP port of the BMC, on 127.0.0.1 of the host and on 10.0.2.2 in a guest.
 func (m *Machine) BMCPort() int { return m.lab.ports[m.ID] }
 

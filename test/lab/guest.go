@@ -14,7 +14,7 @@ import (
 
 // silence is how long a guest that runs a command may say nothing before it counts as lost: a reset machine sends no end, and one that is
 // emulated beside others stands still for seconds.
-const silence = 20 * time.Second
+const silence = 45 * time.Second
 
 // ErrLost is the error of a command whose machine went away.
 var ErrLost = errors.New("the machine went away")

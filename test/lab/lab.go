@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 )
 
@@ -14,39 +13,41 @@ import (
 type Lab struct {
 	Machines []*Machine
 
-	t     testing.TB
-	setup Setup
-	dir   string
-	image image
-	net   *network
-	ports []int // of the BMCs, by node
+	setup    Setup
+	dir      string
+	image    image
+	net      *network
+	ports    []int // of the BMCs, by node
+	switches []net.Listener
+	slow     float64        // how many times as long its machines took to boot as on a quiet host
+	before   map[string]int // lines of each file that earlier scenarios wrote
 }
 
 const sharedDisk = 512 << 20 // bytes
 
-// Start builds a lab and switches its machines on. It ends with the test. Where it fails or KEEP is set, its directory stays and is named.
-func Start(ctx context.Context, t testing.TB, i image, nodes int) *Lab {
-	t.Helper()
+// Start builds a lab and switches its machines on; they are up when it returns. Who starts it ends it, also where that fails.
+func Start(ctx context.Context, i image, nodes int) (*Lab, error) {
 	dir, err := os.MkdirTemp("", "lab") // a short path: it holds unix sockets
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	l := &Lab{t: t, dir: dir, image: i, ports: make([]int, nodes+1)}
-	t.Cleanup(l.end)
+	l := &Lab{dir: dir, image: i, ports: make([]int, nodes+1), before: map[string]int{}}
 	if err := l.build(ctx, nodes); err != nil {
-		t.Fatal(err)
+		return l, err
 	}
+	begun := time.Now()
 	for _, m := range l.Machines {
 		if err := m.on(); err != nil {
-			t.Fatal(err)
+			return l, err
 		}
 	}
 	for _, m := range l.Machines {
 		if _, err := m.Run(ctx, "true"); err != nil {
-			t.Fatal(err)
+			return l, err
 		}
 	}
-	return l
+	l.slow = float64(time.Since(begun)) / float64(bootQuiet)
+	return l, nil
 }
 
 func (l *Lab) build(ctx context.Context, nodes int) error {
@@ -76,7 +77,7 @@ func (l *Lab) build(ctx context.Context, nodes int) error {
 		if err != nil {
 			return err
 		}
-		l.t.Cleanup(func() { _ = sw.Close() })
+		l.switches = append(l.switches, sw)
 		go m.servePower(sw)
 		if err := m.startBMC(); err != nil {
 			return err
@@ -94,6 +95,15 @@ func (l *Lab) Cut(a, b *Machine) { l.net.set(a.ID, b.ID, true); l.net.set(b.ID, 
 // Join lets frames through again, both ways.
 func (l *Lab) Join(a, b *Machine) { l.net.set(a.ID, b.ID, false); l.net.set(b.ID, a.ID, false) }
 
+// Heal lets all frames through again.
+func (l *Lab) Heal() {
+	for _, a := range l.Machines {
+		for _, b := range l.Machines[:a.ID-1] {
+			l.Join(a, b)
+		}
+	}
+}
+
 // Isolate cuts a machine off from all others. Its BMC stays reachable.
 func (l *Lab) Isolate(m *Machine) {
 	for _, o := range l.Machines {
@@ -107,10 +117,12 @@ func (l *Lab) share() string { return filepath.Join(l.dir, "share") }
 func (l *Lab) disk() string  { return filepath.Join(l.dir, "shared.img") }
 
 // tellTale is how long a machine has, where a test failed, to write down what its kernel and its cluster software say.
-const tellTale = 20 * time.Second
+const tellTale = 60 * time.Second
 
-func (l *Lab) end() {
-	if l.t.Failed() {
+// End switches everything off. Where what happened is to be looked at, the machines write down what they know, and the directory stays and is
+// returned.
+func (l *Lab) End(keep bool) string {
+	if keep {
 		ctx, cancel := context.WithTimeout(context.Background(), tellTale)
 		defer cancel()
 		_ = each(l.Machines, func(m *Machine) error { // what it cannot write down any more is missing
@@ -124,14 +136,17 @@ func (l *Lab) end() {
 		m.off()
 		m.KillBMC()
 	}
+	for _, sw := range l.switches {
+		_ = sw.Close()
+	}
 	if l.net != nil {
 		l.net.close()
 	}
-	if l.t.Failed() || os.Getenv("KEEP") != "" {
-		l.t.Logf("the lab's files are kept in %s", l.dir)
-		return
+	if keep {
+		return l.dir
 	}
-	_ = os.RemoveAll(l.dir) // a leftover of a test's directory harms nobody
+	_ = os.RemoveAll(l.dir) // a leftover in the directory for temporary files harms nobody
+	return ""
 }
 
 func freeTCP() (string, error) {

@@ -12,10 +12,9 @@ import (
 	"github.com/fenced-project/fenced/test/harness"
 )
 
-var booted image
-
 func TestMain(m *testing.M) {
 	code := m.Run()
+	shared.end()
 	if err := writeReport(filepath.Join("..", "..")); err != nil {
 		fmt.Fprintln(os.Stderr, "cannot write build/lab.json:", err)
 		code = max(code, 1)
@@ -23,28 +22,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// start builds what guests boot, once, and a lab.
-func start(t *testing.T, nodes int) *Lab {
-	t.Helper()
-	for p, pkg := range Needs {
-		harness.Program(t, p, pkg)
-	}
-	if booted.dir == "" {
-		root, err := filepath.Abs("../..")
-		must(t, err)
-		i, err := build(t.Context(), root)
-		if err != nil {
-			t.Fatal(err)
-		}
-		booted = i
-	}
-	reported(t)
-	return Start(harness.Within(t, 5*time.Minute), t, booted, nodes)
-}
-
 // What the other tests stand on: machines that answer, a switch that cuts, BMCs that really cut power, a disk that all see.
 func TestTheLabItself(t *testing.T) {
+	shared.end()
+	reported(t)
 	l := start(t, 2)
+	t.Cleanup(func() { ended(t, l) })
 	ctx := harness.Within(t, 5*time.Minute)
 	a, b := l.Machine(1), l.Machine(2)
 	boot := "cat /proc/sys/kernel/random/boot_id"

@@ -69,11 +69,10 @@ func (l *Lab) Ring(ctx context.Context, ms ...*Machine) error {
 	})
 }
 
-// The token is long for what the machines are: emulated, several on a core.
 func (l *Lab) corosyncConf() string {
 	var b strings.Builder
-	b.WriteString("totem {\n version: 2\n cluster_name: lab\n transport: knet\n token: 3000\n token_coefficient: 0\n crypto_cipher: none\n crypto_hash: none\n}\n" +
-		"quorum {\n provider: corosync_votequorum\n}\nlogging {\n to_logfile: yes\n logfile: /var/log/cluster/corosync.log\n to_syslog: no\n to_stderr: no\n timestamp: hires\n}\nnodelist {\n")
+	fmt.Fprintf(&b, "totem {\n version: 2\n cluster_name: lab\n transport: knet\n token: %d\n token_coefficient: 0\n crypto_cipher: none\n crypto_hash: none\n}\n"+
+		"quorum {\n provider: corosync_votequorum\n}\nlogging {\n to_logfile: yes\n logfile: /var/log/cluster/corosync.log\n to_syslog: no\n to_stderr: no\n timestamp: hires\n}\nnodelist {\n", l.stretch(token).Milliseconds())
 	for _, m := range l.Machines {
 		fmt.Fprintf(&b, " node {\n  nodeid: %d\n  name: %s\n  ring0_addr: %s\n }\n", m.ID, m.Name(), m.Address())
 	}
@@ -92,6 +91,12 @@ func (m *Machine) Mount(ctx context.Context) error {
 	return err
 }
 
+// Unmount ends its writers, unmounts the shared file system where it is mounted, and says that it is used no more.
+func (m *Machine) Unmount(ctx context.Context) error {
+	_, err := m.Run(ctx, "stack unmount")
+	return err
+}
+
 // Write starts a writer with a file of its own; it ends with the machine or the first error. Its lines are ground truth for Check.
 func (m *Machine) Write(ctx context.Context, file string) error {
 	_, err := m.Run(ctx, fmt.Sprintf("boot=$(cat /proc/sys/kernel/random/boot_id); setsid tool write %[1]s/%[2]s %[3]s $boot </dev/null >>/share/%[3]s/writes.$boot.jsonl 2>>/share/%[3]s/writer.log & echo $! >>/run/writers",
@@ -104,13 +109,14 @@ func (m *Machine) Boot(ctx context.Context) (string, error) {
 	return m.Run(ctx, "cat /proc/sys/kernel/random/boot_id")
 }
 
-// Written is how many records of a life the disk took, by what its writer said.
+// Written is how many records of a life the disk took in this scenario, by what its writer said.
 func (m *Machine) Written(boot string) int {
-	b, err := os.ReadFile(filepath.Join(m.Share(), "writes."+boot+".jsonl"))
+	name := filepath.Join(m.Share(), "writes."+boot+".jsonl")
+	b, err := os.ReadFile(name)
 	if err != nil {
 		return 0 // it has not begun
 	}
-	return bytes.Count(b, []byte("\n"))
+	return bytes.Count(b, []byte("\n")) - m.lab.before[name]
 }
 
 // Records reads a file of records on the shared file system and says whose it is, "NODE/BOOT", and how many there are. A record of anybody else is

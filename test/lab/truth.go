@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -50,12 +51,33 @@ func (l *Lab) Check() (checklog.Report, error) {
 	return r, nil
 }
 
-// Events are a machine's events of one kind about a node, in the order in which they were said.
+// Begin begins another scenario: what was said, written and switched until now is none of what Events, Written and Switched tell from here on.
+func (l *Lab) Begin() error {
+	files, err := filepath.Glob(filepath.Join(l.share(), "*", "*.jsonl"))
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		l.before[name] = bytes.Count(b, []byte("\n"))
+	}
+	for _, m := range l.Machines {
+		m.mu.Lock()
+		m.switched = nil
+		m.mu.Unlock()
+	}
+	return nil
+}
+
+// Events are a machine's events of one kind about a node in this scenario, in the order in which they were said; kind "" is every kind.
 func (l *Lab) Events(by *Machine, kind string, about *Machine) ([]client.Event, error) {
 	all, err := l.lines("events.*.jsonl")
 	var out []client.Event
 	for _, e := range all {
-		if filepath.Base(filepath.Dir(e.File)) == by.Name() && e.Event.Event == kind && e.Node == about.Name() {
+		if filepath.Base(filepath.Dir(e.File)) == by.Name() && (kind == "" || e.Event.Event == kind) && e.Node == about.Name() && e.N > l.before[e.File] {
 			out = append(out, e.Event)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 // The bounds of asking: one registration, and the pause before another.
 const (
-	registerWithin = 20 * time.Second
+	registerWithin = 60 * time.Second
 	askAgain       = 500 * time.Millisecond
 )
 

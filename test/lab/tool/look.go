@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/fenced-project/fenced/client"
@@ -13,8 +14,8 @@ import (
 // What asks fenced all the time does so from one small process: to start fenced's own command again and again would take from an emulated
 // machine what the daemon needs.
 const (
-	askWithin = 5 * time.Second
-	askEvery  = 300 * time.Millisecond
+	askWithin = 20 * time.Second
+	askEvery  = time.Second
 )
 
 // watch writes every event that every run of the daemon says to the file, for as long as the machine runs.
@@ -57,12 +58,38 @@ func status([]string) error {
 
 // member returns when the node is a member.
 func member(args []string) error {
-	for {
-		s, err := ask()
-		for _, n := range s.Nodes {
-			if err == nil && n.Name == args[0] && n.State == client.StateMember {
-				return nil
+	return until(func(nodes []client.Node) bool {
+		for _, n := range nodes {
+			if n.Name == args[0] && n.State == client.StateMember {
+				return true
 			}
+		}
+		return false
+	})
+}
+
+// members returns when so many nodes are members.
+func members(args []string) error {
+	want, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	return until(func(nodes []client.Node) bool {
+		have := 0
+		for _, n := range nodes {
+			if n.State == client.StateMember {
+				have++
+			}
+		}
+		return have >= want
+	})
+}
+
+// until returns when what the daemon says of its nodes is so.
+func until(so func([]client.Node) bool) error {
+	for {
+		if s, err := ask(); err == nil && so(s.Nodes) {
+			return nil
 		}
 		time.Sleep(askEvery)
 	}

@@ -8,6 +8,7 @@
 //	tool watch FILE               guest: append every event of every run of the daemon to FILE
 //	tool status -                 guest: the daemon's status
 //	tool member NODE              guest: return when NODE is a member
+//	tool members COUNT            guest: return when so many nodes are members
 //	tool booted UPTIME            guest: when its kernel's log began, by its own clock; UPTIME is /proc/uptime
 package main
 
@@ -17,7 +18,7 @@ import (
 )
 
 func main() {
-	commands := map[string]func([]string) error{"agent": agent, "power": power, "write": write, "read": read, "hold": hold, "booted": booted, "watch": watch, "status": status, "member": member}
+	commands := map[string]func([]string) error{"agent": agent, "power": power, "write": write, "read": read, "hold": hold, "booted": booted, "watch": watch, "status": status, "member": member, "members": members}
 	if len(os.Args) > 2 {
 		if f := commands[os.Args[1]]; f != nil {
 			if err := f(os.Args[2:]); err != nil {
@@ -27,6 +28,6 @@ func main() {
 			return
 		}
 	}
-	fmt.Fprintln(os.Stderr, "usage: tool agent ADDR | power SOCKET ARGS | write FILE NODE BOOT | read FILE | hold FILE | watch FILE | status - | member NODE | booted UPTIME")
+	fmt.Fprintln(os.Stderr, "usage: tool agent ADDR | power SOCKET ARGS | write FILE NODE BOOT | read FILE | hold FILE | watch FILE | status - | member NODE | members COUNT | booted UPTIME")
 	os.Exit(2)
 }
