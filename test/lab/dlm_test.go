@@ -75,3 +75,33 @@ func TestAWriterIsCutOff(t *testing.T) {
 	harmless(t, l, a, l.Machine(3))
 	whole(ctx, t, l)
 }
+
+// An administrator reboots a machine that writes. Its software ends in the order of its units, fenced leaves, and nobody fences it: no victim, no power
+// cut, no journal to replay, and the others write on.
+func TestTheAdministratorReboots(t *testing.T) {
+	l := cluster(t, Setup{}, 1, 2)
+	ctx := within(t, l, scenarioWithin)
+	a, b := l.Machine(1), l.Machine(2)
+	lives := l.writing(ctx, t, a, b)
+	begun, err := a.Now(ctx)
+	must(t, err)
+	asked := time.Now()
+	_, err = b.Run(ctx, "reboot")
+	must(t, err)
+	await(ctx, t, "node-2 has left", func() (bool, error) {
+		e, err := l.Events(a, client.EventLeft, b)
+		return len(e) > 0, err
+	})
+	acknowledged, before := b.Written(lives[b]), a.Written(lives[a])
+	comesBack(ctx, t, a, b, lives[b])
+	measured(t, "back", time.Since(asked))
+	await(ctx, t, "the other writes on", func() (bool, error) { return a.Written(lives[a]) > before+5, nil })
+	log, err := a.KernelLog(ctx)
+	must(t, err)
+	if reached, _ := journalIn(log, begun); !reached.IsZero() {
+		t.Error("node-1 reached for the journal of a machine that had unmounted")
+	}
+	holdsAll(ctx, t, a, b, lives[b], acknowledged)
+	harmless(t, l, l.Machines...)
+	whole(ctx, t, l)
+}

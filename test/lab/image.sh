@@ -35,7 +35,7 @@ add() { # a file, at the same path or that of the second argument, and what it i
 }
 cp "$(command -v busybox)" "$root/bin/busybox"; ln -s busybox "$root/bin/sh"
 cp "$tool" "$root/bin/tool"
-for p in corosync corosync-cfgtool corosync-quorumtool corosync-cpgtool corosync-cmapctl dlm_controld dlm_tool mkfs.gfs2 fsck.gfs2 ipmitool; do
+for p in corosync corosync-cfgtool corosync-quorumtool corosync-cpgtool corosync-cmapctl dlm_controld dlm_tool mkfs.gfs2 fsck.gfs2; do
 	add "$(command -v "$p")"
 done
 libraries=/usr/lib/$(uname -m)-linux-gnu
@@ -44,6 +44,7 @@ add "$product/fenced" /usr/sbin/fenced
 for p in "$product"/plugins/fenced-plugin-{bmc,selffence}; do [ ! -e "$p" ] || cp "$p" "$root/usr/libexec/fenced/plugins/"; done
 [ ! -e "$product/fenced-watchdog" ] || cp "$product/fenced-watchdog" "$root/usr/sbin/"
 ln -s fenced "$root/usr/sbin/fence_node"; ln -s ../../sbin/fenced "$root/usr/libexec/fenced/fence_dlm"
+strip "$root"/usr/sbin/fenced* "$root"/usr/libexec/fenced/plugins/* "$root/bin/tool" # a third less to unpack under emulation
 cp -a "$here"/guest/. "$root/"
 ldconfig -r "$root"
 
