@@ -2,8 +2,11 @@ package lab
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +16,7 @@ import (
 type entry struct {
 	Scenario string             `json:"scenario"`
 	Result   string             `json:"result"` // pass or fail
+	At       string             `json:"at"`     // when it ended
 	Seconds  float64            `json:"seconds"`
 	Times    map[string]float64 `json:"times"`
 }
@@ -29,6 +33,7 @@ func reported(t *testing.T) {
 	report.entries = append(report.entries, e)
 	report.mu.Unlock()
 	t.Cleanup(func() {
+		e.At = time.Now().UTC().Format(time.RFC3339)
 		e.Seconds, e.Result = round(time.Since(begun)), "pass"
 		if t.Failed() {
 			e.Result = "fail"
@@ -51,20 +56,34 @@ func measured(t *testing.T, what string, d time.Duration) {
 
 func round(d time.Duration) float64 { return d.Round(10 * time.Millisecond).Seconds() }
 
-// writeReport writes build/lab.json of the tree in root; a run of nothing leaves the last one.
+// writeReport writes build/lab.json of the tree in root. What this run did not try stays as the last run left it.
 func writeReport(root string) error {
 	report.mu.Lock()
 	defer report.mu.Unlock()
 	if len(report.entries) == 0 {
 		return nil
 	}
-	b, err := json.MarshalIndent(report.entries, "", "  ")
-	if err != nil {
-		return err
-	}
 	dir := filepath.Join(root, "build")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "lab.json"), append(b, '\n'), 0o644)
+	name := filepath.Join(dir, "lab.json")
+	var all []*entry
+	switch b, err := os.ReadFile(name); {
+	case err == nil:
+		if err := json.Unmarshal(b, &all); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	for _, e := range report.entries {
+		all = slices.DeleteFunc(all, func(o *entry) bool { return o.Scenario == e.Scenario })
+		all = append(all, e)
+	}
+	b, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, append(b, '\n'), 0o644)
 }
