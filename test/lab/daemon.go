@@ -27,13 +27,13 @@ type Setup struct {
 // What is configured on a quiet host. An emulated machine stands still for seconds while others of the host's processors are busy, and nothing may take
 // that for a death: what is proven here is order, not speed. stretch makes all of it longer on a busy host.
 const (
-	token          = 10 * time.Second
+	token          = 8 * time.Second
 	failureTimeout = 12 * time.Second
 	pingInterval   = time.Second
-	lease          = 20 * time.Second
+	lease          = 30 * time.Second // longer than a ring needs that forms without one (token and consensus): no survivor's lease may end by that
 	postJoinDelay  = 45 * time.Second
 	brakeWindow    = time.Minute
-	watchdog       = 20 * time.Second
+	watchdog       = 15 * time.Second
 )
 
 // Machines that answer bootQuiet after they were switched on run on a quiet host; on one that needs longer, everything takes as many times as long, up to
