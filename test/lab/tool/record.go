@@ -34,6 +34,9 @@ func owner(b []byte) (who string, seq uint64, err error) {
 	return string(b[16 : 16+n]), binary.BigEndian.Uint64(b), nil
 }
 
+// pace is between two records: a writer that never rests takes from an emulated machine what its cluster software needs, and proves no more.
+const pace = 20 * time.Millisecond
+
 // write appends records until one fails or the machine ends. A line says that a record is on the disk: it was written past the cache
 // (O_DIRECT) and the write returned after the disk had it (O_DSYNC).
 func write(args []string) error {
@@ -51,6 +54,7 @@ func write(args []string) error {
 			return err
 		}
 		fmt.Printf(`{"event":"write","node":%q,"incarnation":%q,"block":%d,"seq":%d,"at":%q}`+"\n", args[1], args[2], seq, seq, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
+		time.Sleep(pace)
 	}
 }
 
