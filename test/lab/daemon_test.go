@@ -39,3 +39,13 @@ func TestWhatMachinesAreGivenIsRightOnEveryHost(t *testing.T) {
 		}
 	}
 }
+
+// A quiet host, or one that is quicker, waits for no more than the constants say; a busy one as many times as long as its machines took to boot, up to a
+// bound.
+func TestABusyHostIsWaitedFor(t *testing.T) {
+	for slow, want := range map[float64]time.Duration{0: 10 * time.Second, 0.3: 10 * time.Second, 1: 10 * time.Second, 2.37: 23700 * time.Millisecond, 100: slowest * 10 * time.Second} {
+		if got := (&Lab{slow: slow}).stretch(10 * time.Second); got != want {
+			t.Errorf("10 s on a host that is %v times as slow are %v, not %v", slow, got, want)
+		}
+	}
+}
