@@ -15,7 +15,6 @@ func TestI6300esbEndsWhoIsCutOff(t *testing.T) {
 }
 
 // The daemon dies by force with the file system mounted: nobody renews the lease, and the watchdog resets the machine. A killed daemon leaves no words.
-// part of: S4.1
 func TestTheDaemonIsKilledWhileItWrites(t *testing.T) {
 	l := cluster(t, Setup{Watchdog: "i6300esb"}, 1, 2)
 	endsItself(t, l, false, func(ctx context.Context, b *Machine) error {
@@ -25,7 +24,6 @@ func TestTheDaemonIsKilledWhileItWrites(t *testing.T) {
 }
 
 // Corosync stands still with the file system mounted: for the others it is gone, and no lease is renewed without it.
-// part of: S4.3
 func TestCorosyncIsStoppedWhileItWrites(t *testing.T) {
 	l := cluster(t, Setup{Watchdog: "i6300esb"}, 1, 2)
 	endsItself(t, l, true, func(ctx context.Context, b *Machine) error {

@@ -11,7 +11,6 @@ import (
 
 // As the demonstration, and the daemons may end their machines: A and B, which have state left over, reset themselves by sysrq. C is granted only
 // when each of them is fenced or back clean, and nobody is fenced more than twice.
-// part of: S2.2
 func TestTheDirtyResetThemselves(t *testing.T) {
 	l := cluster(t, Setup{AllAsk: true, SelfFence: true}, 1, 2)
 	ctx := within(t, l, scenarioWithin)
@@ -36,7 +35,6 @@ func TestTheDirtyResetThemselves(t *testing.T) {
 
 // All three wrote, and none has anybody who is clean. Each resets itself by sysrq, tells why after its boot, and the cluster forms clean: no node waits for
 // another, and the file system has what each wrote.
-// part of: S2.3
 func TestAllThreeAreDirty(t *testing.T) {
 	l := cluster(t, Setup{AllAsk: true, SelfFence: true}, 1, 2, 3)
 	ctx := within(t, l, scenarioWithin)
@@ -56,7 +54,6 @@ func TestAllThreeAreDirty(t *testing.T) {
 
 // Vote-only, C is off, A has state left over, B has none. A's vote makes B quorate, so B fences C, and A last; then it is alone, has no quorum and is
 // not granted, however long it waits. A person switches A on, and with its new life B goes on.
-// part of: S2.5
 func TestVoteOnlyWithOneMachineOff(t *testing.T) {
 	l := cluster(t, Setup{AllAsk: true}, 1)
 	ctx := within(t, l, scenarioWithin)
