@@ -60,7 +60,7 @@ func (t *turn) announce(a Announce) error {
 		n.Machine.Virtual = n.Machine.Virtual || a.Machine.Virtual
 		return nil
 	}
-	if n.Stateful {
+	if n.Stateful && !n.resumes(a) {
 		return t.refuse(n, life, "the log says that this life is stateful, and its daemon did not stay (R12, R26)")
 	}
 	if n.Victim != nil && n.Victim.Unknown() && !n.Machine.Known() {
@@ -74,7 +74,7 @@ func (t *turn) announce(a Announce) error {
 // dirty keeps a life out, whatever it was before; what it held as an actor goes to another (R22).
 func (t *turn) dirty(n *Node, a Announce) {
 	unguarded := a.Unguarded && n.Victim == nil && !n.Stateful && n.Phase == PhaseJoining
-	n.Phase, n.Pending = PhaseDirty, nil
+	n.Phase, n.Pending, n.Restart = PhaseDirty, nil, nil
 	if unguarded {
 		n.Phase = PhaseUnguarded // what was unknown about earlier lives stays unknown
 	}
@@ -104,7 +104,7 @@ func (t *turn) foreign(n *Node, a Announce, why string) error {
 // refuse rejects an announcement loudly: an alarm for the administrator, an error for the proposer.
 func (t *turn) refuse(n *Node, life fence.Incarnation, why string) error {
 	stays := n.Phase == PhaseJoining && (n.Victim != nil || !t.s.Armed) // who was more than that may hold state
-	n.Phase, n.Pending, n.Why = PhaseDirty, nil, why
+	n.Phase, n.Pending, n.Why, n.Restart = PhaseDirty, nil, why, nil
 	if stays {
 		n.Phase = PhaseJoining
 	}
@@ -161,6 +161,7 @@ func (t *turn) admit(n *Node) {
 	a := n.Pending
 	n.Pending = nil
 	n.Phase, n.Unknown, n.OffHeld, n.Lost, n.Why = PhaseMember, false, false, false, ""
+	was := n.Stateful
 	n.Stateful, n.Switched = t.s.Armed, nil // it runs: what is off of it now is for people to see
 	if !n.Machine.Known() {
 		n.Machine = a.Machine
@@ -168,14 +169,15 @@ func (t *turn) admit(n *Node) {
 	n.Machine.Virtual = n.Machine.Virtual || a.Machine.Virtual
 	t.runs(n)
 	t.emit(Event{Kind: EventClean, Node: n.ID, Life: n.Life})
+	t.resumed(n, was)
 }
 
-// Rest is the sum of the votes of the view that stay when a node goes; who has left already, is a victim or has its verdict does not count, though
+// Rest is the sum of the votes of the view that stay when a node goes; who has left already, restarts, is a victim or has its verdict does not count, though
 // its daemon is still there. Of two that go at once the log's order picks the one that may.
 func (s *State) Rest(without fence.NodeID) int {
 	sum := 0
 	for _, m := range s.View.Members {
-		if n := s.Node(m.Node); m.Node == without || (n != nil && (n.Phase == PhaseLeft || n.Victim != nil)) || s.Judged(m.Incarnation) {
+		if n := s.Node(m.Node); m.Node == without || (n != nil && (n.Phase == PhaseLeft || n.Victim != nil || n.Restart != nil)) || s.Judged(m.Incarnation) {
 			continue
 		}
 		sum += s.votesOf(m.Node)
@@ -202,7 +204,7 @@ func (t *turn) leave(e Leave) error {
 	if err := checkTexts(e.Why); err != nil {
 		return err
 	}
-	n.Phase, n.Stateful, n.Pending = PhaseLeft, false, nil
+	n.Phase, n.Stateful, n.Pending, n.Restart = PhaseLeft, false, nil, nil
 	t.closes(n)
 	t.emit(Event{Kind: EventLeft, Node: n.ID, Life: n.Life, Text: e.Why})
 	t.orphans()

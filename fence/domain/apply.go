@@ -50,6 +50,8 @@ const (
 	EventDiverged EventKind = "diverged" // a member has another state than the majority, and is frozen (I3)
 	EventFrozen   EventKind = "frozen"   // in a Notice: this node found that out
 	EventThawed   EventKind = "thawed"
+	// EventRestarting is a planned restart of a daemon: On when it begins, else what came of it (R26).
+	EventRestarting EventKind = "restart"
 )
 
 // Event is one transition that every member saw at the same index, in the same order.
@@ -196,6 +198,8 @@ func (t *turn) apply(e Entry) error {
 		return t.timeOver(*e.TimeOver)
 	case e.Pause != nil:
 		return t.pause(*e.Pause)
+	case e.Restart != nil:
+		return t.restart(*e.Restart)
 	}
 	return errors.New("entry of a kind that this build does not know (R11)")
 }

@@ -181,7 +181,7 @@ func (t *turn) disarmed(text string) {
 }
 
 // TimeOver says that, by the proposer's own timer since it applied the entry at Index, the time that was given there is over: a disarm that waits
-// takes effect, one in force ends, a pause ends. The log has no clock: whoever counts may be late and is never early, and the first to say so is believed (0002).
+// takes effect, one in force ends, a pause ends, a planned restart is late, or may come again. The log has no clock: whoever counts may be late and is never early, and the first to say so is believed (0002).
 type TimeOver struct {
 	Index uint64 `json:"index"`
 }
@@ -197,6 +197,9 @@ func (t *turn) timeOver(o TimeOver) error {
 		return err
 	}
 	d := t.s.Disarm
+	r := slices.IndexFunc(t.s.Nodes, func(n Node) bool {
+		return n.Restart != nil && n.Restart.Since == o.Index || n.Restarted != 0 && n.Restarted == o.Index
+	})
 	i := slices.IndexFunc(t.s.Paused, func(p Pause) bool { return p.Since == o.Index && p.ForMS > 0 })
 	switch {
 	case !t.s.Clean(t.by.Node) || t.s.Node(t.by.Node).Outvoted():
@@ -205,8 +208,12 @@ func (t *turn) timeOver(o TimeOver) error {
 		t.takesEffect("it was waited for long enough")
 	case d != nil && d.Since == o.Index && d.ForMS > 0:
 		t.armed(d.By + ": " + d.Reason + " (the time of the disarm is over)")
+	case r >= 0 && t.s.Nodes[r].Restart != nil:
+		t.lateRestart(&t.s.Nodes[r])
+	case r >= 0:
+		t.s.Nodes[r].Restarted = 0
 	case i >= 0:
-		t.resumed(i, t.s.Paused[i].By+": "+t.s.Paused[i].Reason+" (its time is over)")
+		t.unpaused(i, t.s.Paused[i].By+": "+t.s.Paused[i].Reason+" (its time is over)")
 	default:
 		return fmt.Errorf("%w: nothing that began at index %d ends by time", fence.ErrStale, o.Index)
 	}

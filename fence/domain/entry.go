@@ -42,14 +42,15 @@ type Entry struct {
 	Local    *LocalPower `json:"local,omitempty"` // level 2
 	Window   *Window     `json:"window,omitempty"`
 	// Level 3:
-	Drill      *DrillStart  `json:"drill,omitempty"`
-	DrillReady *DrillReady  `json:"drill_ready,omitempty"`
-	DrillOff   *DrillOff    `json:"drill_off,omitempty"`
-	DrillEnd   *DrillEnd    `json:"drill_end,omitempty"`
-	Compare    *Compare     `json:"compare,omitempty"`
-	Health     *HealthEntry `json:"health,omitempty"`
-	TimeOver   *TimeOver    `json:"time_over,omitempty"`
-	Pause      *PauseEntry  `json:"pause,omitempty"`
+	Drill      *DrillStart   `json:"drill,omitempty"`
+	DrillReady *DrillReady   `json:"drill_ready,omitempty"`
+	DrillOff   *DrillOff     `json:"drill_off,omitempty"`
+	DrillEnd   *DrillEnd     `json:"drill_end,omitempty"`
+	Compare    *Compare      `json:"compare,omitempty"`
+	Health     *HealthEntry  `json:"health,omitempty"`
+	TimeOver   *TimeOver     `json:"time_over,omitempty"`
+	Pause      *PauseEntry   `json:"pause,omitempty"`
+	Restart    *RestartEntry `json:"restart,omitempty"`
 }
 
 // Origin is the daemon that proposed an entry, as the membership provider authenticated it.
@@ -92,6 +93,8 @@ type Announce struct {
 	UpMS int64 `json:"up_ms,omitempty"`
 	// Shared is what this life uses of what is shared, sorted (R18, level 3).
 	Shared []string `json:"shared,omitempty"`
+	// Resume is the nonce of the planned restart by which this daemon goes on where the one before it stood (R26, level 3).
+	Resume string `json:"resume,omitempty"`
 }
 
 // Stateful commits that the proposer's life may use shared state, or, after a scan with the grant gate closed, that it does not (R12).
@@ -278,7 +281,7 @@ func (e Entry) kinds() int {
 		e.Feature != nil, e.Roster != nil, e.Arm != nil, e.Announce != nil, e.Stateful != nil, e.Leave != nil, e.Request != nil,
 		e.Overdue != nil, e.Claim != nil, e.ClaimEnd != nil, e.Returned != nil, e.Verdict != nil, e.PowerOn != nil, e.Ack != nil, e.Mapping != nil,
 		e.Replace != nil, e.Local != nil, e.Window != nil, e.Drill != nil, e.DrillReady != nil, e.DrillOff != nil, e.DrillEnd != nil, e.Health != nil, e.Compare != nil,
-		e.TimeOver != nil, e.Pause != nil,
+		e.TimeOver != nil, e.Pause != nil, e.Restart != nil,
 	} {
 		if set {
 			n++

@@ -84,7 +84,7 @@ func (t *turn) pause(e PauseEntry) error {
 	case !e.On && !is:
 		return fmt.Errorf("%s: not paused", name)
 	case !e.On:
-		t.resumed(i, e.By+": "+e.Reason)
+		t.unpaused(i, e.By+": "+e.Reason)
 		return nil
 	case t.s.Witness(e.Node):
 		return fmt.Errorf("%s is a witness: it is never fenced and never acts", name)
@@ -102,8 +102,8 @@ func (t *turn) pause(e PauseEntry) error {
 	return nil
 }
 
-// resumed ends the pause at this place.
-func (t *turn) resumed(i int, text string) {
+// unpaused ends the pause at this place.
+func (t *turn) unpaused(i int, text string) {
 	node := t.s.Paused[i].Node
 	t.s.Paused = slices.Delete(slices.Clone(t.s.Paused), i, i+1)
 	t.emit(Event{Kind: EventResume, Node: node, Text: text})

@@ -97,6 +97,10 @@ type Node struct {
 	Suspect string `json:"suspect,omitempty"`
 	// Lapsed is the life of a suspect that another daemon replaced before there was quorum: it cannot show continuity any more (R30).
 	Lapsed fence.Incarnation `json:"lapsed,omitzero"`
+	// Restart is the planned restart of Life's daemon that is under way (R26, level 3).
+	Restart *Restart `json:"restart,omitempty"`
+	// Restarted is the index at which the newest planned restart of Life ended well, 0 once an hour is over (R26, level 3).
+	Restarted uint64 `json:"restarted,omitempty"`
 	// Pending is a clean announcement that waits until the old life is over and nothing is in flight (R9).
 	Pending *Announce `json:"pending,omitempty"`
 	Why     string    `json:"why,omitempty"`
@@ -256,9 +260,9 @@ func (s *State) Clean(id fence.NodeID) bool {
 	return n != nil && n.Phase == PhaseMember && n.Victim == nil && n.Instance != ""
 }
 
-// Eligible reports whether the node may claim (R8): clean, admitted, no victim, equal roster, no witness, not frozen, not paused itself.
+// Eligible reports whether the node may claim (R8): clean, admitted, no victim, equal roster, no witness, not frozen, not paused itself, not about to restart.
 func (s *State) Eligible(id fence.NodeID) bool {
-	if !s.Clean(id) || s.Node(id).Outvoted() || s.PausedNode(id) {
+	if !s.Clean(id) || s.Node(id).Outvoted() || s.PausedNode(id) || s.Node(id).Restart != nil {
 		return false
 	}
 	r, ok := s.Roster.Node(id)
@@ -299,7 +303,7 @@ func (s *State) Unresolved() []fence.NodeID {
 	for i := range s.Nodes {
 		n := &s.Nodes[i]
 		r, _ := s.Roster.Node(n.ID)
-		if n.Victim != nil || n.Suspect != "" || !n.Lapsed.Zero() || (n.Unknown && !r.Witness) || n.Phase == PhaseDirty || n.Phase == PhaseUnguarded {
+		if n.Victim != nil || n.Suspect != "" || !n.Lapsed.Zero() || (n.Unknown && !r.Witness) || n.Phase == PhaseDirty || n.Phase == PhaseUnguarded || n.Away() {
 			ids = append(ids, n.ID)
 		}
 	}

@@ -57,6 +57,7 @@ func (t *turn) coldStart() {
 	}
 	for i := range t.s.Nodes {
 		n := &t.s.Nodes[i]
+		n.Restart = nil
 		n.Instance, n.Pending, n.Suspect, n.Lapsed = "", nil, "", fence.Incarnation{}
 		n.Phase, n.Unknown = PhaseAbsent, n.Victim == nil && !n.Added && !t.s.Witness(n.ID) // who never came was never admitted
 	}
@@ -91,6 +92,9 @@ func (t *turn) departed(n *Node, instance string) {
 		return
 	case phase == PhaseMember && !n.Stateful && t.s.Armed, phase == PhaseJoining:
 		n.Phase = PhaseAbsent
+		if phase == PhaseMember {
+			n.Restart = nil // whoever holds nothing needs nobody's patience
+		}
 		if n.Foreign != nil { // a clean life elsewhere leaves nothing behind: what is feared of this node is another life (0026)
 			n.Life, n.LifeIndex, n.Foreign = fence.Incarnation{}, 0, nil
 			t.another(n)
@@ -101,6 +105,8 @@ func (t *turn) departed(n *Node, instance string) {
 		}
 		return
 	case phase != PhaseMember && phase != PhaseDirty:
+		return
+	case t.s.View.Quorate && t.goesAway(n, instance):
 		return
 	}
 	if !t.s.View.Quorate {
@@ -125,9 +131,13 @@ func (t *turn) arrivals(old []Origin) {
 			n.Suspect, n.Instance = "", m.Instance
 			continue
 		}
+		if t.goesAway(n, n.Suspect) {
+			n.Suspect = ""
+		}
 		if n.Suspect != "" { // another daemon or another life: its memory does not continue what was agreed
 			n.Suspect, n.Lapsed = "", n.Life
 		}
+		n.otherBoot(m.Incarnation)
 		if !n.Lapsed.Zero() && t.s.View.Quorate {
 			t.condemn(n)
 		}
@@ -168,6 +178,7 @@ func (t *turn) suspects() {
 	if !t.s.View.Quorate {
 		return
 	}
+	t.restarting()
 	for i := range t.s.Nodes {
 		if n := &t.s.Nodes[i]; (n.Suspect != "" && n.Instance == "") || !n.Lapsed.Zero() {
 			t.condemn(n)
@@ -233,6 +244,7 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 	if life == n.Life {
 		n.Pending = nil
 	}
+	n.Restart = nil
 	t.drillFailed(n, "the node is a victim")
 	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: machine, Cause: cause, Index: t.index, Action: t.leaves(n)}, Watchdog: t.victimWatchdog(n, life), Shared: t.sharedOf(n, life), Rewired: life == n.Life && n.Rewired}
 	n.Unknown = n.Unknown && life == n.Life && n.Foreign != nil // a life elsewhere answers nothing about this node's own machine

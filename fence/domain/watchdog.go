@@ -64,6 +64,7 @@ func (t *turn) another(n *Node) {
 	if t.s.watchdogs() {
 		n.Watchdog, n.ClosedAt = fence.Watchdog{}, t.index
 	}
+	n.Restart, n.Restarted = nil, 0
 }
 
 // victimWatchdog is what a victim's own life had announced; a later life of the node says nothing about it.

@@ -79,6 +79,7 @@ type node struct {
 	applied  int
 	disk     Session
 	residue  bool
+	print    string // what of state was found
 	unsure   bool
 	mute     bool // its scans are not answered
 	stuck    bool // its disk does not answer
@@ -261,7 +262,7 @@ func (c *cluster) perform(x *node, e Effect) {
 			s = x.disk
 		}
 		if !x.mute {
-			x.queue = append(x.queue, ResidualScanned{Session: s, State: x.residue, Unsure: x.unsure, Resettable: true, Why: "dlm lockspace x"})
+			x.queue = append(x.queue, ResidualScanned{Session: s, State: x.residue, Unsure: x.unsure, Resettable: true, Why: "dlm lockspace x", Print: x.print})
 		}
 	case Depart:
 		x.up, x.departed = false, true

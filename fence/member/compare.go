@@ -34,7 +34,7 @@ func (m *Member) compare() {
 		return
 	}
 	m.judge()
-	if !m.Quorate() || !m.dom.Clean(m.cfg.Self.Node) || m.leaving != nil {
+	if !m.Quorate() || !m.dom.Clean(m.cfg.Self.Node) || m.closing() {
 		return
 	}
 	c := m.dom.Comparison

@@ -124,7 +124,8 @@ type Drop struct {
 }
 
 // Depart: this node has left, and its record says so: the daemon ends by itself. What was answered before it still reaches the asker.
-type Depart struct{}
+// Restart: it has not left, and the next daemon of this boot goes on as soon as it can (R26); nothing is said to the watchdog's holder.
+type Depart struct{ Restart bool }
 
 func (Tell) effect()            {}
 func (Drop) effect()            {}

@@ -36,6 +36,8 @@ func (m *Member) shut() string {
 		return "the lease of this node is not renewed"
 	case m.cmp.why != "":
 		return m.cmp.why
+	case m.restarting != nil:
+		return "the daemon of this node restarts"
 	}
 	return ""
 }

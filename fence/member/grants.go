@@ -117,6 +117,8 @@ func doubt(n *domain.Node) string {
 		return "unguarded"
 	case n.Unknown:
 		return "unknown"
+	case n.Away():
+		return "restarting"
 	}
 	return "joining"
 }

@@ -92,6 +92,8 @@ type ResidualScanned struct {
 	// Resettable is false where a reset would not clear what was found (R25).
 	Resettable bool
 	Why        string
+	// Print stands for all of class state that was found: what holds other state has another one. "" for nothing.
+	Print string
 }
 
 // SessionWritten answers WriteSession; Err is "" when the record is durable.

@@ -67,6 +67,9 @@ func (m *Member) leaveRequested(in LeaveRequested) {
 		m.do(Answer{Reply: in.Reply, Err: m.errFrozen()})
 		return
 	}
+	if m.restarting != nil {
+		m.restartStays(fmt.Errorf("%w: this node leaves", fence.ErrRefused))
+	}
 	l := m.leaving
 	if l == nil {
 		l = &leaving{why: bound(in.Reason), until: in.UntilMS}

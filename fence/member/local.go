@@ -172,8 +172,8 @@ func (m *Member) mayForce(in LocalRequested) (*domain.Node, error) {
 	switch {
 	case m.fell:
 		return nil, errors.New("this node ends its own life")
-	case m.leaving != nil:
-		return nil, errors.New("this node leaves")
+	case m.closing():
+		return nil, errors.New("this node leaves, or its daemon restarts")
 	case m.rewiring:
 		return nil, errors.New("the devices of this node are being changed: try again")
 	case n == nil:
@@ -220,7 +220,7 @@ func (m *Member) localWritten(in LocalWritten) {
 		case in.Err != "":
 			m.locals = slices.DeleteFunc(m.locals, func(o *LocalPower) bool { return o == l })
 			m.answerLocal(l.reply, fmt.Errorf("%w: it cannot be noted, and would be forgotten: %s", ErrLocal, in.Err))
-		case m.rewiring || m.leaving != nil || m.fell:
+		case m.rewiring || m.closing() || m.fell:
 			m.locals = slices.DeleteFunc(m.locals, func(o *LocalPower) bool { return o == l })
 			m.answerLocal(l.reply, fmt.Errorf("%w: meanwhile its devices are being changed, or it ends", ErrLocal))
 		case m.now > l.EndMS:

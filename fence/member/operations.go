@@ -71,7 +71,7 @@ func (m *Member) begin(n *domain.Node, c domain.Claim) {
 	}
 	m.running = append(m.running, r)
 	asked := m.since.get(askedMark(n.ID, c.Number), -1)
-	if m.leaving != nil || m.rewiring || asked < 0 || m.now-asked > m.late() || m.now < m.gapUntil || !m.Quorate() {
+	if m.closing() || m.rewiring || asked < 0 || m.now-asked > m.late() || m.now < m.gapUntil || !m.Quorate() {
 		r.done, r.quiet = true, true
 		r.result.Ended, r.result.FailedText = operation.EndedCancelled, "the claim was committed too late, without contact to a quorate view, while this node leaves, or while its devices change: nothing was begun (R9)"
 		return

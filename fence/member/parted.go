@@ -88,7 +88,7 @@ func (m *Member) aimed() bool {
 // of the view that both committed takes none (R22, R23).
 func (m *Member) duel() {
 	p := &m.parting
-	if p.from.Instance == "" || !m.dom.Armed || m.dom.Disarming() || m.leaving != nil || m.rewiring || m.now < m.gapUntil || !m.dom.Eligible(m.cfg.Self.Node) {
+	if p.from.Instance == "" || !m.dom.Armed || m.dom.Disarming() || m.closing() || m.rewiring || m.now < m.gapUntil || !m.dom.Eligible(m.cfg.Self.Node) {
 		return
 	}
 	n := m.dom.Node(p.from.Node)

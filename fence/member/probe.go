@@ -115,7 +115,7 @@ type asked struct {
 // calm reports whether nobody acts on anything: whatever device a probe is at, one that hangs may cost the process of its plugin, where others'
 // calls are too.
 func (m *Member) calm() bool {
-	if !m.Quorate() || m.leaving != nil || m.rewiring || m.fell || m.cmp.why != "" || m.dom.OpenDrill() != nil {
+	if !m.Quorate() || m.closing() || m.rewiring || m.fell || m.cmp.why != "" || m.dom.OpenDrill() != nil {
 		return false
 	}
 	for i := range m.dom.Nodes {

@@ -20,4 +20,6 @@ type Session struct {
 	Instance string `json:"instance"`
 	// EverArmed says that this node was a member of an armed cluster at any time in this boot or before.
 	EverArmed bool `json:"ever_armed"`
+	// Restart is what a daemon left that ended for a planned restart, zero for none.
+	Restart RestartRecord `json:"restart,omitzero"`
 }

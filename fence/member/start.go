@@ -15,6 +15,8 @@ const (
 	OutcomeClean     Outcome = "clean"
 	OutcomeDirty     Outcome = "dirty"
 	OutcomeUnguarded Outcome = "unguarded"
+	// OutcomeResume: it goes on where the daemon before it stood, state and all (R26).
+	OutcomeResume Outcome = "resume"
 )
 
 // LifeWord is what the domain says of this life before it announces itself.
@@ -25,10 +27,12 @@ const (
 	LifeNone   LifeWord = "none"
 	LifeVictim LifeWord = "victim"
 	LifeMember LifeWord = "member" // or gone
+	// LifeResumes: a planned restart of it is under way, and nothing of what it held has changed (R26).
+	LifeResumes LifeWord = "resumes"
 )
 
-// StartTable decides what this node may say of itself (DESIGN, the start table; one table test for each row). Planned restarts (R26) have
-// no entry yet, so an open stateful session is dirty.
+// StartTable decides what this node may say of itself (DESIGN, the start table; one table test for each row). An open stateful session is
+// dirty but for a planned restart (R26).
 func StartTable(session Session, residue bool, life LifeWord) (Outcome, string) {
 	switch {
 	case life == LifeVictim:
@@ -43,6 +47,8 @@ func StartTable(session Session, residue bool, life LifeWord) (Outcome, string) 
 		return OutcomeDirty, "state is left over and no session of this boot explains it"
 	case session.State == SessionStateless && !residue, session.State == SessionClosed && !residue:
 		return OutcomeClean, ""
+	case session.State == SessionStateful && life == LifeResumes:
+		return OutcomeResume, ""
 	case session.State == SessionStateful:
 		return OutcomeDirty, "the session of this boot was stateful and ended without a clean leave"
 	}
@@ -58,6 +64,8 @@ func (m *Member) lifeWord() LifeWord {
 		return LifeNone
 	case m.dom.IsOver(life), n.Victim != nil && n.Victim.Incarnation == life:
 		return LifeVictim
+	case n.Life == life && n.Away() && m.scan.have && m.resumes(n, m.scan.result) == "":
+		return LifeResumes
 	case n.Life == life && (n.Phase == domain.PhaseMember || n.Phase == domain.PhaseGone):
 		return LifeMember
 	}
@@ -91,18 +99,25 @@ func (m *Member) start() {
 	if m.tainted != "" {
 		outcome, why = OutcomeDirty, m.tainted
 	}
+	if fresh := m.resumes(n, r); outcome == OutcomeDirty && n.Restart != nil && fresh != "" {
+		why += ": " + fresh
+	}
 	if why != "" && r.Why != "" {
 		why += ": " + r.Why
 	}
-	if outcome == OutcomeClean && (!m.watchdogReady() || !m.openSession(m.dom.Armed)) {
+	goes := outcome == OutcomeClean || outcome == OutcomeResume
+	if goes && (!m.watchdogReady() || !m.openSession(m.dom.Armed || outcome == OutcomeResume)) {
 		m.scan.last = false // what is waited for takes its time
 		return
 	}
-	if outcome == OutcomeClean && (!m.lastScan() || n.Pending != nil) {
+	if goes && (!m.lastScan() || n.Pending != nil) {
 		return // a clean word that waits for what may still be in flight is looked after until it counts (R9)
 	}
 	a := m.announcement(n)
-	a.Clean, a.Unguarded, a.Why = outcome == OutcomeClean, outcome == OutcomeUnguarded, bound(why)
+	a.Clean, a.Unguarded, a.Why = goes, outcome == OutcomeUnguarded, bound(why)
+	if outcome == OutcomeResume {
+		a.Resume = n.Restart.Nonce
+	}
 	m.propose(fmt.Sprintf("announce/%d/%s", n.Arrived, outcome), domain.Entry{Announce: &a})
 }
 
@@ -199,7 +214,7 @@ func (m *Member) openSession(stateful bool) bool {
 // writeSession writes the record of this state unless it is durable already: one write at a time, with a pause after one that failed.
 func (m *Member) writeSession(state SessionState) bool {
 	s := &m.session
-	want := Session{State: state, Boot: m.cfg.Self.Boot, Instance: m.cfg.Self.Instance}
+	want := Session{State: state, Boot: m.cfg.Self.Boot, Instance: m.cfg.Self.Instance, Restart: m.noted()}
 	want.EverArmed = s.durable.EverArmed || s.found != nil && s.found.EverArmed ||
 		s.held != "" && (state == SessionStateful || m.dom.EverArmed) // from its admission on: before, nothing here was ever guarded
 	if s.durable == want && s.outstanding == nil {

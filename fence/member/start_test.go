@@ -20,6 +20,10 @@ func TestStartTable(t *testing.T) {
 		{"open stateless, none, unknown since a cold start", Session{State: SessionStateless}, false, LifeNone, OutcomeClean},
 		{"open stateless, some", Session{State: SessionStateless}, true, LifeMember, OutcomeDirty},
 		{"open stateful, none, no planned restart", Session{State: SessionStateful}, false, LifeMember, OutcomeDirty},
+		{"open stateful, none, a valid planned restart", Session{State: SessionStateful}, false, LifeResumes, OutcomeResume},
+		{"open stateful, some, a valid planned restart", Session{State: SessionStateful}, true, LifeResumes, OutcomeResume},
+		{"none, some, a planned restart without its record", Session{State: SessionNone, EverArmed: true}, true, LifeResumes, OutcomeDirty},
+		{"unreadable, some, a planned restart", Session{State: SessionUnreadable}, true, LifeResumes, OutcomeDirty},
 		{"open stateful, some, no planned restart", Session{State: SessionStateful}, true, LifeNone, OutcomeDirty},
 		{"closed, none", Session{State: SessionClosed}, false, LifeNone, OutcomeClean},
 		{"closed, some", Session{State: SessionClosed}, true, LifeNone, OutcomeDirty},
@@ -33,7 +37,7 @@ func TestStartTable(t *testing.T) {
 			if got != c.want {
 				t.Fatalf("outcome %s (%s), want %s", got, why, c.want)
 			}
-			if got != OutcomeClean && why == "" {
+			if got != OutcomeClean && got != OutcomeResume && why == "" {
 				t.Fatal("an outcome that is not clean says why")
 			}
 		})

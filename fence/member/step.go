@@ -40,43 +40,44 @@ type Member struct {
 	now int64 // milliseconds of CLOCK_BOOTTIME, from the newest input
 	out []Effect
 
-	number    uint64 // of the newest proposal
-	proposals []proposal
-	quorum    bool // the provider has contact to a quorate view
-	heard     []heard
-	scan      scan
-	session   session
-	running   []*run
-	since     marks
-	graces    []grace
-	releases  []release
-	clients   []*client
-	ask       asking // before a grant
-	soonSince int64  // since when a grant waits for what is over in a moment, 0 for not
-	idling    idling
-	cmp       comparing
-	tainted   string // why this life cannot say again that it holds nothing: a client may have left something
-	leaseSent int64  // send time of the newest acknowledged ping
-	leaseFrom int64  // only a ping sent at or after this time renews anything
-	here      bool   // this daemon was in the view at the last input
-	rewiring  bool   // between the two words of a DevicesChange
-	fell      bool
-	fellWhy   string
-	doomSince int64          // since when this life is known to be over or a victim, 0 for not
-	gapUntil  int64          // nothing is proposed before, because this node was stopped (R20)
-	held      []fence.NodeID // victims that the brake holds, for status
-	elsewhere []elsewhere    // nodes that were heard in another domain and never since in a view of this one
-	locals    []*LocalPower  // forced power of this node (R31)
-	serial    uint64         // of the newest local walk
-	notes     uint64         // number of the newest note of them
-	windowsAt int64          // when the brake's windows were looked at
-	silence   silence
-	leaving   *leaving  // nil while this node means to stay
-	drill     *drilling // nil while no drill is open
-	probe     probing
-	logins    map[login]*loginPause // that are not to be repeated for a while (R28)
-	dog       watchdog
-	trouble   trouble
+	number     uint64 // of the newest proposal
+	proposals  []proposal
+	quorum     bool // the provider has contact to a quorate view
+	heard      []heard
+	scan       scan
+	session    session
+	running    []*run
+	since      marks
+	graces     []grace
+	releases   []release
+	clients    []*client
+	ask        asking // before a grant
+	soonSince  int64  // since when a grant waits for what is over in a moment, 0 for not
+	idling     idling
+	cmp        comparing
+	tainted    string // why this life cannot say again that it holds nothing: a client may have left something
+	leaseSent  int64  // send time of the newest acknowledged ping
+	leaseFrom  int64  // only a ping sent at or after this time renews anything
+	here       bool   // this daemon was in the view at the last input
+	rewiring   bool   // between the two words of a DevicesChange
+	fell       bool
+	fellWhy    string
+	doomSince  int64          // since when this life is known to be over or a victim, 0 for not
+	gapUntil   int64          // nothing is proposed before, because this node was stopped (R20)
+	held       []fence.NodeID // victims that the brake holds, for status
+	elsewhere  []elsewhere    // nodes that were heard in another domain and never since in a view of this one
+	locals     []*LocalPower  // forced power of this node (R31)
+	serial     uint64         // of the newest local walk
+	notes      uint64         // number of the newest note of them
+	windowsAt  int64          // when the brake's windows were looked at
+	silence    silence
+	leaving    *leaving    // nil while this node means to stay
+	restarting *restarting // nil while its daemon does not restart
+	drill      *drilling   // nil while no drill is open
+	probe      probing
+	logins     map[login]*loginPause // that are not to be repeated for a while (R28)
+	dog        watchdog
+	trouble    trouble
 	// aloneSince is since when this stateful life has no lease and no open watchdog, 0 for not.
 	aloneSince int64
 	parting    parting
@@ -179,6 +180,8 @@ func (m *Member) take(in Input) {
 		m.requested(in)
 	case LeaveRequested:
 		m.leaveRequested(in)
+	case RestartRequested:
+		m.restartRequested(in)
 	case Probed:
 		m.probed(in)
 	case DevicesChange:
@@ -218,6 +221,7 @@ func (m *Member) think() {
 	if m.compare(); m.cmp.why != "" && !m.fell { // what its state tells it to do, to others or to itself, is not to be believed
 		m.held = nil
 		m.leave()
+		m.restarts()
 		m.forced()
 		m.serve()
 		m.watch() // it goes on being fed: an operator is to look (a victim's lease ends all the same)
@@ -230,6 +234,7 @@ func (m *Member) think() {
 	m.held = nil
 	if m.fell { // a life that must end does nothing any more, even where ending it was in vain (R22, R24)
 		m.abandon("this node ends its own life")
+		m.restarts()
 		m.fallenLeave()
 		m.confess()
 		m.serve()
@@ -237,6 +242,7 @@ func (m *Member) think() {
 	}
 	m.drills()
 	m.leave()
+	m.restarts()
 	m.start()
 	m.keepSession()
 	m.operations()
@@ -252,7 +258,7 @@ func (m *Member) think() {
 		return
 	}
 	m.quiesce()
-	if m.leaving != nil {
+	if m.closing() {
 		return // the gate is closed: no new duty, no new suspicion
 	}
 	if m.dom.Eligible(m.cfg.Self.Node) && !m.rewiring {
@@ -308,6 +314,9 @@ func (m *Member) committed(in EntryCommitted) {
 		}
 		if e.Leave != nil {
 			m.leaveCommitted(in.Number, err)
+		}
+		if e.Restart != nil {
+			m.restartCommitted(e.Restart.Nonce, err)
 		}
 		if e.Stateful != nil {
 			m.confirmed(in.Number, err)
@@ -379,6 +388,9 @@ func (m *Member) gap(before int64) {
 	m.scan.have, m.scan.last = false, false
 	if l := m.leaving; l != nil {
 		l.scanned, l.final = false, false // also one that is still on its way began before
+	}
+	if r := m.restarting; r != nil {
+		r.scanned = false
 	}
 	m.idling.scanned = false
 	m.spoilDrills()

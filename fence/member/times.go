@@ -6,7 +6,7 @@ import (
 	"github.com/fenced-project/fenced/fence/domain"
 )
 
-// Times that end by themselves: a disarm that waits, one that is for a while, a pause (0080, 0081). The log has no clock, so every clean member counts by its own
+// Times that end by themselves: a disarm that waits, one that is for a while, a pause (0080, 0081), a planned restart and the hour after it (R26). The log has no clock, so every clean member counts by its own
 // from when it applied the entry, afresh after a restart, a snapshot and a gap: it is late and never early, and the first to say so is believed.
 
 // timeMark is since when this node counts the time that was given at this index.
@@ -16,6 +16,13 @@ func timeMark(index uint64) string { return "time/" + strconv.FormatUint(index, 
 func (m *Member) times() {
 	if d := m.dom.Disarm; d != nil {
 		m.timeOf(d.Since, disarmMS(d))
+	}
+	for i := range m.dom.Nodes {
+		if n := &m.dom.Nodes[i]; n.Restart != nil {
+			m.timeOf(n.Restart.Since, n.Restart.ForMS)
+		} else if n.Restarted != 0 {
+			m.timeOf(n.Restarted, domain.RestartPauseMS)
+		}
 	}
 	for i := range m.dom.Paused {
 		m.timeOf(m.dom.Paused[i].Since, m.dom.Paused[i].ForMS)
@@ -37,7 +44,7 @@ func (m *Member) timeOf(index uint64, forMS int64) {
 	}
 	mark := timeMark(index)
 	over := m.now - m.since.begin(mark, m.now) - forMS
-	if over < 0 || !m.Quorate() || !m.dom.Clean(m.cfg.Self.Node) || m.leaving != nil || over < m.myTurn(nil) {
+	if over < 0 || !m.Quorate() || !m.dom.Clean(m.cfg.Self.Node) || m.closing() || over < m.myTurn(nil) {
 		return
 	}
 	m.propose(mark, domain.Entry{TimeOver: &domain.TimeOver{Index: index}})

@@ -1,0 +1,236 @@
+package member
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+)
+
+const restartReply = 901
+
+func (c *cluster) restart(id fence.NodeID) {
+	c.give(c.n(id), RestartRequested{Reply: restartReply, Reason: "test", UntilMS: c.now + 5000})
+}
+
+// refusal is the answer to a restart, nil while there is none.
+func (x *node) restarted() (Answer, bool) {
+	for _, a := range x.answers {
+		if a.Reply == restartReply {
+			return a, true
+		}
+	}
+	return Answer{}, false
+}
+
+// inUse has three armed nodes, the last of which holds state.
+func inUse(t *testing.T) (*cluster, *node) {
+	c := newCluster(t, 3, true)
+	c.run(2000)
+	x := c.n(3)
+	x.residue, x.print = true, "lockspace gfs"
+	return c, x
+}
+
+// gone asks node 3 to restart and lets the others see that its daemon went.
+func gone(t *testing.T) (*cluster, *node) {
+	c, x := inUse(t)
+	c.restart(3)
+	c.run(300)
+	if a, ok := x.restarted(); !ok || a.Err != nil || !x.departed || x.disk.Restart.Nonce == "" || x.disk.State != SessionStateful {
+		t.Fatalf("answer %+v (%v), departed %v, record %+v", a, ok, x.departed, x.disk)
+	}
+	c.install()
+	c.run(200)
+	return c, x
+}
+
+func TestARestartGoesOnWithItsState(t *testing.T) { // R26: no reboot, nobody released, and what it held it holds
+	c, x := gone(t)
+	if d := c.dom(1); d.Node(3).Victim != nil || len(d.Unresolved()) != 1 {
+		t.Fatalf("%+v, unresolved %v", d.Node(3), d.Unresolved())
+	}
+	c.start(3)
+	c.install()
+	c.run(2000)
+	if n := c.dom(1).Node(3); !c.dom(1).Clean(3) || !n.Stateful || n.Restart != nil {
+		t.Fatalf("not back: %+v", n)
+	}
+	if x.disk.Restart.Nonce != "" || x.disk.State != SessionStateful || x.disk.Instance != x.self().Instance {
+		t.Errorf("its nonce may be used again: %+v", x.disk)
+	}
+	c.run(30_000)
+	c.unharmed()
+	c.agree()
+	if len(c.n(1).released) != 0 {
+		t.Errorf("released %v", c.n(1).released)
+	}
+	c.restart(3)
+	c.run(300)
+	if x.answers[len(x.answers)-1].Err == nil {
+		t.Error("it restarts again within the hour")
+	}
+	for range 61 {
+		c.run(60_000)
+	}
+	x.answers, x.departed = nil, false
+	c.restart(3)
+	c.run(300)
+	if a, ok := x.restarted(); !ok || a.Err != nil {
+		t.Errorf("not after an hour: %+v", a)
+	}
+}
+
+func TestARestartThatFindsSomethingElseIsDirty(t *testing.T) { // R26: a lockspace more, one less, one that cannot be read
+	for name, change := range map[string]func(x *node){
+		"more":      func(x *node) { x.print += ", lockspace dlm2" },
+		"gone":      func(x *node) { x.residue, x.print = false, "" },
+		"unsure":    func(x *node) { x.unsure = true },
+		"record":    func(x *node) { x.disk.Restart = RestartRecord{} },
+		"no file":   func(x *node) { x.disk = Session{EverArmed: true} },
+		"other":     func(x *node) { x.disk.Restart.Nonce = "n" },
+		"unlegible": func(x *node) { x.disk.State = SessionUnreadable },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, x := gone(t)
+			change(x)
+			c.start(3)
+			c.install()
+			c.run(1000)
+			if c.dom(1).Clean(3) {
+				t.Fatalf("let in: %+v", c.dom(1).Node(3))
+			}
+			if !x.fell {
+				t.Error("what nobody can answer for does not end itself")
+			}
+			c.run(20_000)
+			if c.offs[3] == 0 && c.dom(1).Node(3).Victim == nil && c.dom(1).Node(3).Last == nil {
+				t.Error("nobody fences it")
+			}
+		})
+	}
+}
+
+func TestARestartThatComesLate(t *testing.T) { // R26: by its own clock, and by that of the others
+	c, x := gone(t)
+	c.dead[3] = true // its BMC: the life that comes late meets its victim
+	c.run(RestartMS(c.dom(1).Roster.Timing) + 200)
+	if n := c.dom(1).Node(3); n.Victim == nil && n.Last == nil {
+		t.Fatal("nobody noticed that it is late")
+	}
+	c.start(3)
+	c.install()
+	c.run(1000)
+	if !x.fell || c.dom(1).Clean(3) {
+		t.Error("it goes on as if nothing was")
+	}
+	c, x = gone(t)
+	c.dead[3] = true // the others do not count, as after a restart of their own: its own clock says so
+	c.n(1).m.since.m, c.n(2).m.since.m = nil, nil
+	x.disk.Restart.UntilMS = c.now
+	c.start(3)
+	c.install()
+	c.run(500)
+	if !x.fell || c.dom(1).Clean(3) {
+		t.Error("its record says that its time is over")
+	}
+}
+
+func TestACrashAfterARestartIsACrash(t *testing.T) { // R26: the nonce is off the record before a word is said with it
+	c, x := gone(t)
+	c.start(3)
+	c.install()
+	c.onPropose = func(id fence.NodeID, p Propose) bool {
+		if id != 3 || p.Entry.Announce == nil {
+			return false
+		}
+		if p.Entry.Announce.Resume == "" || x.disk.Restart.Nonce != "" || x.disk.Instance != x.self().Instance {
+			t.Errorf("%+v is said with %+v on the record", p.Entry.Announce, x.disk)
+		}
+		c.kill(3)
+		return true
+	}
+	c.run(1000)
+	if c.onPropose = nil; x.up {
+		t.Fatal("nothing was said")
+	}
+	c.install()
+	c.start(3)
+	c.install()
+	c.run(1000)
+	if c.dom(1).Clean(3) || !x.fell {
+		t.Errorf("%+v", c.dom(1).Node(3))
+	}
+}
+
+func TestTheRecordIsDurableBeforeTheWord(t *testing.T) { // R26, V16
+	c, x := inUse(t)
+	x.stuck = true
+	c.restart(3)
+	c.run(1000)
+	for _, r := range c.log {
+		if e, err := domain.Decode(r.data); r.data != nil && err == nil && e.Restart != nil {
+			t.Fatal("the log knows of it before the disk does")
+		}
+	}
+	if !x.up || !c.dom(3).Clean(3) {
+		t.Error("it went")
+	}
+}
+
+func TestWhenARestartIsRefusedHere(t *testing.T) {
+	for _, k := range []struct {
+		name  string
+		given func(c *cluster, x *node)
+		want  error
+	}{
+		{"a probe that cannot be read", func(_ *cluster, x *node) { x.unsure = true }, ErrUnsure},
+		{"a client with a grant", func(c *cluster, x *node) {
+			x.residue, x.print = false, ""
+			c.register(3, "app", RoleWatch)
+			c.run(1000)
+		}, ErrHeld},
+		{"no quorum without it", func(c *cluster, _ *node) { c.dead[2] = true; c.kill(2); c.install(); c.run(300) }, fence.ErrUnsafe},
+		{"no quorum", func(c *cluster, x *node) { c.give(x, QuorumLost{}) }, fence.ErrNoQuorum},
+		{"a leave", func(c *cluster, x *node) { x.mute = true; c.leave(3, false) }, fence.ErrRefused},
+		{"its own word lost", func(c *cluster, _ *node) {
+			c.onPropose = func(id fence.NodeID, p Propose) bool { return id == 3 && p.Entry.Restart != nil }
+		}, ErrLate},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			c, x := inUse(t)
+			k.given(c, x)
+			c.restart(3)
+			c.run(6000)
+			a, ok := x.restarted()
+			if !ok || !errors.Is(a.Err, k.want) || x.departed {
+				t.Fatalf("answer %+v (%v), departed %v", a, ok, x.departed)
+			}
+			if k.want == ErrUnsure || k.want == ErrLate {
+				if c.run(1000); x.disk.Restart.Nonce != "" || c.n(3).m.closing() || !c.dom(1).Eligible(3) {
+					t.Errorf("it does not go on as before: %+v", x.disk)
+				}
+			}
+		})
+	}
+}
+
+func TestARestartHandsOver(t *testing.T) { // R8, R9: nothing of ours is in flight when we are gone
+	c := newCluster(t, 5, true)
+	c.dead[5] = true
+	c.kill(5)
+	c.lies[5] = true // its power-off takes until its deadline
+	c.install()
+	c.run(400)
+	v := c.dom(1).Node(5).Victim
+	if v == nil || v.Claim == nil {
+		t.Fatal("nobody acts")
+	}
+	actor := v.Claim.Actor.Node
+	c.restart(actor)
+	c.run(3000)
+	if a, ok := c.n(actor).restarted(); !ok || a.Err != nil || !c.n(actor).departed {
+		t.Fatalf("%+v %v", a, ok)
+	}
+}
