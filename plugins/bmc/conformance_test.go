@@ -14,6 +14,7 @@ import (
 	"github.com/fenced-project/fenced/plugins/host"
 	"github.com/fenced-project/fenced/plugins/plugintest"
 	"github.com/fenced-project/fenced/plugins/sdk"
+	"github.com/fenced-project/fenced/test/harness"
 )
 
 // build is the plugin as the host runs it.
@@ -126,6 +127,35 @@ func TestConformance(t *testing.T) {
 			"auth": {"username": "nobody"}, "unreachable": {"port": strconv.Itoa(nobody)},
 		},
 	}, judge(t, "no such target")); err != nil { // a BMC has one; device_test.go refuses targets
+		t.Fatal(err)
+	}
+}
+
+// TestConformanceIPMISim is TestConformance against OpenIPMI's simulator, a BMC that is nobody's here. Not beside the others, as with Redfish.
+func TestConformanceIPMISim(t *testing.T) {
+	path := build(t)
+	s := harness.StartIPMISim(t)
+	awaitSim(t, open(t, s.Addr, map[string]string{"password": harness.SimPassword}))
+	silent := startRelay(t, s.Addr)
+	silent.fromBMC(func([]byte) [][]byte { return nil })
+	closed, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := closed.LocalAddr().(*net.UDPAddr).Port
+	closed.Close()
+	if err := plugintest.Run(within(t, 300), plugintest.Options{
+		Slow:       4,
+		Path:       path,
+		Device:     map[string]string{"address": "127.0.0.1", "port": strconv.Itoa(s.Addr.Port), "username": harness.SimUser},
+		Secrets:    map[string]host.Secret{"password": host.NewSecret(harness.SimPassword)},
+		AllowPower: true,
+		SetState:   func(_ context.Context, state string) error { return s.Set(state == "on") },
+		Knobs: map[string]map[string]string{
+			"refused": {"cipher": "17"}, "timeout": {"port": strconv.Itoa(silent.addr().(*net.UDPAddr).Port)}, "auth": {"username": "nobody"},
+			"unreachable": {"port": strconv.Itoa(nobody)},
+		},
+	}, judge(t, "no such target")); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -25,6 +25,7 @@ type device struct {
 	trust    redfish.Trust
 	pace     *pace
 	rate     int            // sessions a second, 0 without limit
+	sessions int            // at once, 0 without limit
 	late     sync.WaitGroup // goodbyes to a slow BMC that nobody waits for
 	host     string
 	port     int
@@ -153,6 +154,11 @@ func (d *device) session(ctx context.Context, target string, f func(context.Cont
 	}
 	ctx, cancel, end := d.bounded(ctx)
 	defer cancel()
+	leave, err := d.pace.enter(ctx, d.sessions)
+	if err != nil {
+		return err
+	}
+	defer leave() // after Close
 	if err := d.pace.wait(ctx, d.rate); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -257,6 +258,35 @@ func TestHangInSession(t *testing.T) {
 	mustFail(t, open(t, r.addr(), nil), 1, sdk.ClassTimeout)
 }
 
+// TestSlotsAreFreedInSilence: a BMC whose answers are lost still hears the goodbye of each session, whichever driver made it. It has four.
+func TestSlotsAreFreedInSilence(t *testing.T) {
+	for _, driver := range []string{driverGoIPMI, driverIPMITool} {
+		t.Run(driver, func(t *testing.T) {
+			if _, err := exec.LookPath("ipmitool"); err != nil && driver == driverIPMITool {
+				skip(t, "ipmitool is not installed")
+			}
+			b := startBMC(t, nil)
+			r := startRelay(t, b.Addr())
+			r.fromBMC(func(p []byte) [][]byte {
+				if inSession(p) {
+					return nil
+				}
+				return [][]byte{p}
+			})
+			d := open(t, r.addr(), map[string]string{"driver": driver})
+			for range 6 {
+				if _, err := d.Status(within(t, 1), ""); sdk.ClassOf(err) != sdk.ClassTimeout {
+					t.Fatal(err)
+				}
+			}
+			if n := b.Counts().Logins; n < 5 {
+				t.Fatalf("%d sessions were made: this proves nothing", n)
+			}
+			mustState(t, open(t, b.Addr(), nil), sdk.On)
+		})
+	}
+}
+
 // TestSilenceIsNoIdentity: a BMC that tells its state and is silent when asked who it is gives no Status. Otherwise an attacker that loses
 // datagrams could make any BMC one "without identity", for which a drill stands in (R16 a).
 func TestSilenceIsNoIdentity(t *testing.T) {
@@ -333,6 +363,8 @@ func TestOptions(t *testing.T) {
 		"timeout too short": {"timeout": "10ms"},
 		"timeout too long":  {"timeout": "2m"},
 		"cipher 0":          {"cipher": "0"},
+		"sessions":          {"sessions": "-1"},
+		"too many sessions": {"sessions": "101"},
 		"driver":            {"driver": "freeipmi"},
 	} {
 		values := map[string]string{}

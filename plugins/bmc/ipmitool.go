@@ -30,6 +30,9 @@ type tool struct {
 
 const loopback = "127.0.0.1"
 
+// goodbye is how long ipmitool has for it.
+const goodbye = closing / 5
+
 func (d *device) ipmitool() (*tool, error) {
 	path, err := exec.LookPath("ipmitool")
 	if err != nil {
@@ -113,7 +116,9 @@ func (t *tool) run(ctx context.Context, command ...string) (string, error) {
 	cmd := exec.CommandContext(bound, t.path, append(args, command...)...)
 	cmd.Env = []string{}                  // nothing of the plugin's
 	cmd.ExtraFiles = []*os.File{password} // file 3
-	cmd.WaitDelay = closing / 2
+	// At an interrupt it says goodbye to the BMC, which a kill would leave with a session; then it waits for an answer, and we do not.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = goodbye
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {

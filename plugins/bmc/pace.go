@@ -9,11 +9,45 @@ import (
 	"github.com/fenced-project/fenced/plugins/sdk"
 )
 
-// pace bounds how many sessions one BMC is asked for, whoever asks: BMCs are small computers, and some die of a flood of logins. A fence needs
-// about ten in a second (one look every 100 ms); twice the rate may come at once.
+// pace bounds how many sessions one BMC is asked for, and how many it has at once, whoever asks: BMCs are small computers, some die of a flood of
+// logins, and all have few sessions. A fence needs about ten in a second (one look every 100 ms); twice the rate may come at once.
 type pace struct {
-	mu  sync.Mutex
-	due time.Time // when the BMC would have had its rest of all sessions so far
+	mu    sync.Mutex
+	due   time.Time     // when the BMC would have had its rest of all sessions so far
+	open  int           // sessions that it has of us
+	freed chan struct{} // closed when one of them ends; nil while nobody waits
+}
+
+// enter returns when there may be another session, of `most` at once (0 is any number), and what ends it.
+func (p *pace) enter(ctx context.Context, most int) (leave func(), err error) {
+	for {
+		p.mu.Lock()
+		if most <= 0 || p.open < most {
+			p.open++
+			p.mu.Unlock()
+			return p.leave, nil
+		}
+		if p.freed == nil {
+			p.freed = make(chan struct{})
+		}
+		freed := p.freed
+		p.mu.Unlock()
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return nil, sdk.Timeout(fmt.Errorf("this BMC has %d sessions at once at most, and none of them ended in time", most))
+		}
+	}
+}
+
+func (p *pace) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open--
+	if p.freed != nil {
+		close(p.freed)
+		p.freed = nil
+	}
 }
 
 // wait returns when the next session may be asked for. Where that is not before ctx's end it fails at once, and asks for nothing.

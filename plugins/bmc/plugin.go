@@ -91,6 +91,7 @@ func (plugin) Describe() sdk.Description {
 			{Name: "ca_file", Help: "with tls verify: PEM file of the certificates to verify with, instead of the system's"},
 			{Name: "system", Mapping: true, Help: "with redfish, which system of several: the last part of its path; a target says it as well"},
 			{Name: "rate", Type: sdk.Int, Default: "20", Help: "sessions that this BMC is asked for in a second, by all devices with its address and port; 0: any number"},
+			{Name: "sessions", Type: sdk.Int, Default: "2", Help: "sessions with this BMC at once, by all devices with its address and port; 0: any number"},
 			{Name: "timeout", Type: sdk.Duration, Help: "longest time of one operation, 5s unless given, 15s with redfish; the caller's deadline holds as well"},
 		},
 	}
@@ -108,6 +109,7 @@ func (plugin) Open(_ context.Context, _ string, o sdk.Options) (sdk.Device, erro
 		system:   o.String("system"),
 		timeout:  o.Duration("timeout"),
 		rate:     o.Int("rate"),
+		sessions: o.Int("sessions"),
 	}
 	special := d.ipmi
 	if d.driver == driverRedfish {
@@ -202,6 +204,8 @@ func (d *device) check() error {
 		return fmt.Errorf("%d is no port", d.port)
 	case d.rate < 0 || d.rate > 10000:
 		return fmt.Errorf("the rate %d is not between 0 and 10000 sessions a second", d.rate)
+	case d.sessions < 0 || d.sessions > 100:
+		return fmt.Errorf("%d sessions at once are not between 0 and 100", d.sessions)
 	case d.password.Reveal() == "":
 		return errors.New("an account without a password is open to everybody")
 	case d.timeout < 500*time.Millisecond || d.timeout > time.Minute:

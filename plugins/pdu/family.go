@@ -29,6 +29,8 @@ type family struct {
 	Oracle string `yaml:"oracle"`
 	// Identify are the values of sysObjectID by which a device is of this family; none: it is used only where it is named.
 	Identify []string `yaml:"identify"`
+	// Named keeps a family that could be recognised from being chosen by itself: another one is, for the same device.
+	Named bool `yaml:"named"`
 	// First is the number of the first outlet in the objects; people count from 1.
 	First *int `yaml:"first"`
 	// Read are the objects of the state. Off counts only if all of them say off; on is what the first says.
@@ -59,13 +61,27 @@ const (
 	maxFamilies = 256
 )
 
-// families are those that come with the plugin, and those of a directory, which go before where they have the same name.
+// families are those of a directory, and behind them those that come with the plugin: who writes a file for a device means it, so it goes
+// before one of ours that has its name, or recognises the same device.
 func families(dir string) ([]family, error) {
+	ours, err := shipped()
+	if err != nil || dir == "" {
+		return ours, err
+	}
+	own, err := dropped(dir)
+	if err != nil {
+		return nil, err
+	}
+	return append(own, slices.DeleteFunc(ours, func(f family) bool { return slices.ContainsFunc(own, func(g family) bool { return f.Name == g.Name }) })...), nil
+}
+
+// shipped are the families that come with the plugin.
+func shipped() ([]family, error) {
 	entries, err := bundled.ReadDir("families")
 	if err != nil {
 		return nil, err
 	}
-	var out []family
+	out := make([]family, 0, len(entries))
 	for _, e := range entries {
 		b, err := bundled.ReadFile("families/" + e.Name())
 		if err != nil {
@@ -77,9 +93,11 @@ func families(dir string) ([]family, error) {
 		}
 		out = append(out, f)
 	}
-	if dir == "" {
-		return out, nil
-	}
+	return out, unambiguous(out)
+}
+
+// dropped are the families that an administrator put into a directory.
+func dropped(dir string) ([]family, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil || len(paths) > maxFamilies {
 		return nil, errors.Join(err, fmt.Errorf("%s holds %d families, at most %d are read", dir, len(paths), maxFamilies))
@@ -87,14 +105,39 @@ func families(dir string) ([]family, error) {
 	if _, err := os.ReadDir(dir); err != nil {
 		return nil, err
 	}
+	out := make([]family, 0, len(paths))
 	for _, p := range paths {
 		f, err := readFamily(p)
 		if err != nil {
 			return nil, err
 		}
-		out = append(slices.DeleteFunc(out, func(g family) bool { return g.Name == f.Name }), f)
+		out = append(out, f)
+	}
+	if err := unambiguous(out); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return out, nil
+}
+
+// unambiguous refuses families of one source of which a name, or a device, could mean two.
+func unambiguous(all []family) error {
+	names, devices := map[string]bool{}, map[string]string{}
+	for _, f := range all {
+		if names[f.Name] {
+			return fmt.Errorf("there are two families %s", f.Name)
+		}
+		names[f.Name] = true
+		if f.Named {
+			continue
+		}
+		for _, id := range f.Identify {
+			if other, ok := devices[id]; ok {
+				return fmt.Errorf("families %s and %s recognise the same device, %s: write `named: true` into one of them", other, f.Name, id)
+			}
+			devices[id] = f.Name
+		}
+	}
+	return nil
 }
 
 func readFamily(path string) (family, error) {
@@ -126,6 +169,9 @@ func parseFamily(b []byte) (f family, err error) {
 	d := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict())
 	if err := d.Decode(&f); err != nil {
 		return f, fmt.Errorf("cannot read it: %.400s", err.Error())
+	}
+	if f.Title == "" {
+		f.Title = f.Name
 	}
 	return f, f.check()
 }

@@ -68,6 +68,16 @@ func read(t *testing.T, d sdk.Device, target string) sdk.State {
 	return st.State
 }
 
+// awaitState is for harness.Await.
+func awaitState(t *testing.T, d sdk.Device, target string, want sdk.State) error {
+	t.Helper()
+	st, err := d.Status(harness.Within(t, 10*time.Second), target)
+	if err == nil && st.State != want {
+		err = fmt.Errorf("%s is %s, want %s", target, st.State, want)
+	}
+	return err
+}
+
 // debian runs a fence agent of Debian's against the same device: the oracle of a table. It returns its exit code.
 func debian(t *testing.T, agent string, a *pdu.Agent, action, plug string) int {
 	t.Helper()

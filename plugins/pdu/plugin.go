@@ -123,7 +123,7 @@ func (a access) credentials() error {
 // choose keeps the named family, or all that can be recognised.
 func (d *device) choose(all []family, name string) error {
 	if name == "auto" {
-		d.families = slices.DeleteFunc(all, func(f family) bool { return len(f.Identify) == 0 || f.Kind != sdk.Power })
+		d.families = slices.DeleteFunc(all, func(f family) bool { return len(f.Identify) == 0 || f.Named || f.Kind != sdk.Power })
 		return nil
 	}
 	i := slices.IndexFunc(all, func(f family) bool { return f.Name == name })

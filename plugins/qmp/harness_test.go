@@ -35,8 +35,13 @@ func open(t *testing.T, values map[string]string) sdk.Device {
 	return d
 }
 
-// machine is a real QEMU without a disk, with two monitors: one for the plugin, one for the test.
-type machine struct{ socket, other string }
+// machine is a real QEMU without a disk, with three monitors: two for the plugin, by a socket and by TCP, and one for the test.
+type machine struct{ socket, address, other string }
+
+// ways are how the plugin is told of its monitor.
+func (m machine) ways() map[string]map[string]string {
+	return map[string]map[string]string{"unix": {"socket": m.socket}, "tcp": {"address": m.address}}
+}
 
 func startQEMU(t *testing.T) machine {
 	t.Helper()
@@ -45,13 +50,18 @@ func startQEMU(t *testing.T) machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := machine{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := machine{filepath.Join(dir, "a"), l.Addr().String(), filepath.Join(dir, "b")}
+	l.Close()
 	cmd := exec.Command(path, "-machine", "pc,accel=tcg", "-m", "32", "-nodefaults", "-display", "none", "-uuid", testUUID,
-		"-qmp", "unix:"+m.socket+",server=on,wait=off", "-qmp", "unix:"+m.other+",server=on,wait=off")
+		"-qmp", "unix:"+m.socket+",server=on,wait=off", "-qmp", "tcp:"+m.address+",server=on,wait=off", "-qmp", "unix:"+m.other+",server=on,wait=off")
 	cmd.Stderr = os.Stderr
 	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // after its end
 	harness.Start(t, cmd)
-	harness.Await(t, func() error { // both sockets exist when it answers on the second
+	harness.Await(t, func() error { // all exist when it answers on the last
 		mon, err := connect(harness.Within(t, time.Second), "unix", m.other)
 		if err == nil {
 			mon.close()

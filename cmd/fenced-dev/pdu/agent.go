@@ -41,6 +41,7 @@ type Agent struct {
 	mu     sync.Mutex
 	knobs  Knobs
 	on     []bool
+	due    []int // what is still to come for each outlet
 	counts Counts
 	asked  int
 	labels []string
@@ -68,7 +69,7 @@ func Start(cfg Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, conn: conn, knobs: cfg.Knobs, on: make([]bool, cfg.Outlets)}
+	a := &Agent{cfg: cfg, conn: conn, knobs: cfg.Knobs, on: make([]bool, cfg.Outlets), due: make([]int, cfg.Outlets)}
 	a.ctx, a.end = context.WithCancel(context.Background())
 	for i := range a.on {
 		a.on[i] = true
@@ -193,17 +194,23 @@ func (a *Agent) objects() []gosnmp.SnmpPDU {
 			out = append(out, gosnmp.SnmpPDU{Name: oid, Type: t, Value: v})
 		}
 	}
+	models := m.all()
 	for i, on := range a.on {
-		n, state, command := i+m.First, m.Off, m.CommandOff
-		if on {
-			state, command = m.On, m.CommandOn
+		for _, m := range models {
+			n, state, command := i+m.First, m.Off, m.CommandOff
+			if on {
+				state, command = m.On, m.CommandOn
+			}
+			put(fmt.Sprintf(m.Label, n), gosnmp.OctetString, []byte(a.labels[i]))
+			put(fmt.Sprintf(m.Status, n), gosnmp.Integer, state)
+			if m.Mirror != "" {
+				put(fmt.Sprintf(m.Mirror, n), gosnmp.Integer, state)
+			}
+			if m.Pending != "" {
+				put(fmt.Sprintf(m.Pending, n), gosnmp.Integer, map[bool]int{true: 1, false: 2}[a.due[i] > 0])
+			}
+			put(fmt.Sprintf(m.Control, n), gosnmp.Integer, command)
 		}
-		put(fmt.Sprintf(m.Label, n), gosnmp.OctetString, []byte(a.labels[i]))
-		put(fmt.Sprintf(m.Status, n), gosnmp.Integer, state)
-		if m.Mirror != "" {
-			put(fmt.Sprintf(m.Mirror, n), gosnmp.Integer, state)
-		}
-		put(fmt.Sprintf(m.Control, n), gosnmp.Integer, command)
 	}
 	slices.SortFunc(out, func(x, y gosnmp.SnmpPDU) int { return slices.Compare(numbers(x.Name), numbers(y.Name)) })
 	return out
@@ -234,11 +241,12 @@ func (a *Agent) next(r *gosnmp.SnmpPacket, objects []gosnmp.SnmpPDU, oid string,
 
 // set is a command. It is called with the lock held.
 func (a *Agent) set(oid string, v gosnmp.SnmpPDU) gosnmp.SNMPError {
-	m := a.cfg.Model
-	i := -1
-	for j := range a.on {
-		if fmt.Sprintf(m.Control, j+m.First) == oid {
-			i = j
+	m, i := a.cfg.Model, -1
+	for _, one := range a.cfg.Model.all() {
+		for j := range a.on {
+			if fmt.Sprintf(one.Control, j+one.First) == oid {
+				m, i = one, j
+			}
 		}
 	}
 	value, ok := v.Value.(int)
@@ -272,11 +280,13 @@ func (a *Agent) after(d time.Duration, i int, on bool) {
 		a.apply(i, on)
 		return
 	}
+	a.due[i]++
 	a.wg.Go(func() {
 		select {
 		case <-time.After(d):
 			a.mu.Lock()
 			defer a.mu.Unlock()
+			a.due[i]--
 			a.apply(i, on)
 		case <-a.ctx.Done():
 		}

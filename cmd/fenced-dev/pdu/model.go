@@ -16,6 +16,10 @@ type Model struct {
 	First int
 	// Mirror is one more object that follows the state, "" for none: a port's ifOperStatus.
 	Mirror string
+	// Pending is an object that is 1 while something is still to come for the outlet and else 2, "" for none.
+	Pending string
+	// Older names another model whose objects it has as well: vendors keep them.
+	Older string
 }
 
 // Models are the families that this agent can be.
@@ -37,6 +41,11 @@ var Models = []Model{
 		Label: ".1.3.6.1.4.1.318.1.1.4.4.2.1.4.%d", On: 1, Off: 2, CommandOn: 1, CommandOff: 2, First: 1,
 	},
 	{
+		Name: "apc-rpdu2", SysObjectID: ".1.3.6.1.4.1.318.1.3.4.6", Status: ".1.3.6.1.4.1.318.1.1.26.9.2.3.1.5.%d", Control: ".1.3.6.1.4.1.318.1.1.26.9.2.4.1.5.%d",
+		Label: ".1.3.6.1.4.1.318.1.1.26.9.2.3.1.3.%d", On: 2, Off: 1, CommandOn: 1, CommandOff: 2, First: 1, Pending: ".1.3.6.1.4.1.318.1.1.26.9.2.3.1.6.%d",
+		Older: "apc-masterswitch-6",
+	},
+	{
 		Name: "tripplite", SysObjectID: ".1.3.6.1.4.1.850.1", Status: ".1.3.6.1.4.1.850.10.2.3.5.1.2.1.%d", Control: ".1.3.6.1.4.1.850.10.2.3.5.1.4.1.%d",
 		Label: ".1.3.6.1.4.1.850.10.2.3.5.1.5.%d", On: 2, Off: 1, CommandOn: 2, CommandOff: 1, First: 1,
 	},
@@ -52,6 +61,18 @@ var Models = []Model{
 		Name: "if-mib", SysObjectID: ".1.3.6.1.4.1.9.1.1", Status: ".1.3.6.1.2.1.2.2.1.7.%d", Control: ".1.3.6.1.2.1.2.2.1.7.%d",
 		Label: ".1.3.6.1.2.1.2.2.1.2.%d", On: 1, Off: 2, CommandOn: 1, CommandOff: 2, First: 1, Mirror: ".1.3.6.1.2.1.2.2.1.8.%d",
 	},
+}
+
+// all are the model and the older one whose objects it has, if any.
+func (m Model) all() []Model {
+	if m.Older == "" {
+		return []Model{m}
+	}
+	older, err := ModelByName(m.Older)
+	if err != nil {
+		return []Model{m} // a test finds it: Models are ours
+	}
+	return []Model{m, older}
 }
 
 // ModelByName returns one of Models.
