@@ -120,6 +120,8 @@ func (t *turn) arm(a Arm) error {
 		return fmt.Errorf("only a disarm is for a while, at most %d ms", int64(MaxForMS))
 	case a.ForMS != 0 && !t.s.Armed && (t.s.Disarm == nil || t.s.Disarm.ForMS == 0):
 		return errors.New("the cluster is not armed, and nobody said for how long: the end of that time would arm it. Disarm without --for, or fenced arm first")
+	case a.ForMS != 0 && t.s.Disarming() && t.s.Disarm.ForMS == 0:
+		return errors.New("a disarm without an end is pending: one for a while would take its place, and arm the cluster again. Disarm without --for, or fenced arm first")
 	case a.Armed:
 		t.armed(a.By + ": " + a.Reason)
 	case t.s.Feature < FeatureDisarm:

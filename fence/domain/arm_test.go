@@ -83,7 +83,7 @@ func TestADisarmWaitsNoLongerThanItsTime(t *testing.T) {
 	w := running(t, FeatureDisarm)
 	w.must(3, disarm(Arm{}))
 	since := w.s.Disarm.Since
-	w.must(2, disarm(Arm{ForMS: 5000})) // asked again: not waited for again
+	w.must(2, disarm(Arm{})) // asked again: not waited for again
 	if w.s.Disarm.Since != since || !w.s.Disarming() {
 		t.Fatalf("%+v", w.s.Disarm)
 	}
@@ -161,6 +161,10 @@ func TestADisarmForAWhileArmsNothingAnew(t *testing.T) { // 0080
 	w.must(3, disarm(Arm{ForMS: 2000})) // pending: the cluster is armed
 	w.must(3, disarm(Arm{ForMS: 3000, Now: true}))
 	w.must(3, disarm(Arm{ForMS: 4000})) // in force with an end
+	p := running(t, FeatureDisarm)
+	p.must(3, disarm(Arm{}))
+	p.refused(2, disarm(Arm{ForMS: 1000}), "without an end is pending") // somebody wants it disarmed for good
+	p.refused(2, disarm(Arm{ForMS: 1000, Now: true}), "without an end is pending")
 	w.must(3, disarm(Arm{}))
 	w.refused(3, disarm(Arm{ForMS: 4000}), "fenced arm first") // its end was taken away
 	if w.s.Armed || w.s.Disarm.ForMS != 0 {
@@ -254,5 +258,29 @@ func TestAPendingDisarmSurvivesASnapshot(t *testing.T) {
 	}
 	if _, err := s.Apply(s.Index+1, w.origin(1), w.claimEntry(5)); !errors.Is(err, ErrDisarming) {
 		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAVictimArmsAndVouchesForNobody(t *testing.T) { // R22, R19: its daemon may not know yet that it is one
+	for _, level := range []int{FeatureJudged - 1, FeatureJudged} {
+		w := newWorld(t, 5)
+		w.s.Feature = level
+		w.view(1, 2, 3, 4)
+		w.must(1, Entry{Request: &Request{ID: "r", Node: 4, Action: fence.ActionReboot, Cause: fence.CauseOperator, By: "op", Reason: "x"}})
+		ack := Entry{Ack: &Ack{Node: 5, Boot: w.origin(5).Boot, By: "op", Reason: "unplugged"}}
+		if level < FeatureJudged { // what older builds apply is applied
+			w.must(4, ack)
+			w.must(4, disarm(Arm{}))
+			continue
+		}
+		before := w.s.Rejected
+		w.refused(4, ack, "is a victim")
+		w.refused(4, disarm(Arm{}), "is a victim")
+		w.refused(4, Entry{Arm: &Arm{Armed: true, By: "op"}}, "is a victim")
+		if w.s.Rejected != before+3 {
+			t.Errorf("%d are counted", w.s.Rejected-before)
+		}
+		w.must(3, ack)
+		w.must(3, disarm(Arm{}))
 	}
 }

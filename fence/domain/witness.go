@@ -28,7 +28,17 @@ func (t *turn) mayPropose(e Entry) error {
 	if t.s.Judged(t.by.Incarnation) && !t.lastWord(e) {
 		return fmt.Errorf("%s has its verdict: it decides nothing; ask another node, and reboot this one (R18, R22)", t.by.Incarnation)
 	}
+	if t.s.Feature >= FeatureJudged && (e.Arm != nil || e.Ack != nil) && t.condemned() {
+		return fmt.Errorf("%s is a victim: it neither arms, disarms nor vouches; ask another node (R22)", t.by.Incarnation)
+	}
 	return nil
+}
+
+// condemned reports whether the proposer is a victim of its own: an operator's word for the cluster does not come by way of it. Its daemon refuses that
+// by itself, but it may not know yet what it is.
+func (t *turn) condemned() bool {
+	n := t.s.Node(t.by.Node)
+	return n != nil && n.Victim != nil && n.Victim.Incarnation == t.by.Incarnation
 }
 
 // attend takes a witness's word that it is there. Its file holds no roster, so the hash that it announces is only for people.

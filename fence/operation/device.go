@@ -167,6 +167,7 @@ func (o *Operation) readBefore(d *device, r CallResult) {
 	}
 	d.lastState = known(r.State)
 	d.hadIdentity = d.hadIdentity || !r.Identity.Empty()
+	o.ran(d, r.State)
 	if d.before == "" {
 		d.before = d.lastState
 		if o.commanded {
@@ -183,6 +184,14 @@ func (o *Operation) readBefore(d *device, r CallResult) {
 	}
 	d.stand, d.endID = ready, 0
 	o.stageAdvanced()
+}
+
+// ran notes that a machine which was off at first was seen on since: somebody switched it on in the middle of the walk, so it is switched off by us,
+// and comes back afterwards as any other (R9, R10).
+func (o *Operation) ran(d *device, now fence.PowerState) {
+	if d.before == fence.PowerOff && now == fence.PowerOn {
+		d.before = fence.PowerOn
+	}
 }
 
 // accepted begins to read back. A command whose fate is unknown ends the attempt: without acceptance nothing that is read counts (R16 b).
@@ -213,6 +222,7 @@ func (o *Operation) polled(d *device, r CallResult) {
 		return
 	}
 	if class, text := o.judge(d, r); class != ClassOK {
+		o.ran(d, r.State)
 		d.lastClass, d.lastText = class, text
 		if class == ClassMismatch {
 			o.endAttempt(d, class, text)

@@ -300,3 +300,26 @@ func TestR10BeforeIsOnlyBeforeTheWalk(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// R9, R10: whom a person switches on in the middle of the walk was not off when we cut it: it comes back. Seen before the second command, and after one.
+func TestR10WhoIsSwitchedOnMeanwhileWasNotOff(t *testing.T) {
+	for name, from := range map[string]int{"before the next command": 2, "after the command": 1} {
+		fakes := abcd()
+		fakes["a"].on = false
+		fakes["a"].do = func(f *fake, n int) answer {
+			switch {
+			case n == 1 && from == 2: // the attempt fails, and then he pushes the button
+				f.on = true
+				return answer{ms: 10, class: operation.ClassTimeout, effectMS: -1}
+			case n == 1:
+				f.on = true
+				return answer{ms: 10, effectMS: 500}
+			}
+			return answer{ms: 10, effectMS: 0}
+		}
+		_, r := walk(t, newSpec(level(dev("a"))), fakes)
+		if !r.Proven || r.FirstReadOff || r.Evidence.FirstReadOff() {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
