@@ -31,8 +31,7 @@ const (
 	failureTimeout = 12 * time.Second
 	pingInterval   = time.Second
 	lease          = 30 * time.Second // longer than a ring needs that forms without one (token and consensus): no survivor's lease may end by that
-	postJoinDelay  = 45 * time.Second
-	brakeWindow    = time.Minute
+	postJoinDelay  = 25 * time.Second
 	watchdog       = 15 * time.Second
 )
 
@@ -50,7 +49,7 @@ func (l *Lab) stretch(d time.Duration) time.Duration {
 
 func (l *Lab) policy() string {
 	s := l.setup
-	words := []string{fmt.Sprintf("idle_stateless: %v", s.AllAsk), "brake_window: " + l.stretch(brakeWindow).String()}
+	words := []string{fmt.Sprintf("idle_stateless: %v", s.AllAsk), "brake_window: 1m"}
 	if s.Paused {
 		words = append(words, "watchdog_while_paused: true")
 	}

@@ -7,6 +7,7 @@ out=$1 product=$2 tool=$3
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 mkdir -p "$out"; cd "$out"
+exec 9>lock; flock 9 # another run in this tree makes it too
 
 # Uncompressed, QEMU boots it by PVH, and nobody emulates the decompression.
 if [ ! -s vmlinux ] || [ ! -d kernel ]; then

@@ -14,7 +14,8 @@ type process struct {
 	ended chan struct{}
 }
 
-// launch starts a program. The parent-death signal follows the thread that forked, so that thread waits for it.
+// launch starts a program in a session of its own: the kernel shares processors between sessions first (autogroup), so that a machine of the lab is served
+// like anybody else's work, and not as a third of it. The parent-death signal follows the thread that forked, so that thread waits for it.
 func launch(log string, name string, args ...string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -23,7 +24,7 @@ func launch(log string, name string, args ...string) (*process, error) {
 	defer out.Close() //nolint:errcheck // the child has it
 	p := &process{cmd: exec.Command(name, args...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
