@@ -94,8 +94,10 @@ func (d *demonstration) mounts(ctx context.Context, t *testing.T, m *Machine) (g
 func (d *demonstration) ends(ctx context.Context, t *testing.T, by *Machine) {
 	t.Helper()
 	for _, m := range d.writers {
-		if found, err := d.l.Events(m, client.EventDirty, m); err != nil || len(found) == 0 || found[0].Incarnation != d.lives[m] {
-			t.Errorf("%s did not say that it found something left over (%v, %v)", m.Name(), found, err)
+		if !d.l.setup.SelfFence { // who resets itself may be gone before the line is written; its last words are looked at
+			if found, err := d.l.Events(m, client.EventDirty, m); err != nil || len(found) == 0 || found[0].Incarnation != d.lives[m] {
+				t.Errorf("%s did not say that it found something left over (%v, %v)", m.Name(), found, err)
+			}
 		}
 		if clean, err := d.l.Events(by, client.EventClean, m); err != nil || countLives(clean, d.lives[m]) > 1 {
 			t.Errorf("%s was clean again in the life in which it wrote (%v)", m.Name(), err)
