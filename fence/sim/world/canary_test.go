@@ -30,6 +30,18 @@ func TestCleanGuarded(t *testing.T) {
 	}
 }
 
+// TestCleanBothQuorate is the same for what a watchdog proves where the victim's own side is quorate too: nothing (R15). Two nodes over a corosync with
+// two_node have watchdogs, and some have a level that waits for one; a node that is cut off is quorate and feeds its own.
+func TestCleanBothQuorate(t *testing.T) {
+	each(0, cleanSeeds, func(seed uint64) {
+		o := onCorosync(seed, 2, 10)
+		o.Membership, o.guarded = TwoNode, true
+		if r := Run(o); r.Violation != nil {
+			t.Errorf("seed %d breaks %s after %d ms: %s\n  %s", seed, r.Violation.Invariant, r.Violation.AtMS, r.Violation.Text, r.Setup)
+		}
+	})
+}
+
 // TestCleanResumed is the same for bugs of walks that go on after they were waited out: an actor is stopped in its walk, and then goes on (R9).
 func TestCleanResumed(t *testing.T) {
 	sweepWith(t, 0, cleanSeeds/3, 5, 10, func(o *Options) { o.resumed = true })

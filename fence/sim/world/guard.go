@@ -63,6 +63,8 @@ func (c *checker) guarded(p *proc) {
 func (c *checker) elapsed(n *node, life fence.Incarnation, e fence.Evidence) {
 	d := &n.mach.dog
 	switch {
+	case c.w.two:
+		c.fail("R15", "%s is over because its watchdog elapsed, and its own side is quorate too: its loop feeds it", life)
 	case n.mach.virtual:
 		c.fail("R15", "%s is over because its watchdog elapsed, and it is a guest", life)
 	case d.mode == "" || d.kind == "softdog":
