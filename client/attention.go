@@ -18,6 +18,7 @@ const (
 	AttentionDiverged       = "E115"
 	AttentionWithdrawn      = "E117"
 	AttentionStillHere      = "E118"
+	AttentionCore           = "E119"
 	AttentionNotArmed       = "W201"
 	AttentionOtherRoster    = "W202"
 	AttentionUnguarded      = "W203"

@@ -99,6 +99,12 @@ var explanations = []Explanation{
 		"Switch it off, by `fenced off NODE` on another member or by hand, and then see why it could not do so itself: `/proc/sys/kernel/sysrq`, `FENCED_ALLOW_RESET` of its unit, `fenced watchdog status`.",
 	},
 	{
+		AttentionCore, "a core process does not run",
+		"A unit or a pid file that `core_processes` names has no process: it died, was stopped, or was not started yet. The text says which.",
+		"None for data: this node grants and releases nothing to its programs until it runs again. Where its policy is `reset`, or `restart` beyond its limit, a node that uses what is shared has ended its life for it.",
+		"`systemctl status UNIT` and its journal; start it again. A process that a node can do without has the policy `ignore`.",
+	},
+	{
 		AttentionNotArmed, "fenced only observes",
 		"The cluster is not armed, or was disarmed: the text says by whom, and when it arms itself again (`fenced disarm --for`).",
 		"No device is touched: a failed node is not fenced and nothing that it held is released. When it is armed again, whatever is not clean is fenced after post_join_delay.",

@@ -24,8 +24,8 @@ type Status struct {
 	Ring    string `json:"ring"`
 	Quorate bool   `json:"quorate"`
 	Votes   Votes  `json:"votes"`
-	// Frozen: no release, no grant, no duty on this node; FrozenWhy says why: no quorum, no lease, not admitted, leaving, or another state than the
-	// majority's. A cluster that is not armed is not frozen, Armed says that, and a witness is not, because it has no duty.
+	// Frozen: no release, no grant, no duty on this node; FrozenWhy says why: no quorum, no lease, not admitted, leaving, another state than the
+	// majority's, or a core process that does not run: with that one alone it still fences for others. A cluster that is not armed is not frozen, Armed says that, and a witness is not, because it has no duty.
 	Frozen     bool            `json:"frozen"`
 	FrozenWhy  string          `json:"frozen_why,omitempty"`
 	Roster     RosterState     `json:"roster"`

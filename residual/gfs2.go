@@ -1,6 +1,7 @@
 package residual
 
 import (
+	"io/fs"
 	"path"
 	"strings"
 )
@@ -13,24 +14,29 @@ const gfs2Dir = "sys/fs/gfs2"
 // gfs2Probe finds file systems with a cluster's locking: one directory each in /sys/fs/gfs2, also of those that were unmounted lazily and are
 // in no mount table. Local ones (lock_nolock) are left out by positive proof only: a protocol that cannot be read counts.
 func gfs2Probe(l *look) []Finding {
-	if f, ok := l.open(ProbeGFS2); !ok {
+	return l.eachGFS2(ProbeGFS2, func(p string, e fs.DirEntry) (Finding, bool) {
+		if !e.IsDir() {
+			return l.unknown(ProbeGFS2, l.path(p), "it is not a directory, as every file system is", false), true
+		}
+		return l.gfs2(p, e.Name())
+	})
+}
+
+// eachGFS2 asks about each entry of /sys/fs/gfs2, and gathers what counts; what could not be read whole counts as well.
+func (l *look) eachGFS2(probe string, ask func(p string, e fs.DirEntry) (Finding, bool)) []Finding {
+	if f, ok := l.open(probe); !ok {
 		return []Finding{f}
 	}
 	defer l.close()
 	entries, err := l.list(gfs2Dir)
 	var found []Finding
 	for _, e := range entries {
-		p := path.Join(gfs2Dir, e.Name())
-		if !e.IsDir() {
-			found = append(found, l.unknown(ProbeGFS2, l.path(p), "it is not a directory, as every file system is", false))
-			continue
-		}
-		if f, counts := l.gfs2(p, e.Name()); counts {
+		if f, counts := ask(path.Join(gfs2Dir, e.Name()), e); counts {
 			found = append(found, f)
 		}
 	}
 	if err != nil {
-		found = append(found, l.unreadable(ProbeGFS2, gfs2Dir, err))
+		found = append(found, l.unreadable(probe, gfs2Dir, err))
 	}
 	return found
 }

@@ -144,6 +144,7 @@ func (h *helper) abandon() {
 // whatever still hangs. Its memory is bounded: beyond that it dies, and what it has not answered is unknown.
 func Serve(in io.Reader, out io.Writer) error {
 	debug.SetMemoryLimit(helperSoft)
+	debug.SetGCPercent(-1) // it lives for milliseconds: nothing is collected before the limit
 	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: helperHard, Max: helperHard}); err != nil {
 		return fmt.Errorf("cannot bound the memory: %w", err)
 	}

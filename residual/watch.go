@@ -2,6 +2,7 @@ package residual
 
 import (
 	"context"
+	"io/fs"
 	"path"
 	"strings"
 )
@@ -37,30 +38,16 @@ func (w *Watch) Look(ctx context.Context) []Finding { return w.s.Scan(ctx).Findi
 
 // withdrawnProbe finds gfs2 file systems that have withdrawn: they keep their locks and their journal, and nothing short of a reset gives them back.
 func withdrawnProbe(l *look) []Finding {
-	if f, ok := l.open(TroubleGFS2); !ok {
-		return []Finding{f}
-	}
-	defer l.close()
-	entries, err := l.list(gfs2Dir)
-	var found []Finding
-	for _, e := range entries {
-		p := path.Join(gfs2Dir, e.Name())
+	return l.eachGFS2(TroubleGFS2, func(p string, e fs.DirEntry) (Finding, bool) {
 		if proto, err := l.value(path.Join(p, "lock_module/proto_name")); err == nil && proto == "lock_nolock" {
-			continue
+			return Finding{}, false
 		}
-		switch yes, err := l.hasWithdrawn(p); {
-		case err != nil:
-			found = append(found, l.unreadable(TroubleGFS2, p, err))
-			continue
-		case !yes:
-			continue
+		yes, err := l.hasWithdrawn(p)
+		if err != nil {
+			return l.unreadable(TroubleGFS2, p, err), true
 		}
-		found = append(found, l.trouble(TroubleGFS2, p, WhatWithdrawn, "gfs2 file system "+printable(e.Name())+" has withdrawn, and still holds its locks and its journal"))
-	}
-	if err != nil {
-		found = append(found, l.unreadable(TroubleGFS2, gfs2Dir, err))
-	}
-	return found
+		return l.trouble(TroubleGFS2, p, WhatWithdrawn, "gfs2 file system "+printable(e.Name())+" has withdrawn, and still holds its locks and its journal"), yes
+	})
 }
 
 // suspendedProbe finds devices of device-mapper that hold every write back. A change of one suspends it for a moment; only its length says more.

@@ -19,9 +19,6 @@ import (
 var version = "dev"
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == helperWord {
-		os.Exit(look())
-	}
 	os.Exit(cli.Main(os.Args, cli.Deps{
 		Version:        version,
 		Run:            run,

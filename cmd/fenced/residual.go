@@ -15,6 +15,7 @@ import (
 	"github.com/fenced-project/fenced/internal/machine"
 	"github.com/fenced-project/fenced/internal/store"
 	"github.com/fenced-project/fenced/residual"
+	"github.com/fenced-project/fenced/residual/looker"
 )
 
 // runningTimeout bounds the question whether a daemon runs here.
@@ -30,7 +31,7 @@ func residue(ctx context.Context, o config.Options) (client.Residual, error) {
 	if err != nil {
 		return client.Residual{}, client.Errorf(client.CodeResidualUnknown, "cannot tell which boot this is, so not whose record is whose: %v", err)
 	}
-	r := residual.Scan(ctx, fenced.ResidualOptions(c, boot, lookHelper()))
+	r := residual.Scan(ctx, fenced.ResidualOptions(c, boot, looker.Helper()))
 	if runs := running(ctx, c, boot); runs { // its own open session is no leftover
 		r.Session = residual.SessionClosed
 		kept := r.Findings[:0]

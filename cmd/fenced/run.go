@@ -23,6 +23,7 @@ import (
 	"github.com/fenced-project/fenced/membership"
 	"github.com/fenced-project/fenced/membership/embedded"
 	"github.com/fenced-project/fenced/plugins/host"
+	"github.com/fenced-project/fenced/residual/looker"
 
 	"github.com/fenced-project/fenced/client"
 )
@@ -63,9 +64,10 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	}
 	keep := watchdogOf(cfg, self.Instance)
 	d, err := fenced.New(fenced.Config{
-		Watchdog: keep, Kernel: fenced.Kernel(fenced.ResidualOptions(cfg, self.Boot, lookHelper())),
+		Cores:    coreLooks(cfg),
+		Watchdog: keep, Kernel: fenced.Kernel(fenced.ResidualOptions(cfg, self.Boot, looker.Helper())),
 		Config: cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
-		Scan: fenced.Scanner(fenced.ResidualOptions(cfg, self.Boot, lookHelper()), cfg.StateDir), Reset: fenced.SelfFence(cfg, plugins, resetter(cfg, log), log), Reload: reloader(o, cfg.Self, config.Load),
+		Scan: fenced.Scanner(fenced.ResidualOptions(cfg, self.Boot, looker.Helper()), cfg.StateDir), Reset: fenced.SelfFence(cfg, plugins, resetter(cfg, log), log), Reload: reloader(o, cfg.Self, config.Load),
 		Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, BootedMS: fenced.Booted(cfg.SystemRoot), Logger: log,
 	})
 	if err != nil {

@@ -19,7 +19,8 @@ type release struct {
 const maxReleases = 1024
 
 // shut says why this node releases and grants nothing at this moment, "" when it may: only an admitted clean member in a quorate view of an
-// armed cluster does, with a lease that runs (R13, R14), not while it leaves, and not for one lease after it was stopped (R20).
+// armed cluster does, with a lease that runs (R13, R14), not while it leaves, not for one lease after it was stopped (R20), and not without its core
+// processes (S4.6).
 func (m *Member) shut() string {
 	switch {
 	case m.leaving != nil:
@@ -39,7 +40,7 @@ func (m *Member) shut() string {
 	case m.restarting != nil:
 		return "the daemon of this node restarts"
 	}
-	return ""
+	return m.coreless()
 }
 
 // leased reports whether this node holds a lease by a ping that it sent since it came into the view, since its contact to it was last lost, and

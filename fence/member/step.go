@@ -29,6 +29,8 @@ type Config struct {
 	SidesQuorate bool
 	// RingMS is how much later than one side of a split the other may notice it; 0 is what TwoNode says, and ten seconds where that is less.
 	RingMS int64
+	// Cores are the core processes that this node's own file names; never changed once given (S4.6).
+	Cores []Core
 	// SelfFences is how many lives of this machine in a row ended themselves before this one (R24).
 	SelfFences int
 }
@@ -78,6 +80,7 @@ type Member struct {
 	logins     map[login]*loginPause // that are not to be repeated for a while (R28)
 	dog        watchdog
 	trouble    trouble
+	cores      []*core
 	// aloneSince is since when this stateful life has no lease and no open watchdog, 0 for not.
 	aloneSince int64
 	parting    parting
@@ -88,7 +91,7 @@ func New(cfg Config) *Member {
 	if cfg.RingMS == 0 {
 		cfg.RingMS = 10_000
 	}
-	return &Member{cfg: cfg, dom: domain.New()}
+	return &Member{cfg: cfg, dom: domain.New(), cores: newCores(cfg.Cores)}
 }
 
 // Self is this daemon, as the others know it now.
@@ -172,6 +175,8 @@ func (m *Member) take(in Input) {
 		m.watchdogSeen(in)
 	case KernelSeen:
 		m.kernelSeen(in)
+	case CoreSeen:
+		m.coreSeen(in)
 	case ClientRegistered:
 		m.registered(in)
 	case ClientGone:
@@ -229,6 +234,7 @@ func (m *Member) think() {
 	}
 	m.doomed()
 	m.withdrawn()
+	m.awaitCores()
 	m.watch()
 	m.home()
 	m.held = nil
@@ -378,6 +384,7 @@ func (m *Member) gap(before int64) {
 	m.gapUntil, m.leaseFrom = m.now+t.LeaseMS, m.now
 	m.graces = nil
 	m.trouble.stoodStill(m.now)
+	m.coresStoodStill()
 	m.since.restart(m.now)
 	for i := range m.dom.Nodes {
 		for _, c := range active(&m.dom.Nodes[i]) {

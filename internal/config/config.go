@@ -23,6 +23,8 @@ type Config struct {
 	Plugins []Plugin
 	// Residual is what a scan looks at.
 	Residual Residual
+	// Cores are the processes that cannot be told from this node, and what their deaths mean; sorted by name.
+	Cores []Core
 	// Provider is "embedded" or ProviderCorosync; Listen is the local host:port of embedded membership's transport, TCP and UDP.
 	Provider            string
 	Listen              string

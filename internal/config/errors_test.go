@@ -132,6 +132,7 @@ func mistakes(t *testing.T) []mistake {
 		{name: "self_fence", text: good + "self_fence:\n  - {}\n  - selffence\n  - {plugin: A/B, timeout: 16s}\n  - {plugin: selffence, timeout: 1ms, options: {system_root: /}}\n"},
 		{name: "self_fence options", text: good + "self_fence: [{plugin: acme, options: {password: x, list: [1]}, typo: 1}]\n"},
 		{name: "self_fence no list", text: good + "self_fence: {plugin: selffence}\n"},
+		{name: "core_processes", text: good + "core_processes:\n  corosync: {}\n  -x.service: {}\n  fenced.service: {policy: ignore}\n  a.service: {policy: reboot, process: a}\n  b.service: {policy: freeze, limit: 3}\n  c.service: {policy: restart, limit: 101, within: 48h, back: soon, typo: 1}\n  /run/d.pid: {policy: restart}\n  /run/e.pid: {process: \"\"}\n  f.service: reset\n"},
 		{name: "residual", text: good + "residual:\n  devices: [sdb, [x]]\n  directories: /run/x\n  commands: [{run: []}, {run: [prog]}, {run: [[x]]}, {reset: maybe, run: [/bin/x]}, run]\n  probe_timeout: 9s\n  scan_timeout: 50ms\n  device: x\n"},
 		{name: "even split", text: good + "policy: {even_split: \"node N2\"}\n"},
 		{name: "even split by a witness that is none", text: good + "policy: {even_split: witness}\n"},

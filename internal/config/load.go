@@ -166,7 +166,7 @@ type loader struct {
 	about   map[string]description // of plugins, where they are asked
 }
 
-var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "shared", "plugins", "residual", "watchdog", "self_fence", "api", "log"}
+var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "shared", "plugins", "residual", "watchdog", "self_fence", "core_processes", "api", "log"}
 
 func (l *loader) config() *Config {
 	o := l.o
@@ -195,6 +195,7 @@ func (l *loader) config() *Config {
 	l.readPlugins()
 	l.residual()
 	l.selfFence()
+	l.cores()
 	l.self(top)
 	l.notAsWitness()
 	l.membership()

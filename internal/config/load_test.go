@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/member"
 	"github.com/fenced-project/fenced/residual"
 )
 
@@ -46,6 +47,23 @@ func TestGood(t *testing.T) {
 	}
 	if c.Roster.Policy.OnResidual != fence.ResidualSelfFence || c.Roster.Policy.EvenSplit != "freeze" || c.Roster.Policy.MaxConcurrent != 64 {
 		t.Errorf("policy: %+v", c.Roster.Policy)
+	}
+}
+
+func TestCoreProcesses(t *testing.T) {
+	c, problems := newRoom(t).load(good + "core_processes:\n  dlm.service: {}\n  corosync.service: {policy: restart, limit: 2, within: 1m, back: 5s}\n  b@1.service: {policy: restart}\n  /run/sanlock/sanlock.pid: {policy: freeze}\n  /run/x.pid: {policy: ignore, process: other}\n")
+	if len(problems) != 0 {
+		t.Fatal(problems)
+	}
+	want := []Core{
+		{Core: member.Core{Name: "/run/sanlock/sanlock.pid", Policy: member.CoreFreeze}, Process: "sanlock"},
+		{Core: member.Core{Name: "/run/x.pid", Policy: member.CoreIgnore}, Process: "other"},
+		{Core: member.Core{Name: "b@1.service", Policy: member.CoreRestart, Limit: 3, WithinMS: 600_000, BackMS: 30_000}},
+		{Core: member.Core{Name: "corosync.service", Policy: member.CoreRestart, Limit: 2, WithinMS: 60_000, BackMS: 5000}},
+		{Core: member.Core{Name: "dlm.service", Policy: member.CoreReset}},
+	}
+	if !reflect.DeepEqual(c.Cores, want) || len(c.MemberCores()) != len(want) {
+		t.Errorf("%+v", c.Cores)
 	}
 }
 

@@ -93,6 +93,34 @@ func TestReloadTakesOnlyWhatIsCommitted(t *testing.T) {
 	}
 }
 
+// R24: who may end this machine is settled at the start; a reload says that a change of it waits for the next one, and keeps the devices that the order
+// of the start means.
+func TestAReloadKeepsWhoEndsThisMachine(t *testing.T) {
+	l := newLab(t)
+	d := l.nodes[2].d
+	first, err := d.cfg.Reload()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.mu.Lock()
+	l.files = map[fence.NodeID]func() (*config.Config, error){2: func() (*config.Config, error) {
+		c := *first
+		c.SelfFence = []config.SelfFencer{{Plugin: "acme", TimeoutMS: 1000}}
+		c.Watchdog.TimeoutMS++
+		return &c, nil
+	}}
+	l.mu.Unlock()
+	r, err := d.Reload(l.ctx(), api.Caller{})
+	if err != nil || !r.Taken || !slices.Equal(r.Restart, []string{"self_fence", "watchdog"}) {
+		t.Fatalf("%+v %v", r, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := l.configured; c == nil || len(c.SelfFence) != 0 || c.Watchdog.TimeoutMS != 1 {
+		t.Errorf("configured with %+v", c)
+	}
+}
+
 func TestWhatTheClusterWouldRefuseIsSaidBefore(t *testing.T) { // R5
 	l := newLab(t)
 	d := l.nodes[1].d

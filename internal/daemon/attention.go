@@ -109,6 +109,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 	d.pausedAttention(add)
 	d.watchdogAttention(add)
 	d.kernelAttention(add)
+	d.coreAttention(add)
 	d.lastWordsAttention(add)
 	for i := range dom.Nodes {
 		d.nodeAttention(&dom.Nodes[i], add)

@@ -62,6 +62,8 @@ type Config struct {
 	Scan func(context.Context) member.ResidualScanned
 	// Kernel looks at what storage has come to under a running node, off the loop, within its own deadline; nil for nothing.
 	Kernel func(context.Context) member.KernelSeen
+	// Cores are the core processes that are watched; the configuration's own, by the same names.
+	Cores []Core
 	// Reset ends this machine (R24); nil where nothing may: then a doomed life says so and waits for the others.
 	Reset func(why string) error
 	// Watchdog is the holder of this machine's watchdog, nil where the configuration wants none (R14).
@@ -122,12 +124,14 @@ type Daemon struct {
 	beat       atomic.Int64 // Now of the newest turn of the loop
 	pace       *pace        // loop only
 	keeper     *keeper      // nil without a watchdog
-	words      lastWords    // of the newest life that ended itself; loop only
-	wordsFile  *store.File
-	stillHere  string // why this machine still runs, which was to be reset; loop only
-	done       chan struct{}
-	wg         sync.WaitGroup
-	log        *slog.Logger
+	// selfFencers are those of the start: Config.Reset asks them by their order.
+	selfFencers []config.SelfFencer
+	words       lastWords // of the newest life that ended itself; loop only
+	wordsFile   *store.File
+	stillHere   string // why this machine still runs, which was to be reset; loop only
+	done        chan struct{}
+	wg          sync.WaitGroup
+	log         *slog.Logger
 }
 
 // toldRoster is what the provider was told of the committed roster.
@@ -169,6 +173,7 @@ func New(cfg Config) (*Daemon, error) {
 	if d.locals, err = newLocals(); err != nil {
 		return nil, err
 	}
+	d.selfFencers = cfg.Config.SelfFence
 	d.records = newRecords(history, keep, d)
 	d.probes = map[uint64]context.CancelCauseFunc{}
 	d.life, d.end = context.WithCancel(context.Background())
@@ -185,7 +190,7 @@ func New(cfg Config) (*Daemon, error) {
 		Self:    domain.Origin{Incarnation: fence.Incarnation{Node: cfg.Self.Node, Boot: cfg.Self.Boot}, Instance: cfg.Self.Instance},
 		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Logins: cfg.Config.Logins(), Version: cfg.Version, BootedMS: cfg.BootedMS, Watchdog: watchdogMode(cfg), SelfFences: d.words.Count,
 		OnWithdraw: cfg.Config.Residual.OnWithdraw, Withdrawals: d.words.Withdrawals,
-		Shared: sharedBy(cfg.Config),
+		Shared: sharedBy(cfg.Config), Cores: cfg.Config.MemberCores(),
 	})
 	d.engine = engine.New(engine.Config{
 		Devices: cfg.Devices, Now: cfg.Now, Report: d.report,
@@ -210,6 +215,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	if d.cfg.Kernel != nil {
 		d.wg.Go(func() { d.watchKernel(d.life, kernelEvery) })
+	}
+	for _, c := range d.cfg.Cores {
+		d.wg.Go(func() { d.watchCore(d.life, c) })
 	}
 	err := d.loop(ctx)
 	close(d.done)

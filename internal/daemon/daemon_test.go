@@ -42,6 +42,10 @@ type lab struct {
 	holders map[fence.NodeID]*holderFake                    // of the nodes that have a watchdog
 	// withdraw is residual.on_withdraw of whoever starts
 	withdraw string
+	// cores are the core processes of whoever starts
+	cores []config.Core
+	// configured is what the devices of somebody were configured with last
+	configured *config.Config
 }
 
 type running struct {
@@ -146,7 +150,10 @@ func (d devices) Demand(context.Context, *config.Config) {}
 
 func (d devices) Close() error { return nil }
 
-func (d devices) Configure(*config.Config) error {
+func (d devices) Configure(c *config.Config) error {
+	d.l.mu.Lock()
+	d.l.configured = c
+	d.l.mu.Unlock()
 	if d.l.calls[d.by].Load() > 0 {
 		d.l.torn.Add(1)
 	}
@@ -208,10 +215,10 @@ func (l *lab) start(id fence.NodeID, boot string) {
 	}
 	l.mu.Lock()
 	l.power[id] = true
-	withdraw := l.withdraw
+	withdraw, cores := l.withdraw, l.cores
 	l.mu.Unlock()
 	cfg := &config.Config{Roster: l.roster, Self: id, SelfName: fmt.Sprintf("node-%d", id), StateDir: l.t.TempDir(), SystemRoot: "/nowhere", Simulated: true}
-	cfg.Residual.OnWithdraw = withdraw
+	cfg.Residual.OnWithdraw, cfg.Cores = withdraw, cores
 	var failed atomic.Value
 	var dog Watchdog
 	if h := l.holders[id]; h != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -140,8 +141,10 @@ func (d *Daemon) rewired() {
 	}
 	fresh := r.fresh
 	r.busy = true
+	devices := *fresh
+	devices.SelfFence = d.selfFencers // whoever ends this machine was told at the start which they are, by their order
 	d.wg.Go(func() {
-		err := d.cfg.Devices.Configure(fresh)
+		err := d.cfg.Devices.Configure(&devices)
 		d.post(func() {
 			if r.busy = false; r.fresh == fresh { // else a newer file came meanwhile
 				d.taken(fresh, err)
@@ -238,6 +241,10 @@ func needsRestart(old, fresh *config.Config) []string {
 	add("api", old.API != fresh.API || old.Socket != fresh.Socket)
 	add("log", old.LogLevel != fresh.LogLevel || old.LogFormat != fresh.LogFormat)
 	add("history keep", old.Roster.Policy.HistoryKeep != fresh.Roster.Policy.HistoryKeep)
+	add("self_fence", !reflect.DeepEqual(old.SelfFence, fresh.SelfFence))
+	add("residual", !reflect.DeepEqual(old.Residual, fresh.Residual))
+	add("core_processes", !slices.Equal(old.Cores, fresh.Cores))
+	add("watchdog", !reflect.DeepEqual(old.Watchdog, fresh.Watchdog))
 	own, _ := fresh.Roster.Node(fresh.Self)
 	add("membership listen", old.Listen != fresh.Listen && fresh.Listen != own.Address) // its own address it follows
 	return out

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fenced-project/fenced/residual"
+	"github.com/fenced-project/fenced/residual/looker"
 )
 
 // The fake systems that are scanned: an ordinary host, and one with many mounts and lockspaces.
@@ -36,7 +37,7 @@ func scans(ctx context.Context, r *run) error {
 		for _, how := range []struct {
 			name, note string
 			helper     []string
-		}{{c.name, note + ", with the start of the process that looks", []string{filepath.Join(r.build, "fenced"), "residual-look"}}, {c.name + ":probes", note + ", the probes alone", nil}} {
+		}{{c.name, note + ", with the start of the process that looks", []string{filepath.Join(r.build, "fenced"), looker.Word}}, {c.name + ":probes", note + ", the probes alone", nil}} {
 			var samples []float64
 			for range r.n() {
 				report := residual.Scan(ctx, residual.Options{
