@@ -15,6 +15,7 @@ import (
 
 	"github.com/fenced-project/fenced/client"
 	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
+	"github.com/fenced-project/fenced/fence/member"
 )
 
 // program is a registered client of one node's daemon, as its own process would see it.
@@ -280,4 +281,40 @@ func TestTheProgramOfAWokenNodeHearsOfNoRelease(t *testing.T) {
 	}
 	t.Logf("%s heard %s", p.name, p.story())
 	a.releasedOnce(watching, watcher, dead, frozen)
+}
+
+// A daemon dies, or hangs, under a program that needs a second to stop. It hears the end within a second of a death, and after three heartbeats of
+// silence of a hang; and where the failure timeout is longer than that silence and its stop together, it has stopped before anybody takes over. Who does
+// not stop, or not in time, is reset before the release: TestASharedDiskWhenTheDaemonIs.
+// proves: S4.7
+func TestAProgramStopsBeforeTheOthersTakeOver(t *testing.T) {
+	const stop = time.Second
+	silence := client.LateHeartbeats * member.HeartbeatMS * time.Millisecond
+	for _, hit := range []struct {
+		name   string
+		does   func(*playground.Node) error
+		within time.Duration
+	}{
+		{"killed", (*playground.Node).Kill, time.Second},
+		{"stopped", (*playground.Node).Freeze, silence + time.Second},
+	} {
+		t.Run(hit.name, func(t *testing.T) {
+			c, ctx := long(t, playground.Options{FailureTimeout: patience(silence + stop + 4*time.Second)})
+			a := accidentOf(t, c)
+			p, next := runs(ctx, t, c.Node(3), client.Registration{Name: "db"}), stubborn(t, c.Node(1), "next")
+			a.awaits(ctx, p, client.NoticeGranted)
+			a.awaits(ctx, next, client.NoticeGranted)
+			began := time.Now()
+			must(t, hit.does(c.Node(3)))
+			if took := a.ends(ctx, p).Sub(began); took > patience(hit.within) || !errors.Is(p.Err(), client.ErrFailed) {
+				t.Errorf("%s heard its end after %s: %v", p.name, took, p.Err())
+			}
+			time.Sleep(stop) // it stops
+			if next.hears(client.NoticeReleased) || a.saw(1, 3, playground.Detection) {
+				t.Errorf("others take over before it has stopped: %s", next.story())
+			}
+			a.awaits(ctx, next, client.NoticeReleased)
+			a.over(ctx, 3)
+		})
+	}
 }
