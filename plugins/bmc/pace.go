@@ -82,7 +82,7 @@ func (p *pace) wait(ctx context.Context, perSecond int) error {
 	}
 }
 
-// paces has one pace for each BMC, by address and port, that this process was configured with: two devices may be two systems of one BMC. It
+// paces has one pace for each BMC, by address and port, that this process was configured with: two devices may be two systems of one BMC (0091). It
 // only grows, by some bytes for each address that a reload brings.
 var paces = struct {
 	sync.Mutex
