@@ -27,6 +27,7 @@ func main() {
 		ListPlugins:    listPlugins,
 		DescribePlugin: describePlugin,
 		Describer:      describer,
+		Opener:         opener,
 		VerifyPlugin:   verifyPlugin,
 		TestPlugin:     testPlugin,
 		ListAgents:     listAgents,

@@ -107,6 +107,24 @@ func describer(dir string) config.Describe {
 	}
 }
 
+// openTimeout bounds opening all devices of plugins that judge options themselves: each kind of agent is asked for its parameters once.
+const openTimeout = 2 * time.Minute
+
+// opener has the plugins of a directory judge the options that they do not list, for the check of a configuration. It reaches no device.
+func opener(dir string) config.Open {
+	return func(devices []host.DeviceConfig) (wrong map[string]error, err error) {
+		ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+		defer cancel()
+		return wrong, withHost(dir, func(h *host.Host) error {
+			if err := h.Configure(devices); err != nil {
+				return err
+			}
+			wrong = h.Unready(ctx)
+			return nil
+		})
+	}
+}
+
 // describeFile describes exactly this executable, whatever other versions lie beside it.
 func describeFile(ctx context.Context, path string) (client.Plugin, error) {
 	var out client.Plugin

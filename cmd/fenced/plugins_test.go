@@ -11,6 +11,7 @@ import (
 
 	"github.com/fenced-project/fenced/client"
 	"github.com/fenced-project/fenced/internal/cli"
+	"github.com/fenced-project/fenced/plugins/host"
 	"github.com/fenced-project/fenced/test/harness"
 )
 
@@ -94,5 +95,38 @@ func TestPluginTestOfAVersion(t *testing.T) {
 	r, err := testPlugin(ctx, filepath.Join(dir, "fenced-plugin-bad@1.2.0"), cli.PluginTest{})
 	if err != nil || len(r.Cases) < 1 || r.Cases[0].Name != "describes itself" || !strings.Contains(r.Cases[0].Text, "has no help") {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// The check of a configuration asks an installed agent for its parameters, through the plugin and without a daemon: what is wrong is said of the device.
+func TestConfigurationIsJudgedByAgents(t *testing.T) {
+	was := startTimeout
+	startTimeout = time.Minute
+	t.Cleanup(func() { startTimeout = was })
+	agent := filepath.Join(t.TempDir(), "fence_x")
+	text := "#!/bin/sh\necho \"<resource-agent name='fence_x'><parameters><parameter name='username'/></parameters><actions><action name='on'/><action name='off'/><action name='reboot'/><action name='status'/></actions></resource-agent>\"\n"
+	if err := os.WriteFile(agent, []byte(text), 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	device := func(name string, options map[string]string) host.DeviceConfig {
+		return host.DeviceConfig{Name: name, Plugin: "agent", Options: options}
+	}
+	dir := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "fenced-plugin-agent"), "../../plugins/agent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	open := opener(dir)
+	wrong, err := open([]host.DeviceConfig{
+		device("good", map[string]string{"agent": agent, "username": "u"}), device("bad", map[string]string{"agent": agent, "usernam": "u"}),
+		device("absent", map[string]string{"agent": agent + "y"}),
+	})
+	if err != nil || len(wrong) != 2 || host.ClassOf(wrong["bad"]) != host.ClassRefused || !strings.Contains(wrong["bad"].Error(), `option "usernam"`) ||
+		host.ClassOf(wrong["absent"]) != host.ClassUnsupported {
+		t.Errorf("%v, %v", wrong, err)
+	}
+	if _, err := open([]host.DeviceConfig{device("", nil)}); err == nil {
+		t.Error("devices that nobody can configure are no error")
 	}
 }

@@ -33,14 +33,17 @@ func (a *app) configCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "find everything that is wrong with the configuration files, without a daemon",
-		Long: `Reads the files as the daemon does, and asks the installed plugins what options their devices have: each mistake is shown with its file and line.
-A plugin that is not installed here is a warning. No device is touched.`,
+		Long: `Reads the files as the daemon does, and asks the installed plugins what options their devices have, and installed fence agents for their parameters:
+each mistake is shown with its file and line. What is not installed here is a warning. No device is touched.`,
 		Args: words(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o := a.find(cmd.Flags())
 			o.AnyNode, o.NoSecrets = anyNode, noSecrets
 			if a.deps.Describer != nil && !noPlugins {
 				o.Describe = a.deps.Describer(cmp.Or(o.PluginDir, config.DefaultPluginDir))
+			}
+			if a.deps.Opener != nil && !noPlugins {
+				o.Open = a.deps.Opener(cmp.Or(o.PluginDir, config.DefaultPluginDir))
 			}
 			c, problems := config.Load(o)
 			doc := checked{API: client.API, OK: c != nil, Problems: client.List[config.Problem](problems)}

@@ -27,6 +27,8 @@ type Deps struct {
 	DescribePlugin func(ctx context.Context, path string) (client.Plugin, error)
 	// Describer asks the plugins of a directory what they are, for the check of a configuration; nil where they are not asked.
 	Describer func(dir string) config.Describe
+	// Opener has the plugins of a directory open devices, for the same check.
+	Opener func(dir string) config.Open
 	// VerifyPlugin says whether one executable may be run as a plugin, whether it has the SHA-256 sum that the configuration demands of it ("" for
 	// none), and starts it.
 	VerifyPlugin func(ctx context.Context, path, sha256 string) client.PluginCheck

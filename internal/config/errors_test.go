@@ -155,6 +155,10 @@ func mistakes(t *testing.T) []mistake {
 		{name: "plugins", text: good + "plugins: {bmc: {sha256: abc, isolate: maybe, start_timeout: 31s}, pdu: {start_timeout: 999ms}, \"a b\": {}}\n"},
 		{name: "options against the plugin's schema", text: ch("    plugin: pdu\n", "    plugin: pdu\n    adress: 10.0.9.2\n    port: many\n    driver: none\n    pin: \"1234\"\n    secrets: {passwrd: secret}\n    token_file: secret\n    hunter2-hunter2: 1\n"), opt: describe},
 		{name: "options that a plugin judges itself", text: ch("    plugin: pdu\n", "    plugin: agent\n    anything: 1\n"), opt: describe},
+		{name: "options that an agent refuses", opt: agents, text: ch("    plugin: pdu\n", "    plugin: agent\n    agent: fence_x\n    username: u\n    usernam: u\n    kind: storage\n")},
+		{name: "a secret that an agent refuses", opt: agents, text: ch("    plugin: pdu\n", "    plugin: agent\n    agent: fence_x\n    secrets: {snmp_pin: secret}\n")},
+		{name: "an agent of another kind", opt: agents, text: ch("    plugin: pdu\n", "    plugin: agent\n    agent: fence_x\n")},
+		{name: "an agent that is not here", opt: agents, text: ch("    plugin: pdu\n", "    plugin: agent\n    agent: fence_absent\n") + "cluster: again\n"},
 		{name: "isolate of a device", text: ch("  pdu:\n", "  pdu:\n    isolate: perhaps\n")},
 		{name: "log and api", text: good + "log: {level: loud, format: xml}\napi: {group: , users: x}\n"},
 		{name: "log by flags", text: good, opt: func(o *Options) { o.LogLevel, o.LogFormat = "loud", "xml" }},
@@ -293,5 +297,28 @@ func describe(o *Options) {
 			return host.Description{ExtraOptions: true, Options: []host.Option{{Name: "agent", Type: "string", Required: true, Help: "its name"}}}, nil
 		}
 		return host.Description{}, errors.New("it is not installed")
+	}
+}
+
+// agents stands for installed agents that judge their parameters.
+func agents(o *Options) {
+	describe(o)
+	o.Open = func(devices []host.DeviceConfig) (map[string]error, error) {
+		wrong := map[string]error{}
+		for _, d := range devices {
+			refuse := func(text string) { wrong[d.Name] = &host.CallError{Class: host.ClassRefused, Text: text} }
+			_, pin := d.Secrets["snmp_pin"]
+			switch _, misspelt := d.Options["usernam"]; {
+			case d.Options["agent"] == "fence_absent":
+				wrong[d.Name] = &host.CallError{Class: host.ClassUnsupported, Text: "cannot use agent fence_absent: there is none"}
+			case misspelt:
+				refuse(`option "usernam" is unknown to fence_x, did you mean username?`)
+			case pin:
+				refuse("option snmp_pin: it is ***, it must be a whole number")
+			case d.Kind == "power":
+				refuse("it is of kind storage")
+			}
+		}
+		return wrong, nil
 	}
 }

@@ -53,6 +53,9 @@ type Options struct {
 	// Describe, if it is set, says what a plugin's devices have for options: they are judged, with their place. A plugin that it cannot describe
 	// is a warning.
 	Describe Describe
+	// Open, if it is set beside Describe, has plugins judge the options that they do not list, as those of a fence agent: it opens these devices as the
+	// daemon would, which reaches none of them, and says by name what is in the way.
+	Open Open
 	// Corosync asks the corosync of this node for its settings, where membership is corosync; nil where it is not to be asked: then the file must
 	// say everything, and settings that hurt are not seen.
 	Corosync func() (corosync.Settings, error)
@@ -62,6 +65,9 @@ type Options struct {
 	// AnyNode drops the demand that this host is one of the nodes, for checking a file on another machine.
 	AnyNode bool
 }
+
+// Open opens devices as the daemon would and says by name what is in the way; the error is for what kept it from trying.
+type Open func([]host.DeviceConfig) (map[string]error, error)
 
 // Describe says what a plugin is.
 type Describe func(plugin string) (host.Description, error)
@@ -164,6 +170,7 @@ type loader struct {
 	devices []deviceEntry
 	shared  []sharedEntry
 	about   map[string]description // of plugins, where they are asked
+	extra   []extraDevice          // for the plugins to judge
 }
 
 var topLevel = []string{"cluster", "node", "authkey", "membership", "timings", "policy", "history", "nodes", "devices", "shared", "plugins", "residual", "watchdog", "self_fence", "core_processes", "api", "log"}
@@ -204,6 +211,7 @@ func (l *loader) config() *Config {
 	l.log()
 	l.checkNodes()
 	l.checkOutlets()
+	l.openExtra()
 	l.checkCuts()
 	l.checkDevices()
 	l.finish()

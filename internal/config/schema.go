@@ -20,7 +20,8 @@ func (l *loader) judge(d *deviceEntry, r reader) {
 		l.judgeOption(d, r, o)
 	}
 	if about.ExtraOptions {
-		return // the plugin judges the rest when it opens the device
+		l.extra = append(l.extra, extraDevice{*d, r})
+		return
 	}
 	for name := range d.dev.Options { // order: problems are sorted by their place
 		if !contains(names, name) {

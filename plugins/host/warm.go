@@ -15,9 +15,27 @@ const openers = 16
 // Warm waits until the processes of all devices run and all devices are open, or ctx ends. The error names every device that is not
 // ready; the host tries on by itself, and so does each call.
 func (h *Host) Warm(ctx context.Context) error {
+	_, errs := h.openEach(ctx)
+	return errors.Join(errs...)
+}
+
+// Unready does what Warm does, and returns what is in the way of each device that is not ready, by its name.
+func (h *Host) Unready(ctx context.Context) map[string]error {
+	out := map[string]error{}
+	devices, errs := h.openEach(ctx)
+	for i, err := range errs {
+		if err != nil {
+			out[devices[i].config.Name] = err
+		}
+	}
+	return out
+}
+
+func (h *Host) openEach(ctx context.Context) ([]*device, []error) {
 	ctx, cancel := context.WithTimeout(ctx, h.allowed(ctx))
 	defer cancel()
-	return h.each(h.configured(func(*device) bool { return true }), func(d *device) error {
+	devices := h.configured(func(*device) bool { return true })
+	return devices, h.each(devices, func(d *device) error {
 		for {
 			l, err := h.laneOf(d)
 			if err != nil {
@@ -38,9 +56,9 @@ func (h *Host) Warm(ctx context.Context) error {
 func (h *Host) openAll(ctx context.Context, l *lane, p *process) {
 	ctx, cancel := context.WithTimeout(ctx, h.config.CallTimeout)
 	defer cancel()
-	err := h.each(h.configured(func(d *device) bool { return d.config.Plugin == l.plugin && d.label() == l.label }), func(d *device) error {
+	err := errors.Join(h.each(h.configured(func(d *device) bool { return d.config.Plugin == l.plugin && d.label() == l.label }), func(d *device) error {
 		return p.open(ctx, d, reads)
-	})
+	})...)
 	if err != nil && ctx.Err() == nil && p.taking() {
 		l.log.Error("cannot open devices", "error", line(err.Error()))
 	}
@@ -60,7 +78,8 @@ func (h *Host) configured(fits func(*device) bool) []*device {
 	return out
 }
 
-func (h *Host) each(devices []*device, f func(*device) error) error {
+// each does f with every device and returns its errors in the order of the devices.
+func (h *Host) each(devices []*device, f func(*device) error) []error {
 	errs := make([]error, len(devices))
 	places := make(chan struct{}, openers)
 	var wg sync.WaitGroup
@@ -74,7 +93,7 @@ func (h *Host) each(devices []*device, f func(*device) error) error {
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return errs
 }
 
 // Describe asks a plugin what it is, in its running process, or in one that is started for this question and ended again.
