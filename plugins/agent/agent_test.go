@@ -352,9 +352,15 @@ func TestAgentsThatCannotBeUsed(t *testing.T) {
 	if _, err := openAgent(t, map[string]string{"agent": open}); err == nil || !strings.Contains(err.Error(), "others than its owner can write it") {
 		t.Errorf("an agent of mode 0777: %v", err)
 	}
-	for _, path := range []string{filepath.Join(t.TempDir(), "fence_none"), "fence_../../bin/sh", "/bin/sh", "relative/fence_x", t.TempDir()} {
-		if _, err := openAgent(t, map[string]string{"agent": path}); !errors.Is(err, sdk.ClassRefused) {
-			t.Errorf("%s: %v", path, err)
+	for path, class := range map[string]sdk.Class{
+		filepath.Join(t.TempDir(), "fence_none"): sdk.ClassUnsupported, // elsewhere it may be installed
+		"fence_../../bin/sh":                     sdk.ClassRefused,
+		"/bin/sh":                                sdk.ClassRefused,
+		"relative/fence_x":                       sdk.ClassRefused,
+		t.TempDir():                              sdk.ClassRefused,
+	} {
+		if _, err := openAgent(t, map[string]string{"agent": path}); sdk.ClassOf(err) != class {
+			t.Errorf("%s: %v, want %s", path, err, class)
 		}
 	}
 }

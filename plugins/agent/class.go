@@ -37,16 +37,21 @@ var known = map[string]class{
 
 // classify says what an agent's success means. path's symbolic links count: fence_ilo4 is fence_ipmilan.
 func classify(path string, m metadata) class {
-	names := []string{filepath.Base(path), m.Name}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		names = append(names, filepath.Base(real))
-	}
-	for _, n := range names {
+	for _, n := range names(path, m) {
 		if c, ok := known[n]; ok {
 			return c
 		}
 	}
 	return judge(m)
+}
+
+// names are those by which an agent may be known: what it is called, what it calls itself, and what its symbolic links end at.
+func names(path string, m metadata) []string {
+	all := []string{filepath.Base(path), m.Name}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		all = append(all, filepath.Base(real))
+	}
+	return all
 }
 
 // judge goes by what the agent can do, and by the less where that is unclear.
@@ -55,8 +60,10 @@ func judge(m metadata) class {
 	switch {
 	case !m.can("off") || !m.can("status"):
 		return class{sdk.Delay, "it cannot both switch off and say the state, so nothing can be read back"}
-	case on.OnTarget || on.Automatic:
-		return class{sdk.Storage, "a node has to switch itself on when it joins: that is access, not power"}
+	case on.OnTarget:
+		return class{sdk.Delay, "a node has to switch itself on: that is a registration, and what keeps out those without one is not known here"}
+	case on.Automatic:
+		return class{sdk.Storage, "a node is to be switched on when it joins: that is access, not power"}
 	case !m.can("reboot"):
 		return class{sdk.Storage, "it knows no reboot, as agents that cut access do"}
 	}

@@ -17,6 +17,7 @@ type device struct {
 	meta     metadata
 	class    class
 	settings settings
+	reserved *reservation // what makes its off a cut, nil where that needs nothing else
 }
 
 // The exit codes of action status; of every other action 0 is success.
@@ -68,6 +69,11 @@ func (d *device) read(ctx context.Context, s settings) (sdk.State, error) {
 	case o.overran || o.signal != 0:
 	case o.code == codeOn:
 		return sdk.On, nil
+	case o.code == codeOff && d.reserved != nil:
+		if err := d.reserved.holds(ctx, s); err != nil {
+			return sdk.Unknown, err
+		}
+		return sdk.Off, nil
 	case o.code == codeOff:
 		return sdk.Off, nil
 	}
@@ -81,7 +87,7 @@ func (d *device) Do(ctx context.Context, target string, action sdk.Action) error
 	case !ok:
 		return sdk.Unsupported(fmt.Errorf("%s knows no action %s", d.name(), action))
 	case a.OnTarget:
-		return sdk.Unsupported(fmt.Errorf("%s does %s only on the node itself (unfencing)", d.name(), action))
+		return sdk.Unsupported(fmt.Errorf("%s does %s only on the node itself: it registers at boot, before fenced starts (docs/howto/fabric.md)", d.name(), action))
 	}
 	all, err := d.with(target)
 	if err != nil {

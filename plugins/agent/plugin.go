@@ -52,8 +52,11 @@ const metadataTimeout = 15 * time.Second
 // Open checks the agent and every parameter against the agent's own metadata. It does not reach the device.
 func (plugin) Open(ctx context.Context, _ string, o sdk.Options) (sdk.Device, error) {
 	path, err := locate(o.String("agent"))
+	if sdk.ClassOf(err) == sdk.ClassUnknown {
+		err = sdk.Refused(err)
+	}
 	if err != nil {
-		return nil, sdk.Refused(err)
+		return nil, err
 	}
 	m, err := described.of(ctx, path)
 	if err != nil {
@@ -68,6 +71,12 @@ func (plugin) Open(ctx context.Context, _ string, o sdk.Options) (sdk.Device, er
 	}
 	if d.settings, err = m.resolve(o.Extra()); err != nil {
 		return nil, err
+	}
+	if r, ok := reserves(path, m); ok {
+		d.reserved = &r
+		if _, err := disks(d.settings); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
 }

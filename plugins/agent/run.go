@@ -38,8 +38,9 @@ const (
 	drain = 200 * time.Millisecond
 )
 
-// run starts an agent, writes its parameters, and is back before ctx's deadline with everything ended that it started.
-func run(ctx context.Context, path string, input []byte) (outcome, error) {
+// run starts an agent, writes its parameters, and is back before ctx's deadline with everything ended that it started. Arguments are for the tools
+// of agents (reservation.go), never for an agent, and hold no secret.
+func run(ctx context.Context, path string, input []byte, args ...string) (outcome, error) {
 	end, ok := ctx.Deadline()
 	if !ok {
 		return outcome{}, errors.New("an agent is never run without a deadline")
@@ -50,7 +51,7 @@ func run(ctx context.Context, path string, input []byte) (outcome, error) {
 	}
 	hard := end.Add(-margin)
 	term := hard.Add(-min(manners, left/5))
-	p, err := begin(path, input)
+	p, err := begin(path, input, args...)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -104,9 +105,9 @@ type process struct {
 var marks atomic.Uint64
 
 // begin starts the agent. It gets no environment of ours but a path, a language, a place for files, and its mark.
-func begin(path string, input []byte) (*process, error) {
+func begin(path string, input []byte, args ...string) (*process, error) {
 	p := &process{
-		cmd: exec.Command(path), mark: fmt.Sprintf("FENCED_AGENT_RUN=%d.%d", os.Getpid(), marks.Add(1)),
+		cmd: exec.Command(path, args...), mark: fmt.Sprintf("FENCED_AGENT_RUN=%d.%d", os.Getpid(), marks.Add(1)),
 		stdout: &sink{limit: maxStdout}, stderr: &sink{limit: maxStderr, tail: true},
 	}
 	var theirs []*os.File

@@ -133,6 +133,9 @@ func (m metadata) sample(name string, c class) string {
 	if c.kind != sdk.Power {
 		fmt.Fprintf(&b, "    kind: %s   # %s\n", c.kind, c.why)
 	}
+	if _, ok := reserves(name, m); ok {
+		fmt.Fprintf(&b, "    devices: /dev/disk/by-id/VALUE   # every disk that is to be cut, with commas\n")
+	}
 	for _, p := range m.Params {
 		newest, _ := m.find(p.Name)
 		if !p.Required && canonical(p.Name) != "password" && canonical(p.Name) != "ip" && canonical(p.Name) != "username" ||

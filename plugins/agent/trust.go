@@ -1,17 +1,20 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
+	"github.com/fenced-project/fenced/plugins/sdk"
 	"github.com/fenced-project/fenced/plugins/trust"
 )
 
 // directory is where distributions put fence agents.
 const directory = "/usr/sbin"
 
-// locate returns the path of an agent that may be run (V15). The path keeps its name: what an agent does may depend on it.
+// locate returns the path of an agent that may be run (V15); one that is not there is Unsupported. The path keeps its name: what an agent does may depend on it.
 func locate(name string) (string, error) {
 	path := name
 	if !strings.ContainsRune(name, filepath.Separator) {
@@ -25,7 +28,11 @@ func locate(name string) (string, error) {
 		return "", fmt.Errorf("%q is no fence agent: its name does not begin with fence_", name)
 	}
 	if _, err := trust.Program(path); err != nil {
-		return "", fmt.Errorf("cannot use agent %s: %w", name, err)
+		err = fmt.Errorf("cannot use agent %s: %w", name, err)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", sdk.Unsupported(err)
+		}
+		return "", err
 	}
 	return path, nil
 }
