@@ -109,6 +109,10 @@ type Parted struct{ Member Member }
 // split, 0 where that is not known.
 type TwoNode struct{ RingMS int64 }
 
+// SidesQuorate: with these settings of the engine, or by an operator's word to it, the victim's own side may be quorate as well (R15); Why names them. It
+// is so for the rest of the run. Local, not agreed.
+type SidesQuorate struct{ Why string }
+
 // Voucher is a provider that may have to be told that a life's power is off before it can commit anything: corosync with two_node.
 type Voucher interface {
 	// Vouch: that life's power is off, by reads made while this node was parted from it. It does not wait, and may be repeated.
@@ -184,6 +188,7 @@ func (NewInstance) event()       {}
 func (Heard) event()             {}
 func (Parted) event()            {}
 func (TwoNode) event()           {}
+func (SidesQuorate) event()      {}
 func (Suspect) event()           {}
 func (LeaseRenewed) event()      {}
 func (SnapshotWanted) event()    {}

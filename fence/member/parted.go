@@ -16,15 +16,20 @@ import (
 // take until both know of a split (its token and consensus).
 type TwoNode struct{ RingMS int64 }
 
+// SidesQuorate: the other side of a split may be quorate too (auto_tie_breaker and its like, R15), so that the time of a watchdog proves nothing, for the
+// rest of this run. Other than with two_node this node's own watchdog follows its lease as ever: the lease needs votes that only one side has.
+type SidesQuorate struct{}
+
 // Parted: nothing can be committed without this member; a zero By says that this is over.
 type Parted struct{ By domain.Origin }
 
 // Vouch tells the provider that a life's power is off, by reads of this node since which that life was not heard.
 type Vouch struct{ Life fence.Incarnation }
 
-func (TwoNode) input() {}
-func (Parted) input()  {}
-func (Vouch) effect()  {}
+func (TwoNode) input()      {}
+func (SidesQuorate) input() {}
+func (Parted) input()       {}
+func (Vouch) effect()       {}
 
 // parting is what this node knows while it is parted.
 type parting struct {

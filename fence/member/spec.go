@@ -18,7 +18,7 @@ func (m *Member) spec(n *domain.Node, c *domain.Claim) operation.Spec {
 	}
 	j := m.dom.Judge(n)
 	j.Claim = c.Number
-	j.Watchdog.SidesQuorate = j.Watchdog.SidesQuorate || m.cfg.SidesQuorate // two_node may be newer than the victim's announcement
+	j.Watchdog.SidesQuorate = j.Watchdog.SidesQuorate || m.cfg.SidesQuorate || m.doubted // corosync's setting may be newer than the victim's announcement
 	s := operation.Spec{Claim: c.Number, ReadIndex: m.dom.Index, Judge: j, InFlight: len(n.Unquiet) > 0}
 	if c.On {
 		s.Action, s.StartLevel = fence.ActionOn, n.PowerOn.Level

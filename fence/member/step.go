@@ -61,6 +61,7 @@ type Member struct {
 	leaseSent  int64  // send time of the newest acknowledged ping
 	leaseFrom  int64  // only a ping sent at or after this time renews anything
 	here       bool   // this daemon was in the view at the last input
+	doubted    bool   // the time of a watchdog proves nothing here (R15)
 	rewiring   bool   // between the two words of a DevicesChange
 	fell       bool
 	fellWhy    string
@@ -147,6 +148,8 @@ func (m *Member) take(in Input) {
 		m.hear(in.By)
 	case TwoNode:
 		m.cfg.SidesQuorate, m.cfg.RingMS = true, max(m.cfg.RingMS, in.RingMS)
+	case SidesQuorate:
+		m.doubted = true
 	case Parted:
 		m.parted(in)
 	case HeardElsewhere:

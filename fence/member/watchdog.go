@@ -214,7 +214,7 @@ func (m *Member) announced() fence.Watchdog {
 	if !d.seen.Open || !m.guarding() {
 		return fence.Watchdog{}
 	}
-	return fence.Watchdog{Kind: d.seen.Kind, Open: true, LeaseMS: m.dom.Roster.Timing.LeaseMS, HardwareMS: d.seen.HardwareMS, SidesQuorate: m.cfg.SidesQuorate}
+	return fence.Watchdog{Kind: d.seen.Kind, Open: true, LeaseMS: m.dom.Roster.Timing.LeaseMS, HardwareMS: d.seen.HardwareMS, SidesQuorate: m.cfg.SidesQuorate || m.doubted}
 }
 
 // watchdogNews reports whether the log knows something else of this node's watchdog than is so. What the log did not count is not said again.

@@ -139,6 +139,28 @@ func (l *loader) checkCorosync(r reader) {
 	}
 	l.checkListed(at)
 	l.checkRingLease(at)
+	l.checkTie()
+}
+
+// checkTie: which of two even halves goes on is corosync's to say, because corosync counts; a policy that says something else is not carried out.
+func (l *loader) checkTie() {
+	p := l.root.get("policy")
+	if p == nil || p.kind != mapping || p.get("even_split") == nil {
+		return
+	}
+	want, does := l.cfg.Roster.Policy.EvenSplit, "freeze"
+	tie := l.ring.settings.TieNode()
+	lowest := len(l.ring.settings.Nodes) > 0 && tie == l.ring.settings.Nodes[0].ID
+	for _, n := range l.nodes {
+		if tie != 0 && n.ID == tie {
+			does = "node " + n.Name
+		}
+	}
+	if want == does || want == "lowest-id" && lowest {
+		return
+	}
+	l.rep.warn(p.get("even_split"), "set auto_tie_breaker and auto_tie_breaker_node in corosync.conf as the policy says, or leave even_split out",
+		"policy.even_split is %s, and corosync counts as if it were %s", quote(want), quote(does))
 }
 
 // checkListed compares the nodes. Who is only in the nodelist is shown and never fenced; who is only here cannot come.

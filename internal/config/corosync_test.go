@@ -145,3 +145,26 @@ func TestALibraryThatIsMissingIsNotWaitedFor(t *testing.T) {
 		}
 	}
 }
+
+// Which of two even halves goes on is corosync's to say; a policy that says something else is not carried out.
+func TestAnEvenSplitIsCorosyncsToDecide(t *testing.T) {
+	for name, tt := range map[string]struct {
+		policy, tie, want string
+	}{
+		"nothing said":       {"", "lowest", ""},
+		"freeze, and so":     {"freeze", "", ""},
+		"freeze, and a tie":  {"freeze", "lowest", "policy.even_split is \"freeze\", and corosync counts as if it were \"node"},
+		"lowest, and so":     {"lowest-id", "lowest", ""},
+		"lowest, no tie":     {"lowest-id", "", "and corosync counts as if it were \"freeze\""},
+		"lowest, by highest": {"lowest-id", "highest", "and corosync counts as if it were \"node"},
+	} {
+		text := inRing
+		if tt.policy != "" {
+			text += "policy: {even_split: " + tt.policy + "}\n"
+		}
+		_, ps := newRoom(t).loadIn(text, answers(ringOf(func(s *corosync.Settings) { s.Tie = tt.tie }), nil))
+		if len(ps) != min(1, len(tt.want)) || len(ps) == 1 && !strings.Contains(ps[0].Text, tt.want) {
+			t.Errorf("%s: %v", name, ps)
+		}
+	}
+}

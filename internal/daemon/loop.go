@@ -115,6 +115,8 @@ func (d *Daemon) provided(ev membership.Event) {
 		d.step(member.NewInstance{Instance: ev.Instance})
 	case membership.TwoNode:
 		d.step(member.TwoNode{RingMS: ev.RingMS})
+	case membership.SidesQuorate:
+		d.step(member.SidesQuorate{})
 	case membership.Parted:
 		d.step(member.Parted{By: origin(ev.Member)})
 	case membership.Heard:

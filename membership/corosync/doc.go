@@ -7,7 +7,7 @@
 //
 // It knows no victim, no evidence and no device. It never starts corosync, and a corosync that is not there, or ends, is waited for and said.
 //
-// votes.go says which of votequorum's settings are honoured; with two_node the reader vouches for what replaces the other's vote (Vouch, R23).
+// votes.go makes fenced's own count of what votequorum calls quorate; with two_node the reader vouches for what replaces the other's vote (Vouch, R23).
 //
 // Start reading at provider.go, then link.go.
 package corosync

@@ -42,10 +42,14 @@ func (p *Provider) quorum(r agreement.Ring, quorate bool) {
 	p.do(func(m *agreement.Machine, now int64) { m.Quorum(r, quorate, now) })
 }
 
-// votes takes votequorum's numbers. Settings under which two quorums need not share a node count as no votes: nothing is ever committed.
+// votes takes what is made of votequorum's numbers. What is refused counts as no votes: nothing is ever committed.
 func (p *Provider) votes(v counts) {
 	p.mu.Lock()
-	p.refusal = v.refused
+	news := v.sides != "" && !p.doubted
+	p.refusal, p.need, p.doubted = v.refused, v.shown, p.doubted || news
+	if news {
+		p.tell(membership.SidesQuorate{Why: v.sides})
+	}
 	p.mu.Unlock()
 	if v.refused != "" {
 		p.refuse("corosync", v.refused, "")
@@ -109,7 +113,7 @@ func (p *Provider) Info() membership.Info {
 		return i
 	}
 	s := p.m.Status()
-	i.Domain, i.Need = s.Domain, s.Need
+	i.Domain, i.Need = s.Domain, p.need
 	now := membership.BootMS()
 	since := time.Now().Add(-time.Duration(now-s.Since) * time.Millisecond)
 	out := p.failed != "" || p.away != ""

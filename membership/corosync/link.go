@@ -119,8 +119,9 @@ type connection struct {
 	quorum *libcorosync.Quorum
 	votes  *libcorosync.VoteQuorum
 	node   uint32
-	forms  time.Duration // token and consensus, as they are in effect
-	fds    [3]int        // of group, quorum and votes
+	says   Settings          // when it connected, or when votequorum last counted by other numbers
+	last   libcorosync.Votes // of the last count
+	fds    [3]int            // of group, quorum and votes
 }
 
 func (c *connection) close() {
@@ -157,9 +158,6 @@ func (l *link) connect() (c *connection, err error) {
 	}
 	if fence.NodeID(c.node) != l.cfg.Self.Node {
 		return c, fmt.Errorf("corosync says that this is node %d, fenced's configuration says node %d: give both the same id", c.node, l.cfg.Self.Node)
-	}
-	if s, err := ReadSettings(); err == nil { // an old corosync may not say; then the member assumes enough
-		c.forms = s.Token + s.Consensus
 	}
 	for i, service := range []interface{ FD() (int, error) }{c.group, c.quorum, c.votes} {
 		if c.fds[i], err = service.FD(); err != nil {
@@ -300,8 +298,14 @@ func (l *link) count(c *connection) error {
 	if err != nil {
 		return err
 	}
-	said := counted(v)
-	said.forms = c.forms
+	if v.Expected != c.last.Expected || v.HighestExpected != c.last.HighestExpected { // the nodelist may have been loaded again
+		if c.says, err = ReadSettings(); err != nil {
+			return err
+		}
+	}
+	c.last = v
+	said := counted(v, c.says)
+	said.forms = c.says.Token + c.says.Consensus
 	l.to.votes(said)
 	l.to.counted(int(v.Total))
 	return nil

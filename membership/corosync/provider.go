@@ -37,6 +37,8 @@ type Provider struct {
 	away     string // why there is no connection to corosync, "" if there is one
 	refusal  string // why corosync's settings are refused
 	total    int    // votes that votequorum counts in this part of the ring
+	need     int    // of such votes, for a quorum
+	doubted  bool   // the reader was told that two sides may be quorate
 	names    map[fence.NodeID]string
 	reported map[string]time.Time
 }

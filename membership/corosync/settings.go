@@ -1,6 +1,7 @@
 package corosync
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,12 +27,21 @@ type Settings struct {
 	Consensus time.Duration
 	// Provider is quorum.provider, "" where corosync.conf has none.
 	Provider string
+	// Expected is what corosync.conf says of expected votes, 0 for nothing: then the nodelist's count.
+	Expected int
 	TwoNode  bool
 	// WaitForAll is what takes effect: two_node brings it, unless it is switched off.
 	WaitForAll bool
 	Encrypted  bool // messages of the ring are authenticated
-	// Refused are settings of the section quorum, beside two_node, with which two sides can be quorate at once: fenced waits for as long as they are there (R15).
-	Refused []string
+	// AutoTieBreaker and LastManStanding are settings of the section quorum with which corosync calls fewer than a majority quorate; AllowDownscale one
+	// with which it forgets nodes that left (R15).
+	AutoTieBreaker  bool
+	LastManStanding bool
+	AllowDownscale  bool
+	// Device is the model of a quorum device, "" for none.
+	Device string
+	// Tie says which of two even halves goes on: lowest, highest, or node ids of which the first counts; "" where neither half does.
+	Tie string
 }
 
 // Listed is one node of corosync's nodelist.
@@ -47,6 +57,38 @@ const QuorumLine = "add `quorum { provider: corosync_votequorum }` to corosync.c
 
 // NoQuorum reports whether nothing counts votes: then corosync says that every part of a cluster is quorate.
 func (s Settings) NoQuorum() bool { return s.Provider == "" }
+
+// The words for a tie breaker that is not a list of ids.
+const (
+	tieLowest  = "lowest"
+	tieHighest = "highest"
+)
+
+// votes are those of all nodes of the nodelist.
+func (s Settings) votes() (sum int) {
+	for _, n := range s.Nodes {
+		sum += n.Votes
+	}
+	return sum
+}
+
+// TieNode is the node whose half goes on, 0 for none. Of a list the first counts, always: corosync takes the next one where the first was away before the
+// split, and so forgets what the first may have committed.
+func (s Settings) TieNode() fence.NodeID {
+	switch {
+	case s.Tie == "" || len(s.Nodes) == 0:
+		return 0
+	case s.Tie == tieLowest:
+		return s.Nodes[0].ID
+	case s.Tie == tieHighest:
+		return s.Nodes[len(s.Nodes)-1].ID
+	}
+	id, err := strconv.ParseUint(strings.Fields(s.Tie + " 0")[0], 10, 32)
+	if err != nil {
+		return 0
+	}
+	return fence.NodeID(id)
+}
 
 // keys is what is read; libcorosync.Map is one.
 type keys interface {
@@ -65,6 +107,7 @@ func read(m keys) (Settings, error) {
 		Consensus: time.Duration(r.number("runtime.config.totem.consensus")) * time.Millisecond,
 		Provider:  r.text("quorum.provider"),
 		TwoNode:   r.number("quorum.two_node") != 0,
+		Expected:  int(min(r.number("quorum.expected_votes"), 1<<16)),
 	}
 	wait, told := r.has("quorum.wait_for_all")
 	s.WaitForAll = wait != 0 || s.TwoNode && !told
@@ -76,13 +119,13 @@ func read(m keys) (Settings, error) {
 	if r.text("totem.secauth") == "on" {
 		s.Encrypted = true
 	}
-	for _, key := range []string{"last_man_standing", "auto_tie_breaker", "allow_downscale"} {
-		if r.number("quorum."+key) != 0 {
-			s.Refused = append(s.Refused, key)
-		}
-	}
-	if r.text("quorum.device.model") != "" {
-		s.Refused = append(s.Refused, "device")
+	s.LastManStanding = r.number("quorum.last_man_standing") != 0
+	s.AllowDownscale = r.number("quorum.allow_downscale") != 0
+	s.Device = r.text("quorum.device.model")
+	if s.AutoTieBreaker = r.number("quorum.auto_tie_breaker") != 0; s.AutoTieBreaker {
+		s.Tie = cmp.Or(r.text("quorum.auto_tie_breaker_node"), tieLowest)
+	} else if s.Device == "net" {
+		s.Tie = cmp.Or(r.text("quorum.device.net.tie_breaker"), tieLowest)
 	}
 	s.Nodes = r.nodes()
 	s.Local = r.local()
@@ -194,8 +237,22 @@ func (s Settings) Warnings() []Warning {
 	if s.TwoNode && !s.WaitForAll {
 		warn("remove `wait_for_all: 0` on both nodes, and restart corosync", "corosync has two_node without wait_for_all: after a start each node alone would be quorate and fence the other; fenced refuses it and waits (R23)")
 	}
-	for _, name := range s.Refused {
-		warn("take it out of corosync.conf on every node, and restart corosync", "corosync's quorum section has %s, with which two sides can be quorate at once: fenced refuses it and waits", name)
+	if all := s.votes(); s.Expected > 0 && s.Expected < all {
+		warn("remove expected_votes on every node", "corosync's expected_votes is %d and its nodelist has %d votes: two sides can be quorate at once, and fenced follows it as an operator's word", s.Expected, all)
+	}
+	for _, how := range []struct {
+		on   bool
+		name string
+	}{{s.LastManStanding, "last_man_standing"}, {s.AllowDownscale, "allow_downscale"}} {
+		if how.on {
+			warn("count with it, or take it out of corosync.conf", "corosync's quorum section has %s: corosync goes on with fewer and fewer nodes, fenced only with a majority of the nodelist", how.name)
+		}
+	}
+	if s.AutoTieBreaker || s.LastManStanding || s.AllowDownscale || s.Device != "" {
+		warn("have devices in every level", "corosync's quorum section has auto_tie_breaker, last_man_standing, allow_downscale or a device: levels that wait for a watchdog are not used (R15)")
+	}
+	if s.Device != "" && len(s.Nodes) > 2 {
+		warn("have an odd number of nodes", "corosync has a quorum device: fenced counts the nodes alone, half of them go on only with the device's tie breaker among them, and fewer never")
 	}
 	if !s.Encrypted {
 		warn("set crypto_cipher and crypto_hash, and make a key by corosync-keygen", "corosync's messages are not authenticated: whoever reaches its port can end the cluster")

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership/corosync/libcorosync"
 )
 
@@ -82,10 +83,12 @@ func TestSettingsThatHurtAreNamed(t *testing.T) {
 		"a short token":                 {fakeMap{"totem.token": 300, "runtime.config.totem.token": 300}, "token is 300ms: a machine that is only busy", 0},
 		"the coefficient":               {fakeMap{"runtime.config.totem.token": 3650}, "token is 3.65s and not 3s", 0},
 		"two_node without wait_for_all": {fakeMap{"quorum.two_node": 1, "quorum.wait_for_all": 0}, "without wait_for_all", 0},
-		"last_man_standing":             {fakeMap{"quorum.last_man_standing": 1}, "has last_man_standing, with which two sides can be quorate", 0},
-		"auto_tie_breaker":              {fakeMap{"quorum.auto_tie_breaker": 1}, "has auto_tie_breaker, with which two sides can be quorate", 0},
-		"allow_downscale":               {fakeMap{"quorum.allow_downscale": 1}, "has allow_downscale, with which two sides can be quorate", 0},
-		"a quorum device":               {fakeMap{"quorum.device.model": "net"}, "has device, with which two sides can be quorate", 0},
+		"last_man_standing":             {fakeMap{"quorum.last_man_standing": 1}, "has last_man_standing: corosync goes on with fewer", 1},
+		"auto_tie_breaker":              {fakeMap{"quorum.auto_tie_breaker": 1}, "levels that wait for a watchdog are not used", 0},
+		"allow_downscale":               {fakeMap{"quorum.allow_downscale": 1}, "has allow_downscale: corosync goes on with fewer", 1},
+		"a quorum device":               {fakeMap{"quorum.device.model": "net"}, "levels that wait for a watchdog are not used", 0},
+		"a quorum device of three":      {fakeMap{"quorum.device.model": "net", "nodelist.node.5.nodeid": 7, "nodelist.node.5.name": "c"}, "levels that wait for a watchdog are not used", 1},
+		"few expected votes":            {fakeMap{"quorum.expected_votes": 1}, "expected_votes is 1 and its nodelist has 3 votes", 0},
 		"no authentication":             {fakeMap{"totem.crypto_cipher": "none", "totem.crypto_hash": "none"}, "not authenticated", 0},
 		"a node without a name":         {fakeMap{"nodelist.node.5.nodeid": 7}, "node 7 has no name", 0},
 	} {
@@ -118,6 +121,29 @@ func TestSettingsThatCannotBeReadAreAnError(t *testing.T) {
 		maps.Copy(m, set)
 		if _, err := read(m); err == nil || errors.Is(err, libcorosync.NotExist) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Which of two even halves goes on, as corosync's own words have it.
+func TestTheTieBreakerIsRead(t *testing.T) {
+	for name, tt := range map[string]struct {
+		set  fakeMap
+		node fence.NodeID
+	}{
+		"none":                  {fakeMap{"quorum.auto_tie_breaker_node": "highest"}, 0},
+		"by default":            {fakeMap{"quorum.auto_tie_breaker": 1}, 2},
+		"highest":               {fakeMap{"quorum.auto_tie_breaker": 1, "quorum.auto_tie_breaker_node": "highest"}, 10},
+		"a list":                {fakeMap{"quorum.auto_tie_breaker": 1, "quorum.auto_tie_breaker_node": "10 2"}, 10},
+		"nonsense":              {fakeMap{"quorum.auto_tie_breaker": 1, "quorum.auto_tie_breaker_node": " "}, 0},
+		"of a device":           {fakeMap{"quorum.device.model": "net"}, 2},
+		"of a device, a node":   {fakeMap{"quorum.device.model": "net", "quorum.device.net.tie_breaker": "10"}, 10},
+		"of a device not known": {fakeMap{"quorum.device.model": "other"}, 0},
+	} {
+		m := good()
+		maps.Copy(m, tt.set)
+		if s, err := read(m); err != nil || s.TieNode() != tt.node {
+			t.Errorf("%s: node %d, %v", name, s.TieNode(), err)
 		}
 	}
 }

@@ -21,6 +21,8 @@ want=(
 	snmpd:snmpd                    # a second SNMP agent, not ours, also for version 3
 	qemu-system-x86_64:qemu-system-x86 # the qmp plugin switches a real machine
 	corosync:corosync              # real rings in namespaces: what its client libraries do, and the corosync provider
+	corosync-qnetd:corosync-qnetd  # a quorum device's server, and each node's part of it
+	corosync-qdevice:corosync-qdevice
 	spin:spin                      # searches the formal model in docs/model
 	protoc:protobuf-compiler       # `make verify` checks that the generated code is current
 )
