@@ -109,6 +109,7 @@ func (m *Machine) sync(me Process) {
 	m.syncs = true
 	c := Change{}
 	if receiver {
+		m.lent = 0
 		if c = m.install(); m.broken != "" {
 			return
 		}
@@ -117,6 +118,7 @@ func (m *Machine) sync(me Process) {
 	m.log = append(m.log, m.waiting...)
 	m.waiting = nil
 	m.seated = m.plan.counts(me)
+	m.toldAlone(me)
 	m.shares(c)
 	m.meta.Domain, m.meta.Synced = m.plan.Domain, m.plan.Epoch
 	m.write(c, writeSync, m.last())

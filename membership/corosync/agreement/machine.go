@@ -91,9 +91,10 @@ type Machine struct {
 	votes     int
 	need      int
 
-	two        bool  // corosync has two_node
-	seated     bool  // this store counted when its log was last taken over
-	askedAt    int64 // when it last asked for a session because the other says nothing
+	two        bool   // corosync has two_node
+	seated     bool   // this store counted when its log was last taken over
+	lent       uint64 // the index of the view that ended this daemon's being the sole one, when that was not committed yet; 0 for none
+	askedAt    int64  // when it last asked for a session because the other says nothing
 	partedFrom membership.Member
 
 	session

@@ -106,6 +106,8 @@ func Decide(ps []Participant) Plan {
 	case p.Votes < p.Need && len(ps) == 1 && len(p.Voters) == 1 && ps[0].State.Two:
 		p.Parted = true
 		p.Refused = "corosync's two_node: the other node is not here, and nothing proves yet that it is over"
+	case p.Votes < p.Need && len(ps) == 2 && len(p.Voters) == 1 && len(p.Barred) == 0 && ps[0].State.Two:
+		p.Refused = strange(ps, p.Voters[0].Process.Node)
 	case p.Votes < p.Need:
 		p.Refused = fmt.Sprintf("%d votes of stores that the log knows, %d needed", p.Votes, p.Need)
 	default:

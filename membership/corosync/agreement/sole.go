@@ -1,6 +1,7 @@
 package agreement
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/fenced-project/fenced/fence"
@@ -30,10 +31,10 @@ func (m *Machine) Two(on bool, ringMS, now int64) {
 	}
 }
 
-// peer is the one other member of the committed view, where this very daemon is the second, and this store counted when its log was last taken
-// over: whatever was committed since then is on its disk.
+// peer is the one other member of the view, where this very daemon is the second, and this store counted when its log was last taken over: whatever
+// was committed since then is on its disk.
 func (m *Machine) peer() (membership.Member, bool) {
-	v := m.applied.View.Members
+	v := m.shown()
 	if !m.two || m.broken != "" || !m.seated || len(v) != 2 || !m.inView() {
 		return membership.Member{}, false
 	}
@@ -41,6 +42,25 @@ func (m *Machine) peer() (membership.Member, bool) {
 		return v[1], true
 	}
 	return v[0], true
+}
+
+// shown is the committed view, or the newest one of this log where that ended this daemon's being the sole one and is not known to be committed: who it
+// names may have stopped before it acknowledged, or have committed it. Until then nobody else was the sole one, and that note is gone from no disk but
+// this one, so it takes the very proof that a committed view takes. Who was not the sole one itself must not do so: the other's note may still stand.
+func (m *Machine) shown() []membership.Member {
+	v, at := m.applied.View.Members, m.applied.ViewAt
+	if m.lent <= m.applied.Index {
+		return v
+	}
+	for _, e := range m.log {
+		if e.Index > m.applied.Index && e.View != nil && e.Base == at {
+			v, at = e.View.view().Members, e.Index
+		}
+	}
+	if !slices.ContainsFunc(v, func(o membership.Member) bool { return o.Node == m.cfg.Self.Node && o.Instance == m.cfg.Self.Instance }) {
+		return nil
+	}
+	return v
 }
 
 // Parted is the member without which nothing can be committed here, though corosync says that this node alone is quorate: its daemon is not in the
@@ -71,6 +91,14 @@ func (m *Machine) alone() {
 	m.write(Change{}, writeMeta, 0)
 }
 
+// toldAlone makes a node the sole one that commits alone by a person's word: expected votes of 1, for want of any proof (R15). What it was the sole one for
+// is noted like a proof, so that corosync, which counts both again when the other is back, does not undo it: then a store that no log knows can join.
+func (m *Machine) toldAlone(me Process) {
+	if v := m.plan.Voters; m.two && m.meta.Sole == nil && len(v) == 1 && v[0].Process == me && m.need <= m.votes {
+		m.meta.Sole = &Sole{Boot: m.cfg.Self.Boot, At: m.plan.Last}
+	}
+}
+
 // processGone: the peer's daemon ended, by the word of its own corosync, which is in this ring: that instance commits nothing any more, and another
 // one of the same node may not fence before a view that both commit has named it.
 func (m *Machine) processGone(h Hello) {
@@ -97,6 +125,9 @@ func (m *Machine) shares(c Change) {
 	for _, e := range c.Append {
 		if e.View != nil && e.Index > s.At && slices.ContainsFunc(e.View.Members, func(h Hello) bool { return h.Node != m.cfg.Self.Node }) {
 			m.meta.Sole = nil
+			if !c.Cut && c.Snapshot == nil { // of a log that is this store's own
+				m.lent = e.Index
+			}
 			return
 		}
 	}
@@ -146,4 +177,32 @@ func sole(ps []Participant, p *Plan) bool {
 		}
 	}
 	return false
+}
+
+// strange says what ends the wait of two of which one has a store that the other's log does not know, where nothing proves that the store which is
+// gone did not commit alone (R3): a person's word, and which.
+func strange(ps []Participant, known fence.NodeID) string {
+	other := ps[0].Process.Node
+	if other == known {
+		other = ps[1].Process.Node
+	}
+	return fmt.Sprintf("corosync's two_node: the log does not know the store of node %[1]d, and the one that it knows may have gone on alone: start node %[1]d with that store; "+
+		"if it is lost: stop fenced and corosync on node %[1]d, run `corosync-quorumtool -e 1` and `systemctl restart fenced` on node %[2]d, and start node %[1]d when node %[2]d is quorate",
+		other, known)
+}
+
+// unmet says what ends the wait of one of two that cannot prove anything of the other, because it has not been in a view with it: a restarted daemon.
+func unmet(plan *Plan) string {
+	return plan.Refused + ": this daemon has not met it and can prove nothing: start it; if it is lost: see to it that its power is off and stays so, " +
+		"and run `corosync-quorumtool -e 1` and `systemctl restart fenced` here"
+}
+
+// others are the nodes whose stores the log knows, without this one.
+func (m *Machine) others() (ids []fence.NodeID) {
+	for _, s := range m.applied.Stores {
+		if s.Node != m.cfg.Self.Node {
+			ids = append(ids, s.Node)
+		}
+	}
+	return ids
 }

@@ -234,6 +234,12 @@ func (m *Machine) Status() Status {
 		}
 	case m.plan.Refused != "":
 		s.Waiting = m.plan.Refused
+		if m.plan.Parted {
+			s.For = m.others()
+			if _, met := m.peer(); !met {
+				s.Waiting = unmet(m.plan)
+			}
+		}
 	case m.streams.Holds() != "":
 		s.Waiting = m.streams.Holds()
 	case !m.open:
