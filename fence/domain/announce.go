@@ -15,7 +15,7 @@ func (t *turn) announce(a Announce) error {
 	if err != nil {
 		return err
 	}
-	if err := checkTexts(a.Why, a.Version, a.Machine.UUID, a.Machine.Serial, a.Roster); err != nil {
+	if err := errors.Join(checkTexts(a.Why, a.Version, a.Machine.UUID, a.Machine.Serial, a.Roster), t.s.checkTwo(a)); err != nil {
 		return err
 	}
 	life := t.by.Incarnation
@@ -47,7 +47,7 @@ func (t *turn) announce(a Announce) error {
 		return err
 	}
 	n.Foreign = nil
-	n.Roster, n.Feature, n.Version, n.Why = a.Roster, a.Feature, a.Version, a.Why
+	n.Roster, n.Feature, n.Version, n.Why, n.TwoMS = a.Roster, a.Feature, a.Version, a.Why, a.TwoMS
 	t.watched(n, a)
 	if n.Victim != nil && n.Victim.Incarnation == life {
 		return t.refuse(n, life, "this life is a victim: only a verdict or its reset ends that")
@@ -186,7 +186,7 @@ func (s *State) Rest(without fence.NodeID) int {
 }
 
 // leave is a clean leave (S2.12): the proposer has scanned and closed its grant gate. It takes quorum from nobody who stays, unless forced:
-// they would freeze, and nobody would fence for them.
+// they would freeze, and nobody would fence for them. With two_node the one who stays is a quorum when the other's daemon has ended (ADR 0084).
 func (t *turn) leave(e Leave) error {
 	if err := t.quorate(); err != nil {
 		return err
@@ -198,7 +198,7 @@ func (t *turn) leave(e Leave) error {
 	if !t.s.Clean(n.ID) {
 		return fmt.Errorf("%s is no clean member, so it does not leave cleanly (S2.11)", t.name(n.ID))
 	}
-	if rest := t.s.Rest(n.ID); !e.Force && rest < t.s.Quorum() {
+	if rest := t.s.Rest(n.ID); !e.Force && rest < t.s.Quorum() && !t.s.ByProof(n.ID) {
 		return fmt.Errorf("%w: those who stay would have %d of the %d votes that quorum needs", fence.ErrUnsafe, rest, t.s.Quorum())
 	}
 	if err := checkTexts(e.Why); err != nil {

@@ -95,6 +95,8 @@ type Announce struct {
 	Shared []string `json:"shared,omitempty"`
 	// Resume is the nonce of the planned restart by which this daemon goes on where the one before it stood (R26, level 3).
 	Resume string `json:"resume,omitempty"`
+	// TwoMS is how long its corosync, which has two_node, may take until both nodes know of a split; 0 where it has not (R23, level 3).
+	TwoMS int64 `json:"two_ms,omitempty"`
 }
 
 // Stateful commits that the proposer's life may use shared state, or, after a scan with the grant gate closed, that it does not (R12).

@@ -69,6 +69,7 @@ func (t *turn) local(e LocalPower) error {
 	if slices.ContainsFunc(n.Unquiet, func(c Claim) bool { return c.Local == e.ID }) {
 		return nil // told again because the first word's fate was unknown: it is waited for already
 	}
+	t.switched(n, t.s.powering(n.ID)) // it may have commanded devices of any of them, whatever else proves that machine off (R9)
 	number := n.NextClaim
 	if !e.Quiet {
 		n.NextClaim++

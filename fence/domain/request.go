@@ -65,7 +65,7 @@ func (t *turn) request(r Request) error {
 	if r.Boot != "" && r.Boot != life.Boot && r.Boot != n.Life.Boot {
 		return fmt.Errorf("the life of %s is boot %s, the request names %s", t.name(n.ID), fence.ShortBoot(life.Boot), fence.ShortBoot(r.Boot))
 	}
-	if n.Instance != "" && !r.Force && t.s.Rest(n.ID) < t.s.Quorum() {
+	if n.Instance != "" && !r.Force && t.s.Rest(n.ID) < t.s.Quorum() && !t.s.ByProof(n.ID) {
 		return fmt.Errorf("%w: the others would not be quorate without %s (R21)", fence.ErrUnsafe, t.name(n.ID))
 	}
 	if t.s.Disarming() && !r.Force {

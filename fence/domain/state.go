@@ -87,6 +87,8 @@ type Node struct {
 	Roster  string `json:"roster,omitempty"`
 	Feature int    `json:"feature,omitempty"`
 	Version string `json:"version,omitempty"`
+	// TwoMS is what its newest daemon announced of corosync's two_node, 0 for not (level 3).
+	TwoMS int64 `json:"two_ms,omitempty"`
 	// Unknown: since a cold start nobody knows whether this node holds state; it must announce itself clean or be fenced (R10).
 	Unknown bool `json:"unknown,omitempty"`
 	// Added: it was added to a running cluster and has never been in a view: no vote is counted for it and nothing is unknown about it (0029).

@@ -39,6 +39,17 @@ func (t *turn) switchedAny(n *Node) {
 	t.switched(n, all)
 }
 
+// powering are the levels of a node that switch power.
+func (s *State) powering(id fence.NodeID) (levels []int) {
+	r, _ := s.Roster.Node(id)
+	for i, l := range r.Levels {
+		if powers(l, s.Roster.Devices) {
+			levels = append(levels, i)
+		}
+	}
+	return levels
+}
+
 // powers reports whether a level switches power. What a level closes otherwise is remembered by itself (Cut).
 func powers(l fence.Level, devices []fence.Device) bool {
 	return slices.ContainsFunc(l.Steps, func(s fence.Step) bool { return s.Device != "" }) && l.Gives(devices) != fence.EvidenceStorageCut

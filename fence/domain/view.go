@@ -18,7 +18,8 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 	s.View = View{Index: index, Members: members, Quorate: quorate}
 	t := &turn{s: s, index: index}
 	t.emit(Event{Kind: EventView})
-	came := slices.ContainsFunc(members, func(o Origin) bool { return !among(old.Members, o) }) // one of two that goes on alone waits for nobody who came
+	// One of two that goes on alone, or half of a cluster by even_split, waits for nobody who came, because nobody did. Below FeatureReturners it says nothing.
+	came := slices.ContainsFunc(members, func(o Origin) bool { return !among(old.Members, o) })
 	joined := quorate && s.returners() && (!old.Quorate || came && s.staying(old.Members, members) < s.Quorum())
 	if s.continues(old.Members, members) {
 		t.departures(old.Members)

@@ -17,7 +17,7 @@ const FeatureReturners = 3
 func (t *turn) voter(n *Node, e ClaimEntry) error {
 	v := n.Victim
 	if (v.Cause == fence.CauseOperator || v.Cause == fence.CauseReported) && !v.Force {
-		if e.Answers && t.s.Votes(n.ID) < t.s.Quorum() {
+		if e.Answers && t.s.Votes(n.ID) < t.s.Quorum() && !t.s.ByProof(n.ID) {
 			return errors.New("it still answers and the others would not be quorate without it (R21)")
 		}
 		if v.Named || !t.s.returners() {

@@ -177,7 +177,7 @@ func (m *Member) mayLeave() error {
 	if m.tainted != "" {
 		return fmt.Errorf("%w: %s", ErrHeld, m.tainted)
 	}
-	if rest := m.dom.Rest(n.ID); !m.leaving.force && rest < m.dom.Quorum() {
+	if rest := m.dom.Rest(n.ID); !m.leaving.force && rest < m.dom.Quorum() && !m.dom.ByProof(n.ID) {
 		return fmt.Errorf("%w: those who stay would have %d of the %d votes that quorum needs", fence.ErrUnsafe, rest, m.dom.Quorum())
 	}
 	return nil

@@ -37,6 +37,8 @@ type LocalRequested struct {
 	ID, By, Reason string
 	Node           fence.NodeID
 	Action         fence.Action // ActionOff or ActionReboot
+
+	life string // the boot that is meant where the domain does not know it yet, "" for the newest one that it knows
 }
 
 // LocalWritten answers the WriteLocal of this number.
@@ -136,6 +138,9 @@ func (m *Member) localRequested(in LocalRequested) {
 	l.LocalRecord = LocalRecord{
 		ID: in.ID, Node: n.ID, Life: n.Life.Boot, Action: in.Action, By: bound(in.By), Reason: bound(in.Reason), Boot: m.cfg.Self.Boot,
 		EndMS: m.now + duration, DurationMS: duration, EffectMS: operation.LongestEffect(l.spec.Judge.Levels, l.spec.Judge.Devices),
+	}
+	if in.life != "" {
+		l.Life = in.life
 	}
 	l.spec.EndMS = l.EndMS
 	m.locals = append(m.locals, l)

@@ -129,6 +129,7 @@ func (m *Member) announcement(n *domain.Node) domain.Announce {
 	if m.dom.Feature >= domain.FeatureCut {
 		a.Shared = m.cfg.Shared
 	}
+	a.TwoMS = m.twoMS()
 	if a.Watchdog = m.announced(); a.Watchdog.Open {
 		a.WatchdogSince, m.dog.said = n.ClosedAt, n.ClosedAt
 	}
@@ -136,14 +137,14 @@ func (m *Member) announcement(n *domain.Node) domain.Announce {
 }
 
 // tellRoster announces this member's file again when it was read again and differs (only with an equal hash is it eligible, R5, S5.8), and its
-// watchdog when it was opened or is another (R14), and what it uses of what is shared, where the log does not know that (R18). It says nothing new about its state, and the domain takes nothing new about that from it.
+// watchdog when it was opened or is another (R14), and what it uses of what is shared, where the log does not know that (R18), and how long its corosync takes, where that changed (R23). It says nothing new about its state, and the domain takes nothing new about that from it.
 func (m *Member) tellRoster(n *domain.Node) {
-	if n.Roster == m.cfg.RosterHash && !m.watchdogNews(n) && !m.sharedNews(n) {
+	if n.Roster == m.cfg.RosterHash && !m.watchdogNews(n) && !m.sharedNews(n) && n.TwoMS == m.twoMS() {
 		return
 	}
 	a := m.announcement(n)
 	a.Clean = true
-	m.propose(fmt.Sprintf("again/%s/%d/%v/%v", m.cfg.RosterHash, a.WatchdogSince, a.Watchdog, a.Shared), domain.Entry{Announce: &a})
+	m.propose(fmt.Sprintf("again/%s/%d/%v/%v/%d", m.cfg.RosterHash, a.WatchdogSince, a.Watchdog, a.Shared, a.TwoMS), domain.Entry{Announce: &a})
 }
 
 // freshScan reports whether there is a scan of this arrival that is not old; else it asks for one.

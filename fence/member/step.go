@@ -85,6 +85,7 @@ type Member struct {
 	// aloneSince is since when this stateful life has no lease and no open watchdog, 0 for not.
 	aloneSince int64
 	parting    parting
+	two        int64 // corosync has two_node: how long it may take until both know of a split; 0 for not
 }
 
 // New returns the mind of a node that has heard nothing.
@@ -147,7 +148,7 @@ func (m *Member) take(in Input) {
 	case Heard:
 		m.hear(in.By)
 	case TwoNode:
-		m.cfg.SidesQuorate, m.cfg.RingMS = true, max(m.cfg.RingMS, in.RingMS)
+		m.cfg.SidesQuorate, m.two = true, max(m.cfg.RingMS, in.RingMS)
 	case SidesQuorate:
 		m.doubted = true
 	case Parted:

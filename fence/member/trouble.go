@@ -168,7 +168,7 @@ func (m *Member) keptBy() string {
 		return "no quorum"
 	case m.unclean() != "":
 		return m.unclean() + " is in the view and not clean" // it may be about to go, for the same reason
-	case m.dom.Rest(n.ID) < m.dom.Quorum():
+	case m.dom.Rest(n.ID) < m.dom.Quorum() && !m.dom.ByProof(n.ID):
 		return fmt.Sprintf("those who stay would have %d of the %d votes that quorum needs", m.dom.Rest(n.ID), m.dom.Quorum())
 	}
 	return ""
