@@ -187,14 +187,13 @@ func strange(ps []Participant, known fence.NodeID) string {
 		other = ps[1].Process.Node
 	}
 	return fmt.Sprintf("corosync's two_node: the log does not know the store of node %[1]d, and the one that it knows may have gone on alone: start node %[1]d with that store; "+
-		"if it is lost: stop fenced and corosync on node %[1]d, run `corosync-quorumtool -e 1` and `systemctl restart fenced` on node %[2]d, and start node %[1]d when node %[2]d is quorate",
+		"if it is lost: stop fenced and corosync on node %[1]d, run `corosync-quorumtool -e 1` on node %[2]d, and start node %[1]d when node %[2]d is quorate",
 		other, known)
 }
 
 // unmet says what ends the wait of one of two that cannot prove anything of the other, because it has not been in a view with it: a restarted daemon.
 func unmet(plan *Plan) string {
-	return plan.Refused + ": this daemon has not met it and can prove nothing: start it; if it is lost: see to it that its power is off and stays so, " +
-		"and run `corosync-quorumtool -e 1` and `systemctl restart fenced` here"
+	return plan.Refused + ": this daemon has not met it and can prove nothing: start it; if it is lost: see to it that its power is off and stays so, and run `corosync-quorumtool -e 1` here"
 }
 
 // others are the nodes whose stores the log knows, without this one.

@@ -31,7 +31,7 @@ func TestDecideForTwo(t *testing.T) {
 		"one":                                   {[]Participant{two(1, "")}, 2, "nothing proves yet", true},
 		"the sole one":                          {[]Participant{two(1, "b")}, 1, "", false},
 		"the sole one of another boot":          {[]Participant{two(1, "b0")}, 2, "nothing proves yet", true},
-		"beside a new store":                    {[]Participant{two(1, ""), wiped}, 2, "run `corosync-quorumtool -e 1` and `systemctl restart fenced` on node 1", false},
+		"beside a new store":                    {[]Participant{two(1, ""), wiped}, 2, "run `corosync-quorumtool -e 1` on node 1", false},
 		"the sole one of once, and a new store": {[]Participant{two(1, "b0"), wiped}, 1, "", false},
 		"one that does not know of two_node":    {[]Participant{other}, 2, "1 votes", false},
 	} {
