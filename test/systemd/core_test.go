@@ -83,7 +83,7 @@ func (m *machine) reset() bool {
 // TestCoreProcessesFollowTheTable: under a real systemd each policy meets a real death. One that is ignored is only in the journal; one that freezes
 // freezes until it runs; one that its manager starts again freezes for that long and may die twice; a stop in order resets nobody; and one whose policy
 // is reset ends a node that may hold what is shared: it says so in the log, and the others fence it.
-// proves: S4.6
+// part of: S4.6
 func TestCoreProcessesFollowTheTable(t *testing.T) {
 	needs(t)
 	m := coreMachine(t)
