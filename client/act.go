@@ -150,6 +150,13 @@ type Leave struct {
 	TimeoutMS int64 `json:"timeout_ms"`
 }
 
+// Restart asks this node's daemon to restart while the node goes on to use what it uses (R26).
+type Restart struct {
+	Reason string `json:"reason"`
+	// TimeoutMS is how long the daemon may try until it is committed, at most 25000; mandatory.
+	TimeoutMS int64 `json:"timeout_ms"`
+}
+
 // Bootstrapped names the domain that was made.
 type Bootstrapped struct {
 	API     string `json:"api"`

@@ -178,6 +178,11 @@ func (c *Client) Bootstrap(ctx context.Context, b Bootstrap) (Bootstrapped, erro
 	return post[Bootstrapped](ctx, c, "/v1/bootstrap", b)
 }
 
+// Restart has the daemon that answers restart; the answer comes before it ends.
+func (c *Client) Restart(ctx context.Context, r Restart) (Committed, error) {
+	return post[Committed](ctx, c, "/v1/restart", r)
+}
+
 // Leave makes the node whose daemon answers leave cleanly; its daemon ends after the answer.
 func (c *Client) Leave(ctx context.Context, l Leave) (Committed, error) {
 	return post[Committed](ctx, c, "/v1/leave", l)

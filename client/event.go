@@ -29,6 +29,7 @@ const (
 	EventDisarm       = "disarm"
 	EventDisarming    = "disarming" // a disarm waits for the operations that run
 	EventPause        = "pause"     // nobody acts on a node, or on any, by himself
+	EventRestart      = "restart"   // a daemon is to restart under what its node uses, or what came of it
 	EventResume       = "resume"
 	EventDeviceHealth = "device-health"
 	EventRefused      = "refused"

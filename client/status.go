@@ -122,6 +122,7 @@ const (
 // The flags of a node.
 const (
 	FlagPaused         = "paused"
+	FlagRestarting     = "restarting" // its daemon is away for a planned restart, or about to be
 	FlagWitness        = "witness"
 	FlagVoteOnly       = "vote-only"
 	FlagFrozen         = "frozen"

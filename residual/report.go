@@ -1,6 +1,9 @@
 package residual
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,6 +68,21 @@ func (r Report) Residue() []Finding {
 		}
 	}
 	return out
+}
+
+// Print stands for the residue: equal for two scans that found the same things in use, "" for none. Why it is in use and who holds it is not in it:
+// both change while nothing else does.
+func (r Report) Print() string {
+	var lines []string
+	for _, f := range r.Residue() {
+		lines = append(lines, fmt.Sprintf("%q %q %q", f.Probe, f.Path, f.What))
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
+	return hex.EncodeToString(sum[:16])
 }
 
 // Unknown reports whether a probe could not look at something that would count (exit 96). What might be access at most is not asked about.

@@ -20,6 +20,16 @@ type Session struct {
 	CleanLeave bool `json:"clean_leave"`
 	// Armed says that a cluster that this boot belonged to was armed.
 	Armed bool `json:"armed,omitempty"`
+	// Restart is what a daemon left that ended for a planned restart.
+	Restart *SessionRestart `json:"restart,omitempty"`
+}
+
+// SessionRestart says by what, until when and over what state the next daemon of this boot may go on (R26).
+type SessionRestart struct {
+	Nonce string `json:"nonce"`
+	// UntilMS is by CLOCK_BOOTTIME.
+	UntilMS int64  `json:"until_ms"`
+	Print   string `json:"print"`
 }
 
 // SessionState is the first column of the start table.

@@ -73,7 +73,13 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	if err != nil {
 		return errors.Join(err, provider.Close(), plugins.Close())
 	}
-	return serve(ctx, cfg, d, d, log)
+	err = serve(ctx, cfg, d, d, log)
+	if d.Restarts() && ctx.Err() == nil {
+		log.Info("this daemon ends for a planned restart, the next one goes on", "node", cfg.SelfName, "error", err)
+		flush()
+		return errors.Join(err, again())
+	}
+	return err
 }
 
 // serve runs the daemon and its socket, at which node answers; either one's end ends the other. A daemon that is told to end still answers while

@@ -165,6 +165,24 @@ func (s *Server) leave(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	return doc, err
 }
 
+// restart has its mandatory timeout for the same reason.
+func (s *Server) restart(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
+	var q client.Restart
+	if err := body(w, r, &q); err != nil {
+		return nil, err
+	}
+	limit := time.Duration(q.TimeoutMS) * time.Millisecond
+	if q.TimeoutMS <= 0 || q.TimeoutMS > MaxLeave.Milliseconds() {
+		return nil, client.Errorf(client.CodeUsage, "timeout_ms must be between 1 and %d, not %d", MaxLeave.Milliseconds(), q.TimeoutMS)
+	}
+	if err := text("reason", q.Reason, client.MaxReason, false); err != nil {
+		return nil, err
+	}
+	doc, err := s.node.Restart(ctx, RestartArgs{Reason: q.Reason, Timeout: limit, By: by})
+	doc.API = client.API
+	return doc, err
+}
+
 func (s *Server) bootstrap(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
 	var q client.Bootstrap
 	if err := body(w, r, &q); err != nil {

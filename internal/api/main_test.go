@@ -119,6 +119,10 @@ func (f *fake) Test(ctx context.Context, node string) (client.Test, error) {
 	return client.Test{By: "node-1", Nodes: []client.TestNode{{Node: node, OK: true}}}, f.ask(ctx, node)
 }
 
+func (f *fake) Restart(ctx context.Context, a RestartArgs) (client.Committed, error) {
+	return client.Committed{Index: 6}, f.ask(ctx, a)
+}
+
 func (f *fake) Leave(ctx context.Context, a LeaveArgs) (client.Committed, error) {
 	return client.Committed{Index: 5}, f.ask(ctx, a)
 }

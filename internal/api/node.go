@@ -78,6 +78,10 @@ type Steward interface {
 	// the node is as before: CodeDirty and CodeResidualUnknown with what was found (S2.11), CodeTryAgain while a client holds, CodeNoQuorum,
 	// CodeUnsafe when those who stay would not be quorate, CodeTimeout, CodeError when it is no clean member. CodeUnknown: it goes on.
 	Leave(ctx context.Context, a LeaveArgs) (client.Committed, error)
+	// Restart has this node's daemon restart under the state that this node holds, and returns when that is committed; the daemon then ends, and the next
+	// one goes on (R26). Errors, after which the node is as before: CodeTryAgain while a client holds, another node restarts or within an hour of the last,
+	// CodeResidualUnknown, CodeNoQuorum, CodeUnsafe when those who stay would not be quorate, CodeTimeout, CodeError when it is no clean member.
+	Restart(ctx context.Context, a RestartArgs) (client.Committed, error)
 }
 
 // Registrar takes the programs of this machine that use what is shared, or report (R12, R29, S4.7).
@@ -176,6 +180,13 @@ type ReplaceArgs struct {
 	Node, Old, New string
 	Reason         string
 	By             Caller
+}
+
+// RestartArgs has this node's daemon restart. Timeout is set, at most MaxLeave.
+type RestartArgs struct {
+	Reason  string
+	Timeout time.Duration
+	By      Caller
 }
 
 // LeaveArgs makes this node leave. Timeout is set, at most MaxLeave.

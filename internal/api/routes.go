@@ -31,6 +31,7 @@ func (s *Server) routes() *http.ServeMux {
 	m.Handle("POST /v1/replace", s.act(s.replace))
 	m.Handle("POST /v1/bootstrap", s.act(s.bootstrap))
 	m.Handle("POST /v1/leave", s.act(s.leave))
+	m.Handle("POST /v1/restart", s.act(s.restart))
 	m.Handle("POST /v1/local", s.act(s.local))
 	m.Handle("POST /v1/drills", s.act(s.drill))
 	m.Handle("GET /v1/test", s.read(s.times.device, s.test))

@@ -38,6 +38,9 @@ func TestEveryQuestionReachesTheNodeAsItWasMeant(t *testing.T) {
 		case LeaveArgs:
 			v.By.Groups = nil
 			return v
+		case RestartArgs:
+			v.By.Groups = nil
+			return v
 		case BootstrapArgs:
 			v.By.Groups = nil
 			return v
@@ -87,6 +90,10 @@ func TestEveryQuestionReachesTheNodeAsItWasMeant(t *testing.T) {
 			d, err := c.Leave(ctx, client.Leave{Reason: "r", Force: true, TimeoutMS: 2000})
 			return d.API, err
 		}, LeaveArgs{Reason: "r", Force: true, Timeout: 2 * time.Second, By: me}},
+		{func() (string, error) {
+			d, err := c.Restart(ctx, client.Restart{Reason: "r", TimeoutMS: 2000})
+			return d.API, err
+		}, RestartArgs{Reason: "r", Timeout: 2 * time.Second, By: me}},
 		{func() (string, error) { d, err := c.Bootstrap(ctx, client.Bootstrap{Cluster: "p"}); return d.API, err }, BootstrapArgs{Cluster: "p", By: me}},
 	} {
 		version, err := x.do()

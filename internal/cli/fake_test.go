@@ -42,6 +42,7 @@ func newFakeNode() *fakeNode {
 	f.answers["ack"] = []byte(`{"index":90}`)
 	f.answers["arm"] = []byte(`{"index":91}`)
 	f.answers["leave"] = []byte(`{"index":92,"text":"node-1 has left; its daemon stops"}`)
+	f.answers["restart"] = []byte(`{"index":93,"text":"the daemon of node-1 restarts"}`)
 	f.answers["local"] = []byte(`{"node":"node-3","incarnation":"9b2f","action":"off","state":"unknown","deadline_ms":42000}`)
 	f.answers["localpower"] = []byte(`{"node":"node-3","incarnation":"9b2f","action":"off","state":"off","done":true,"text":"read back off"}`)
 	f.answers["bootstrap"] = []byte(`{"cluster":"prod1","domain":"8f1d2c3b"}`)
@@ -170,6 +171,10 @@ func (f *fakeNode) Drill(_ context.Context, a api.DrillArgs) (client.Accepted, e
 
 func (f *fakeNode) Test(_ context.Context, node string) (client.Test, error) {
 	return answer[client.Test](f, "test", "node="+node)
+}
+
+func (f *fakeNode) Restart(_ context.Context, a api.RestartArgs) (client.Committed, error) {
+	return answer[client.Committed](f, "restart", fmt.Sprintf("reason=%q timeout=%s", a.Reason, a.Timeout))
 }
 
 func (f *fakeNode) Leave(_ context.Context, a api.LeaveArgs) (client.Committed, error) {

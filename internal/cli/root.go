@@ -90,7 +90,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = false
 	for _, c := range []func() *cobra.Command{
 		a.statusCommand, a.watchCommand, a.historyCommand, a.showCommand, a.planCommand, a.residualCommand, a.testCommand, a.drillCommand, a.offCommand, a.onCommand, a.rebootCommand, a.unfenceCommand,
-		a.ackCommand, a.armCommand, a.disarmCommand, a.pauseCommand, a.resumeCommand, a.applyCommand, a.bootstrapCommand, a.leaveCommand, a.nodeCommand, a.recoverCommand, a.witnessCommand, a.keygenCommand, a.configCommand,
+		a.ackCommand, a.armCommand, a.disarmCommand, a.pauseCommand, a.resumeCommand, a.applyCommand, a.bootstrapCommand, a.leaveCommand, a.restartCommand, a.nodeCommand, a.recoverCommand, a.witnessCommand, a.keygenCommand, a.configCommand,
 		a.pluginCommand, a.watchdogCommand, a.runCommand, a.devCommand, a.checkLogCommand, a.simCommand, a.explainCommand, a.versionCommand,
 	} {
 		if cmd := c(); cmd != nil {

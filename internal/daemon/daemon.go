@@ -118,7 +118,8 @@ type Daemon struct {
 	// historyWhy says why history is not whole or not kept on disk, "" where it is.
 	historyWhy string
 	broken     error        // what this daemon cannot go on with: the loop ends; loop only
-	departs    bool         // this node has left, the loop ends; loop only
+	departs    bool         // this node has left, or its daemon restarts: the loop ends; loop only
+	again      atomic.Bool  // the next daemon is to be started at once (R26)
 	told       toldRoster   // what the provider knows of the roster; loop only
 	live       bool         // this daemon has been in a view; loop only
 	beat       atomic.Int64 // Now of the newest turn of the loop
@@ -205,7 +206,7 @@ func New(cfg Config) (*Daemon, error) {
 // Feed is the event stream for the API server.
 func (d *Daemon) Feed() *api.Feed { return d.feed }
 
-// Run runs the daemon until ctx ends, this node has left or the provider closes; then it ends everything it started. When ctx ends it first
+// Run runs the daemon until ctx ends, this node has left, it restarts or the provider closes; then it ends everything it started. When ctx ends it first
 // tries to leave cleanly (see Config.LeaveTimeout), so that a planned restart makes no victim.
 func (d *Daemon) Run(ctx context.Context) error {
 	d.wg.Go(d.writeDisk)

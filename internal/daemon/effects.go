@@ -63,6 +63,7 @@ func (d *Daemon) perform(e member.Effect) {
 		d.note(client.Event{Event: string(e.Kind), Node: d.name(e.Node), Incarnation: e.Life.Boot, Text: e.Text})
 	case member.Depart:
 		d.departs = true
+		d.again.Store(e.Restart)
 	case member.Tell:
 		d.tell(e)
 	case member.Drop:

@@ -27,18 +27,19 @@ type teller struct {
 	beat     func() int64 // now of the newest turn of the loop, 0 before the first
 	watchdog time.Duration
 	status   func(context.Context) (client.Status, error)
+	again    func() bool // the end is a restart's
 	ready    bool
 	told     string // the newest STATUS
 }
 
 func (d *Daemon) tellSystemd(ctx context.Context) {
-	t := teller{say: d.cfg.Notify, now: d.cfg.Now, beat: d.beat.Load, watchdog: d.cfg.WatchdogEvery, status: d.Status}
+	t := teller{say: d.cfg.Notify, now: d.cfg.Now, beat: d.beat.Load, watchdog: d.cfg.WatchdogEvery, status: d.Status, again: d.again.Load}
 	t.run(ctx, d.done)
 }
 
 // run tells until ctx or the daemon ends; the last word is that we stop.
 func (t *teller) run(ctx context.Context, done <-chan struct{}) {
-	defer t.say("STOPPING=1\nSTATUS=stopping")
+	defer t.last()
 	every := notifyEvery
 	if w := t.watchdog / 3; w > 0 {
 		every = min(every, w)
@@ -67,6 +68,13 @@ func (t *teller) run(ctx context.Context, done <-chan struct{}) {
 		default:
 			t.tell(s)
 		}
+	}
+}
+
+// last is the last word. Before a planned restart there is none: to systemd this process goes on, and whatever was said of its end would be held against it.
+func (t *teller) last() {
+	if t.again == nil || !t.again() {
+		t.say("STOPPING=1\nSTATUS=stopping")
 	}
 }
 

@@ -280,3 +280,14 @@ func TestAStatusIsOneBoundedLine(t *testing.T) {
 		t.Errorf("said %q", got)
 	}
 }
+
+// R26: to systemd a process that restarts goes on; told that it stops, it would end the unit.
+func TestARestartSaysNothingOfAnEnd(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		var said []string
+		tell := teller{say: func(s string) { said = append(said, s) }, again: func() bool { return again }}
+		if tell.last(); (len(said) == 0) != again {
+			t.Errorf("restart %v: %q", again, said)
+		}
+	}
+}

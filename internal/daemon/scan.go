@@ -37,14 +37,18 @@ func ResidualOptions(c *config.Config, boot string, helper []string) residual.Op
 // Scanner reads the kernel and this node's own records, and puts what it sees in the words of the start table.
 func Scanner(o residual.Options, stateDir string) func(context.Context) member.ResidualScanned {
 	s := residual.New(o)
-	return func(ctx context.Context) member.ResidualScanned { return Scanned(s.Scan(ctx), stateDir) }
+	return func(ctx context.Context) member.ResidualScanned {
+		in := Scanned(s.Scan(ctx), stateDir)
+		in.Session.Restart = restartRecord(o)
+		return in
+	}
 }
 
 // Scanned puts a report in the words of the start table. It reads the marker of armed clusters in stateDir.
 func Scanned(r residual.Report, stateDir string) member.ResidualScanned {
 	out := member.ResidualScanned{
 		Session: member.Session{State: sessionState(r.Session), Boot: r.Boot, EverArmed: everArmed(stateDir)},
-		Unsure:  r.Unknown() || !r.Complete(), NoAnswer: r.Complete() && r.NoAnswer(), Resettable: r.ResetClears(),
+		Unsure:  r.Unknown() || !r.Complete(), NoAnswer: r.Complete() && r.NoAnswer(), Resettable: r.ResetClears(), Print: r.Print(),
 	}
 	var why []string
 	for _, f := range r.Residue() {
@@ -101,9 +105,13 @@ func (f *sessionFiles) save(s member.Session) error {
 			return err
 		}
 	}
-	b, err := json.Marshal(residual.Session{
+	record := residual.Session{
 		Boot: s.Boot, Instance: s.Instance, Stateful: s.State == member.SessionStateful, CleanLeave: s.State == member.SessionClosed, Armed: s.EverArmed,
-	})
+	}
+	if r := s.Restart; r.Nonce != "" {
+		record.Restart = &residual.SessionRestart{Nonce: r.Nonce, UntilMS: r.UntilMS, Print: r.Print}
+	}
+	b, err := json.Marshal(record)
 	if err != nil {
 		return err
 	}

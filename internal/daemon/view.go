@@ -149,6 +149,9 @@ func (d *Daemon) nodes(s *client.Status) {
 		if n.Outvoted() {
 			out.Flags = append(out.Flags, client.FlagFrozen)
 		}
+		if n.Restart != nil {
+			out.Flags = append(out.Flags, client.FlagRestarting)
+		}
 		if n.Phase == domain.PhaseUnguarded {
 			out.Flags = append(out.Flags, client.FlagUnguarded)
 		}
@@ -205,7 +208,7 @@ func (d *Daemon) state(n *domain.Node) string {
 		return client.StateFailed
 	case n.Suspect != "", n.Instance != "" && d.suspect[n.ID] == n.Instance:
 		return client.StateSuspect
-	case n.Phase == domain.PhaseMember && n.ID == d.cfg.Self.Node && d.member.Leaving():
+	case n.Phase == domain.PhaseMember && n.ID == d.cfg.Self.Node && (d.member.Leaving() || d.member.Restarting()):
 		return client.StateLeaving
 	case n.Phase == domain.PhaseMember:
 		return client.StateMember

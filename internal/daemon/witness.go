@@ -36,6 +36,11 @@ func NewWitness(cfg Config) (*Witness, error) {
 	return &Witness{d}, nil
 }
 
+// Restart implements api.Steward.
+func (*Witness) Restart(context.Context, api.RestartArgs) (client.Committed, error) {
+	return client.Committed{}, errWitness("restart: stop its process and start it, nobody is fenced for that")
+}
+
 func errWitness(what string) error {
 	e := client.Errorf(client.CodeNotPermitted, "this is a witness: it votes and decides nothing, so it cannot %s", what)
 	e.Next = "ask on one of the nodes"
