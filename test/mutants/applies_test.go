@@ -3,11 +3,18 @@ package main
 import "testing"
 
 // Every patch applies, by the tool's own rule: git finds a place for one that fits two, and which of them is broken then is chance. The stage of
-// mutants would say so after many minutes.
+// mutants, or that of canaries, would say so after many minutes.
 func TestEveryPatchApplies(t *testing.T) {
-	ps, errs := readPatches(".")
-	for _, err := range errs {
-		t.Error(err)
+	var ps []*Patch
+	for _, dir := range []string{".", "../canaries"} {
+		some, errs := readPatches(dir)
+		for _, err := range errs {
+			t.Error(err)
+		}
+		if len(some) == 0 {
+			t.Errorf("there are no patches in %s", dir)
+		}
+		ps = append(ps, some...)
 	}
 	tr := &tree{dir: t.TempDir()}
 	if err := copyTree("../..", tr.dir); err != nil {
@@ -21,8 +28,5 @@ func TestEveryPatchApplies(t *testing.T) {
 		if err := tr.mend(); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if len(ps) == 0 {
-		t.Error("there are no patches")
 	}
 }
