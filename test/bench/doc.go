@@ -8,6 +8,7 @@
 // No time that it takes decides anything: the stage `bench` of test/verify asks only whether -quick gives every line. The daemons are real
 // ones on the loopback, with the dummy plugin as their hardware; nothing of this machine can be switched by them, and nothing is left behind
 // (guard.go).
+// Over corosync (ring.go, ring_growth.go) they are the playground's: namespaces, a corosync and an IPMI BMC for each; that needs root.
 //
 // Start reading at main.go (what is measured, in which order), then cluster.go, operation.go and kill.go.
 package main

@@ -47,6 +47,8 @@ var measures = []measure{
 	{[]string{nameCrowd500, nameCrowd500CPU}, crowd500},
 	{[]string{nameCrowdDummy, nameCrowdDummyCPU}, crowdDummy},
 	{[]string{nameFootRSS, nameFootRoutines, nameFootFiles}, footprint},
+	{[]string{nameRingActs}, ringActs},
+	{ringCostNames, ringCosts},
 }
 
 // run is what a measure works with.

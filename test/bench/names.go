@@ -38,6 +38,12 @@ const (
 	nameFootRSS       = "plugin-500-rss"
 	nameFootRoutines  = "plugin-500-goroutines"
 	nameFootFiles     = "plugin-500-descriptors"
+	nameRingActs      = "ring-confchg-to-request"
+	nameRingRSS       = "ring-daemon-rss"
+	nameRingChanges   = "ring-changes"
+	nameRingGrowRSS   = "ring-changes-rss"
+	nameRingRoutines  = "ring-changes-goroutines"
+	nameRingWaits     = "ring-changes-waits"
 )
 
 // goal is what issue 3 aims at and what a peer reaches on the same two cores (PEERS.md, "How fast the peers are"); 0 where there is none.
@@ -64,6 +70,8 @@ var goals = map[string]goal{
 	nameKillLeader:      {peer: 1100, who: "pacemaker after the membership event, when the victim led"},
 	nameDaemonRSS:       {aim: 40, peer: 94, who: "pacemaker-fenced 11 and corosync 83; five more daemons not counted"},
 	nameDaemonCPU:       {aim: 0.5},
+	nameRingActs:        {aim: 20, peer: 70, who: "pacemaker after the membership event, 70 to 85 ms or 1.1 s"},
+	nameRingChanges:     {aim: 60},
 	nameCrowd100:        {aim: 0.5, peer: 11, who: crowdPeer},
 	nameCrowd100CPU:     {aim: 0.5, peer: 20, who: crowdPeer},
 	nameCrowd500:        {aim: 2, peer: 71, who: crowdPeer},

@@ -37,7 +37,7 @@ func stages() []Stage {
 		{Name: "nonsense", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/nonsense")},
 		{Name: "corosync", Budget: 8 * time.Minute, More: times(8 * time.Minute), Needs: []string{"build"}, Do: testRings},
 		{Name: "foreign", Budget: 3 * time.Minute, More: times(3 * time.Minute), Do: testOnly("./test/foreign")},
-		{Name: "bench", Budget: 4 * time.Minute, Needs: []string{"build"}, Do: benches},
+		{Name: "bench", Budget: 6 * time.Minute, Needs: []string{"build"}, Do: benches},
 		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
 		{Name: "scenarios", Budget: 5 * time.Minute, Do: scenarios},
 		{Name: "canaries", Budget: 10 * time.Minute, Do: canaries},

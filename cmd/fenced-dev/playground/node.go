@@ -79,6 +79,15 @@ func (n *Node) BootID() string {
 	return r.BootID
 }
 
+// PID is its daemon's process, 0 where none runs.
+func (n *Node) PID() int {
+	r, err := n.report()
+	if err != nil || !r.Running {
+		return 0
+	}
+	return r.Pid
+}
+
 // PowerOn reports whether the machine has power: the truth, not what a BMC says.
 func (n *Node) PowerOn() bool {
 	r, err := n.report()
