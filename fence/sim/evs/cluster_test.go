@@ -185,6 +185,13 @@ func (d *daemon) write() uint64 {
 	return w.Seq
 }
 
+// finish brings the oldest write to its end, and says so.
+func (d *daemon) finish() {
+	seq := d.write()
+	d.m.Written(seq, d.c.now)
+	d.effects()
+}
+
 // effects does what the machine wants. Every tenth message goes through its wire format.
 func (d *daemon) effects() {
 	for _, e := range d.m.Effects() {
@@ -268,9 +275,7 @@ func (d *daemon) step() {
 		net.Sequence(d.i)
 	case 3:
 		if len(d.writes) > 0 && !d.stuck && d.m != nil {
-			seq := d.write()
-			d.m.Written(seq, c.now)
-			d.effects()
+			d.finish()
 		}
 	case 4:
 		if d.late && c.rnd.IntN(200) > 0 {
