@@ -68,6 +68,9 @@ func mistakes(t *testing.T) []mistake {
 		{name: "a step twice", text: ch("levels: [bmc]", "levels: [[bmc, bmc]]")},
 		{name: "two nodes on one outlet", text: ch(`levels: [{device: pdu, target: "2"}]`, `levels: [{device: pdu, target: "3"}]`)},
 		{name: "two nodes on one of two outlets", text: ch(`levels: [{device: pdu, target: "2"}]`, `levels: [{device: pdu, target: "2, 3"}]`)},
+		{name: "two nodes on one of two plugs by another spelling", text: onPlugs(t, `plugin: agent, agent: fence_x, ip: 10.0.9.9, plug-separator: ";"`, "3", "2;3")},
+		{name: "two nodes on one key whatever the target", text: onPlugs(t, `plugin: agent, agent: fence_scsi, kind: storage, devices: /dev/sda, key: abc1`, "n2", "n3")},
+		{name: "two nodes on one machine whatever the target", text: onPlugs(t, `plugin: agent, agent: fence_virsh, ip: 10.0.9.9, uuid: 0b3f`, "n2", "n3")},
 		{name: "two nodes on one system", text: ch(`    levels: [{device: pdu, target: "2"}]`, "    levels: [ipmi]\n    devices: {ipmi: {plugin: bmc, address: \"10.0.9.1:623\", username: other, password_file: secret}}")},
 		{name: "two nodes on one system by two protocols", text: ch(`    levels: [{device: pdu, target: "2"}]`, "    levels: [r]\n    devices: {r: {plugin: bmc, address: \"https://10.0.9.1\", password_file: secret}}")},
 		{name: "system without an id beside one with", text: ch(`    levels: [{device: pdu, target: "2"}]`, "    levels: [r]\n    devices: {r: {plugin: bmc, address: 10.0.9.1, system: blade-2, password_file: secret}}")},
@@ -276,6 +279,14 @@ func golden(t *testing.T, name, got string) {
 			t.Fatalf("%s:%d (FENCED_UPDATE=1 writes it anew)\n got: %s\nwant: %s", path, i+1, a, b)
 		}
 	}
+}
+
+// onPlugs is the good file with n2 and n3 on two targets of one agent.
+func onPlugs(t *testing.T, agent, n2, n3 string) string {
+	t.Helper()
+	text := change(t, `levels: [{device: pdu, target: "2"}]`, `levels: [{device: x, target: "`+n2+`"}]`)
+	text = strings.Replace(text, `[[{device: pdu, target: "3"}], {ask: human}]`, `[{device: x, target: "`+n3+`"}]`, 1)
+	return strings.Replace(text, "devices:\n  pdu:", "devices:\n  x: {"+agent+"}\n  pdu:", 1)
 }
 
 // describe stands for plugins that can be asked; bmc is not installed.

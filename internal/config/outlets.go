@@ -2,8 +2,11 @@ package config
 
 import (
 	"cmp"
+	"maps"
 	"net"
 	"net/url"
+	"path"
+	"slices"
 	"strings"
 )
 
@@ -25,7 +28,11 @@ func systemOf(d *deviceEntry, target string) system {
 	ids := idOptions
 	tcp := "port"
 	if d.Plugin == "agent" {
+		o = agentOptions(o)
 		ids, tcp = append([]string{"port"}, idOptions...), "ipport"
+		if own := obeyed(o); own != "" {
+			s.id = own
+		}
 	}
 	for _, k := range ids {
 		if s.id == "" {
@@ -42,12 +49,38 @@ func systemOf(d *deviceEntry, target string) system {
 	return s
 }
 
+// agentOptions are options by the names that fence agents compare: to them - and _ are one, and so are both cases of a letter.
+func agentOptions(options map[string]string) map[string]string {
+	out := make(map[string]string, len(options))
+	for _, k := range slices.Sorted(maps.Keys(options)) {
+		out[strings.ReplaceAll(strings.ToLower(k), "-", "_")] = options[k]
+	}
+	return out
+}
+
+// obeyed is what some agents act on whatever target they are told, "" for none: nodes on different targets of such a device are one and the same to it.
+func obeyed(o map[string]string) string {
+	names := []string{"uuid"}
+	switch path.Base(o["agent"]) {
+	case "fence_scsi":
+		names = append(names, "key", "nodename") // in its order
+	case "fence_mpath":
+		names = append(names, "key")
+	}
+	for _, k := range names {
+		if o[k] != "" {
+			return o[k]
+		}
+	}
+	return ""
+}
+
 // each are the outlets of a target that names several of them: a node on outlets 1 and 2 shares one with a node on outlet 2.
 func (s system) each(d *deviceEntry) []system {
 	separator := ","
 	switch d.Plugin {
 	case "agent":
-		separator = cmp.Or(d.dev.Options["plug_separator"], separator)
+		separator = cmp.Or(agentOptions(d.dev.Options)["plug_separator"], separator)
 	case "pdu":
 	default:
 		return []system{s}
@@ -63,9 +96,9 @@ func (s system) each(d *deviceEntry) []system {
 // IPMI and another by Redfish is one BMC.
 func normalAddress(a, port string) string {
 	a = strings.ToLower(strings.TrimSpace(a))
-	path := ""
+	suffix := ""
 	if u, err := url.Parse(a); err == nil && u.Host != "" {
-		a, path = u.Host, strings.TrimRight(u.Path, "/")
+		a, suffix = u.Host, strings.TrimRight(u.Path, "/")
 	}
 	if h, p, err := net.SplitHostPort(a); err == nil {
 		a, port = h, p
@@ -77,7 +110,7 @@ func normalAddress(a, port string) string {
 	if port != "" && !contains([]string{"623", "443", "80", "161", "22", "23"}, port) {
 		a = net.JoinHostPort(a, port)
 	}
-	return a + path
+	return a + suffix
 }
 
 // checkOutlets refuses two nodes that end at one outlet or system, and several systems behind one address of which one has no explicit id (R16).

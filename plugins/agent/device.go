@@ -152,7 +152,10 @@ func (d *device) with(target string) (settings, error) {
 	default:
 		s[plug] = sdk.NewSecret(target)
 	}
-	return s, d.together(s)
+	if err := d.together(s); err != nil {
+		return nil, err
+	}
+	return s, d.named(s)
 }
 
 // copied are the settings with what is sent unless the configuration says otherwise: an agent's own time-outs are off, because the deadline

@@ -77,6 +77,12 @@ func (plugin) Open(ctx context.Context, _ string, o sdk.Options) (sdk.Device, er
 		if _, err := disks(d.settings); err != nil {
 			return nil, err
 		}
+		if err := r.lasting(m, d.settings); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.named(d.settings); err != nil {
+		return nil, err
 	}
 	return d, nil
 }

@@ -23,12 +23,16 @@ func (d *device) separator(s settings) string {
 	if !ok {
 		return ""
 	}
-	return cmp.Or(s[p.Name].Reveal(), p.Default, ",")
+	v := s[p.Name].Reveal()
+	if unquoted(v) != "" {
+		v = unquoted(v) // white space is handed over in quotes (param.value)
+	}
+	return cmp.Or(v, p.Default, ",")
 }
 
 // plugs are the parts of the plug, or the plug as it is, which may be none.
 func (d *device) plugs(s settings) []string {
-	plug, separator := s[d.meta.plugName()].Reveal(), d.separator(s)
+	plug, separator := unquoted(s[d.meta.plugName()].Reveal()), d.separator(s)
 	if separator == "" || !strings.Contains(plug, separator) {
 		return []string{plug}
 	}

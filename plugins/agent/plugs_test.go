@@ -72,6 +72,7 @@ func TestPlugsAreParted(t *testing.T) {
 		{several, ";", "a,b", []string{"a,b"}},
 		{several, ";", "a,b; c", []string{"a,b", "c"}},
 		{several, "", "machine one", []string{"machine one"}},
+		{several, `" "`, "a b", []string{"a", "b"}}, // as a separator of white space is handed over
 	} {
 		d := &device{meta: c.meta, settings: settings{}}
 		if c.separator != "" {

@@ -22,12 +22,22 @@ type reservation struct {
 	option string // the agent's parameter that names the tool
 	tool   string
 	args   []string // before the device
+	// keys are the parameters that may hold the key of a registration, and instead those that the agent obeys instead of its plug; made is the one
+	// that says of what it makes keys by itself, "" where it makes none.
+	keys, instead []string
+	made          string
 }
 
 // reservations are the agents that cut by taking away a registration.
 var reservations = map[string]reservation{
-	"fence_scsi":  {"sg_persist_path", "/usr/bin/sg_persist", []string{"-n", "-i", "-r", "-d"}},
-	"fence_mpath": {"mpathpersist_path", "/usr/sbin/mpathpersist", []string{"-i", "-r", "-d"}},
+	"fence_scsi": {
+		option: "sg_persist_path", tool: "/usr/bin/sg_persist", args: []string{"-n", "-i", "-r", "-d"},
+		keys: []string{"key"}, instead: []string{"key", "nodename"}, made: "key_value",
+	},
+	"fence_mpath": {
+		option: "mpathpersist_path", tool: "/usr/sbin/mpathpersist", args: []string{"-i", "-r", "-d"},
+		keys: []string{"plug", "key"}, instead: []string{"key"},
+	},
 }
 
 // reserves returns how the reservation is read that makes this agent's off a cut; false for every other agent.
