@@ -15,7 +15,7 @@ import (
 func main() {
 	open := flag.Bool("open", false, "print the ids without proof, one in a line, with the reason")
 	require := flag.String("require", "", "families and ids (S0,S1,R13) of which nothing may be open")
-	write := flag.Bool("write", false, "write "+proof.Page)
+	write := flag.Bool("write", false, "write "+proof.Page+" and "+proof.SidesPage)
 	root := flag.String("root", ".", "the root of the project")
 	flag.Parse()
 	if err := run(*root, *open, *require, *write, flag.Args()); err != nil {
@@ -30,8 +30,14 @@ func run(root string, open bool, require string, write bool, names []string) err
 		return err
 	}
 	if write {
-		if err := os.WriteFile(filepath.Join(root, proof.Page), []byte(t.Markdown()), 0o644); err != nil {
+		sides, err := t.SidesMarkdown(root)
+		if err != nil {
 			return err
+		}
+		for page, text := range map[string]string{proof.Page: t.Markdown(), proof.SidesPage: sides} {
+			if err := os.WriteFile(filepath.Join(root, page), []byte(text), 0o644); err != nil {
+				return err
+			}
 		}
 	}
 	if require != "" {

@@ -4,5 +4,5 @@
 // the test that catches it. A marker is the line `proves: S1.9, R13`, or `part of: S1.9` where the test shows only a part: that leaves the
 // scenario open.
 //
-// Start reading at proof.go, then marker.go and page.go.
+// Start reading at proof.go, then marker.go and page.go; sides.go has the two memberships beside each other.
 package proof
