@@ -126,6 +126,19 @@ func TestWhoIsNotBackInTimeIsAVictim(t *testing.T) { // R26: on a member's own t
 	}
 }
 
+func TestALateRestartOfADisarmedClusterIsSaidOnce(t *testing.T) { // R26: its end is no victim there, and nobody says it again for ever
+	w := restarts(t, 5)
+	w.must(3, restart("n"))
+	w.view(1, 2, 4, 5)
+	w.s.Armed = false
+	over := Entry{TimeOver: &TimeOver{Index: w.s.Node(3).Restart.Since}}
+	if es := w.must(1, over); !has(es, EventWould) || w.s.Node(3).Victim != nil || !w.s.Node(3).Unknown {
+		t.Fatalf("%v %+v", es, w.s.Node(3))
+	}
+	w.refused(2, over, "nothing that began")
+	w.must(2, restart("another's")) // nobody waits for the first one any more
+}
+
 func TestAnotherBootEndsARestart(t *testing.T) { // R26, R1, R2: the life that went is a victim, and its successor's clean word ends it
 	w := restarts(t, 3)
 	w.must(3, restart("n"))

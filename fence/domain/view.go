@@ -234,6 +234,7 @@ func (t *turn) lost(c *Claim, force bool) (EventKind, string) {
 
 // makeVictim names a life a victim at this index. A disarmed cluster only says what it would have done; the node is unknown from then on.
 func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
+	n.Restart = nil // armed or not: what is over is said once (R26)
 	if !t.s.Armed && cause != fence.CauseOperator && cause != fence.CauseRecover {
 		t.would(n, life, cause)
 		return
@@ -245,7 +246,6 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 	if life == n.Life {
 		n.Pending = nil
 	}
-	n.Restart = nil
 	t.drillFailed(n, "the node is a victim")
 	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: machine, Cause: cause, Index: t.index, Action: t.leaves(n)}, Watchdog: t.victimWatchdog(n, life), Shared: t.sharedOf(n, life), Rewired: life == n.Life && n.Rewired}
 	n.Unknown = n.Unknown && life == n.Life && n.Foreign != nil // a life elsewhere answers nothing about this node's own machine
