@@ -44,7 +44,7 @@ func newSeeds(hash string) ([]sweep, error) {
 }
 
 // askNewSeeds is the setting that adds new seeds. It is not CI's own yet: new seeds still find something once in a few thousand
-// (docs/reference/simulator.md names what is open), and until 20,000 in a row are clean a change would be judged by the luck of its hash.
+// (docs/reference/simulator.md names what), and until 20,000 in a row are clean a change would be judged by the luck of its hash.
 const askNewSeeds = "FENCED_TEST_NEW_SEEDS"
 
 // sim simulates the same seeds, and new ones before where that is asked for.
