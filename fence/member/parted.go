@@ -78,7 +78,7 @@ func (m *Member) skew() int64 {
 	if ring == 0 {
 		ring = max(m.two, m.cfg.RingMS)
 	}
-	return ring + 2*m.window()
+	return operation.Skew(ring, m.window())
 }
 
 // window is how late a turn may begin.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/operation"
 )
 
 // Config is what this node knows of itself before it hears anything.
@@ -91,7 +92,7 @@ type Member struct {
 // New returns the mind of a node that has heard nothing.
 func New(cfg Config) *Member {
 	if cfg.RingMS == 0 {
-		cfg.RingMS = 10_000
+		cfg.RingMS = operation.RingMS
 	}
 	return &Member{cfg: cfg, dom: domain.New(), cores: newCores(cfg.Cores)}
 }

@@ -29,20 +29,46 @@ func LongestEffect(levels []fence.Level, devices []fence.Device) int64 {
 	return longest
 }
 
+// Off is the worst power-off of one node: the longest time of the walk over all its levels of devices, and for how long after that something of it
+// may still take effect, in milliseconds. Both are 0 for a node without such a level.
+type Off struct {
+	Node             fence.NodeID
+	WalkMS, EffectMS int64
+}
+
 // OffToEffect is the worst time from the beginning of a walk over all levels of devices until nothing of it can take effect any more, in
 // milliseconds (R23).
 func OffToEffect(levels []fence.Level, devices []fence.Device) int64 {
-	ls := DeviceLevels(levels, devices)
-	return Duration(Spec{Action: fence.ActionOff, Judge: fence.Judge{Levels: ls, Devices: devices}}) + LongestEffect(ls, devices)
+	o := offOf(0, levels, devices)
+	return o.WalkMS + o.EffectMS
 }
+
+func offOf(id fence.NodeID, levels []fence.Level, devices []fence.Device) Off {
+	ls := DeviceLevels(levels, devices)
+	return Off{Node: id, WalkMS: Duration(Spec{Action: fence.ActionOff, Judge: fence.Judge{Levels: ls, Devices: devices}}), EffectMS: LongestEffect(ls, devices)}
+}
+
+// WorstOff is that of the node whose power-off may last longest.
+func WorstOff(r *fence.Roster) (worst Off) {
+	for i := range r.Nodes {
+		if o := offOf(r.Nodes[i].ID, r.Nodes[i].Levels, r.Devices); i == 0 || o.WalkMS+o.EffectMS > worst.WalkMS+worst.EffectMS {
+			worst = o
+		}
+	}
+	return worst
+}
+
+// RingMS is the least that corosync is taken to need until both nodes know of a split, in milliseconds, whatever it says of its token.
+const RingMS = 10_000
+
+// Skew is by how much later than the other one of two nodes may notice that they are parted, and begin its turn, in milliseconds: ringMS is how long
+// corosync takes, and either may begin as late as the failure timeout.
+func Skew(ringMS, failureTimeoutMS int64) int64 { return ringMS + 2*failureTimeoutMS }
 
 // Gap is by how much the turns of two nodes with corosync's two_node lie apart, in milliseconds: while one's power-off may still take effect, the
 // other does not begin one (R23). skewMS is by how much later than the other one node may notice that they are parted, and begin. There is no
 // random part.
 func Gap(r *fence.Roster, skewMS int64) int64 {
-	var worst int64
-	for i := range r.Nodes {
-		worst = max(worst, OffToEffect(r.Nodes[i].Levels, r.Devices))
-	}
-	return worst + skewMS + 1
+	worst := WorstOff(r)
+	return worst.WalkMS + worst.EffectMS + skewMS + 1
 }

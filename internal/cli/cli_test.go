@@ -104,6 +104,7 @@ func testDeps() cli.Deps {
 			fmt.Fprintf(stdout, "witness config=%s root=%s state=%s run=%s strict=%t\n", o.Path, o.SystemRoot, o.StateDir, o.RunDir, o.Strict)
 			return nil
 		},
+		Corosync:       fakeCorosync,
 		Residual:       fakeResidual,
 		WatchdogStatus: fakeHolder, WatchdogTest: fakeTest,
 		Dev: func(_ context.Context, args []string, _ io.Reader, stdout, _ io.Writer) int {

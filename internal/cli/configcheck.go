@@ -25,6 +25,7 @@ type checked struct {
 	Nodes    int                         `json:"nodes"`
 	Devices  int                         `json:"devices"`
 	Hash     string                      `json:"hash"`
+	TwoNode  *turns                      `json:"two_node,omitempty"`
 	Problems client.List[config.Problem] `json:"problems"`
 }
 
@@ -50,6 +51,7 @@ each mistake is shown with its file and line. What is not installed here is a wa
 			if c != nil {
 				doc.Files, doc.Cluster, doc.Node = c.Files, c.Roster.Cluster, c.SelfName
 				doc.Nodes, doc.Devices, doc.Hash = len(c.Roster.Nodes), len(c.Roster.Devices), c.Roster.Hash()
+				doc.TwoNode = turnsOf(c.TwoNode)
 			}
 			a.show(doc, func(w io.Writer) { checkedText(w, a.err, doc) })
 			if c == nil {
@@ -82,4 +84,7 @@ func checkedText(out, talk io.Writer, c checked) {
 		fmt.Fprintf(out, ", %s", plural(len(c.Problems), "warning", "warnings"))
 	}
 	fmt.Fprintln(out)
+	if c.TwoNode != nil {
+		fmt.Fprintf(out, "two nodes: %s begins, %s follows a gap later; %s\n", c.TwoNode.First, c.TwoNode.Second, c.TwoNode.sum())
+	}
 }

@@ -21,6 +21,8 @@ type explained struct {
 	ResetMS      int64  `json:"reset_by_ms"`
 	AssumeDeadMS int64  `json:"assume_dead_after_ms"`
 	Sum          string `json:"sum"`
+	// TwoNode is there for two nodes over a corosync that answers, where either is quorate alone.
+	TwoNode *turns `json:"two_node,omitempty"`
 }
 
 func (a *app) configExplainCommand() *cobra.Command {
@@ -30,9 +32,13 @@ func (a *app) configExplainCommand() *cobra.Command {
 		Long:  "Reads the files as the daemon does and tells what happens when to a node that loses all contact, by its own clock and by those of the others.",
 		Args:  words(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o := config.Find(cmd.Flags())
-			o.NoSecrets, o.AnyNode, o.Local = true, true, true
+			o := a.find(cmd.Flags())
+			o.NoSecrets, o.AnyNode = true, true
 			c, problems := config.Load(o)
+			if c == nil { // what is about this machine alone is answered while corosync does not
+				o.Local, o.Corosync = true, nil
+				c, problems = config.Load(o)
+			}
 			for _, p := range problems {
 				fmt.Fprintln(a.err, p.String())
 			}
@@ -56,10 +62,17 @@ func explainTimings(c *config.Config) explained {
 		e.HardwareMS, e.ResetMS = w.HardwareMS, t.LeaseMS+w.HardwareMS
 		e.AssumeDeadMS, e.Sum = max(fence.AssumeDeadAfterMS(w), t.AssumeDeadMS), fence.SumText(w)
 	}
+	e.TwoNode = turnsOf(c.TwoNode)
 	return e
 }
 
 func explainedText(w io.Writer, e explained) {
+	aloneText(w, e)
+	turnsText(w, e.TwoNode)
+}
+
+// aloneText is what happens to a node that is cut off.
+func aloneText(w io.Writer, e explained) {
 	fmt.Fprintf(w, "A node that loses all contact at 0 s:\n")
 	line := func(ms int64, text string) { fmt.Fprintf(w, "  %-7s %s\n", milliseconds(ms), text) }
 	line(e.FailureMS, "the others suspect it; a view without it makes it a victim, and they acknowledge nothing more of it")

@@ -50,6 +50,8 @@ type Config struct {
 	Watchdog Watchdog
 	// SelfFence are the plugins that are asked in turn to end this machine, before the daemon itself does.
 	SelfFence []SelfFencer
+	// TwoNode is how two nodes over corosync take turns where either is quorate alone (R23); nil elsewhere, and where corosync was not asked.
+	TwoNode *TwoNode
 }
 
 // API says who may use the socket: root always acts.

@@ -215,6 +215,7 @@ func (l *loader) config() *Config {
 	l.checkCuts()
 	l.checkDevices()
 	l.finish()
+	l.twoNode()
 	return c
 }
 
