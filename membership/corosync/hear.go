@@ -1,6 +1,7 @@
 package corosync
 
 import (
+	"errors"
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
@@ -62,15 +63,28 @@ func (p *Provider) votes(v counts) {
 
 func (p *Provider) deliver(from agreement.Process, data []byte) {
 	msg, err := agreement.Decode(data)
-	if err != nil {
-		kind := membership.RefusedKind("")
-		if _, other := err.(agreement.ProtocolError); other { //nolint:errorlint // Decode returns it bare
-			kind = membership.RefusedVersion
-		}
-		p.refuse(p.named(from.Node), err.Error(), kind)
+	var other agreement.ProtocolError
+	switch {
+	case errors.As(err, &other):
+		p.refuse(p.named(from.Node), p.speaks(from.Node, other), membership.RefusedVersion)
+		return
+	case err != nil:
+		p.refuse(p.named(from.Node), err.Error(), "")
 		return
 	}
 	p.do(func(m *agreement.Machine, now int64) { m.Deliver(from, msg, now) })
+}
+
+// speaks says what a node of another protocol speaks. Only its Hello carries its version, so that is kept for its other messages: all of them are one
+// refusal. There is one for each node of the ring at most.
+func (p *Provider) speaks(node fence.NodeID, other agreement.ProtocolError) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.others[node]; other.Version == "" && known.Protocol == other.Protocol {
+		other = known
+	}
+	p.others[node] = other
+	return other.Beside(p.cfg.Version)
 }
 
 func (p *Provider) settled() {}

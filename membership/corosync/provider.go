@@ -41,6 +41,7 @@ type Provider struct {
 	doubted  bool   // the reader was told that two sides may be quorate
 	names    map[fence.NodeID]string
 	reported map[string]time.Time
+	others   map[fence.NodeID]agreement.ProtocolError // what nodes of another protocol said last
 }
 
 var _ membership.Provider = (*Provider)(nil)
@@ -58,7 +59,7 @@ func Open(cfg Config) (*Provider, error) {
 	}
 	p := &Provider{
 		cfg: cfg, log: cfg.Logger, queue: membership.NewQueue(), frames: &frames{}, linked: make(chan struct{}),
-		durable: time.Now(), away: "not connected yet", reported: make(map[string]time.Time),
+		durable: time.Now(), away: "not connected yet", reported: make(map[string]time.Time), others: make(map[fence.NodeID]agreement.ProtocolError),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	if err := p.open(); err != nil {

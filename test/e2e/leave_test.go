@@ -27,11 +27,17 @@ type peace struct {
 // atPeace is such a cluster, with other options than the usual ones if asked for.
 func atPeace(t *testing.T, with ...func(*playground.Options)) *peace {
 	t.Helper()
+	return peaceOver(t, start, with...)
+}
+
+// peaceOver is atPeace over another membership too.
+func peaceOver(t *testing.T, begin starter, with ...func(*playground.Options)) *peace {
+	t.Helper()
 	opt := playground.Options{}
 	for _, w := range with {
 		w(&opt)
 	}
-	c, ctx := start(t, opt)
+	c, ctx := begin(t, opt)
 	p := &peace{t: t, c: c, ctx: ctx, lives: map[string]string{}, cold: map[string]int{}}
 	must(t, c.AwaitClean(ctx))
 	for _, n := range c.Nodes() {

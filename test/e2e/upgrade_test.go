@@ -121,12 +121,20 @@ func (p *peace) runs(want map[string]string) {
 // A build that speaks another protocol is started on one node, after its daemon left: both sides say who, which version and what to do, and
 // keep it short; in an armed cluster nobody is harmed, however long it stays so; with the right build it is a member again.
 func TestAnotherProtocolIsRefusedByName(t *testing.T) {
-	const module = "github.com/fenced-project/fenced/membership/embedded"
-	other := variant(t, map[string]string{"main.version": "v9.9.9-other", module + ".otherProtocol": "99"})
+	anotherProtocol(t, start, "github.com/fenced-project/fenced/membership/embedded")
+}
+
+// The same in a group of corosync, which does not keep a daemon of another protocol out: the others go on without it.
+func TestRingAnotherProtocolIsRefusedByName(t *testing.T) {
+	anotherProtocol(t, ring, "github.com/fenced-project/fenced/membership/corosync/agreement")
+}
+
+func anotherProtocol(t *testing.T, begin starter, room string) {
+	other := variant(t, map[string]string{"main.version": "v9.9.9-other", room + ".otherProtocol": "99"})
 	delay := patience(5 * time.Second)
 	now, err := product.Dir()
 	must(t, err)
-	p := atPeace(t, func(o *playground.Options) { o.PostJoinDelay = delay })
+	p := peaceOver(t, begin, func(o *playground.Options) { o.PostJoinDelay = delay })
 	is := versionOf(p.ctx, t, now)
 	n := p.c.Node(3)
 	p.install(n, other)
@@ -148,9 +156,11 @@ func TestAnotherProtocolIsRefusedByName(t *testing.T) {
 			return false
 		}))
 	}
-	leader := p.c.Node(1)
-	if l := leaderOf(p.ctx, t, p.c); l != 3 {
-		leader = p.c.Node(l)
+	leader := p.c.Node(1) // over corosync everybody hears everybody
+	if s, err := leader.Client().Status(p.ctx); err == nil && s.Provider == "embedded" {
+		if l := leaderOf(p.ctx, t, p.c); l != 3 {
+			leader = p.c.Node(l)
+		}
 	}
 	says(leader, n, "protocol 99", "v9.9.9-other", is, "install the same version")
 	says(n, leader, "protocol 99", "v9.9.9-other", is, "install the same version")

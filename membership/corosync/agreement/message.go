@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/fenced-project/fenced/fence"
 )
@@ -17,6 +18,18 @@ const MaxMessage = 512 << 10
 
 // PageBytes is how much of a log or a snapshot one message carries: small, so that a ring that changes again loses little.
 const PageBytes = 64 << 10
+
+// otherProtocol is set by the linker, and only in a build that is to stand for a version of another protocol: test/e2e shows with it what two
+// such versions say to each other. Whatever is no number of one byte means Protocol.
+var otherProtocol string
+
+// protocol is what this build speaks.
+func protocol() byte {
+	if n, err := strconv.ParseUint(otherProtocol, 10, 8); err == nil {
+		return byte(n)
+	}
+	return Protocol
+}
 
 // Digest names a session; "" is none.
 type Digest string
@@ -80,21 +93,57 @@ var (
 	errKinds     = errors.New("a message must say exactly one thing")
 )
 
-// ProtocolError is a message of a daemon that speaks another version.
-type ProtocolError int
-
-// Error names both.
-func (e ProtocolError) Error() string {
-	return fmt.Sprintf("it speaks protocol %d, this node protocol %d; install the same version on both", int(e), Protocol)
+// ProtocolError is a message of a daemon that speaks another protocol.
+type ProtocolError struct {
+	Protocol byte
+	// Version is what the other daemon calls itself, "" where its message does not say it: only a Hello does, and only if it is still written so.
+	Version string
 }
 
-// Encode writes a message. Magic and protocol stay where they are in every version.
+func (e ProtocolError) Error() string { return e.Beside("") }
+
+// Beside names both protocols and both versions, as far as they are known, and says what to do; own is this daemon's version.
+func (e ProtocolError) Beside(own string) string {
+	version := func(v string) string {
+		if v == "" {
+			return ""
+		}
+		return " (version " + v + ")"
+	}
+	return fmt.Sprintf("it speaks protocol %d%s, this node protocol %d%s; install the same version on both",
+		e.Protocol, version(e.Version), protocol(), version(own))
+}
+
+// maxVersion is the longest version that is believed of a message that cannot be read.
+const maxVersion = 64
+
+// foreign is what can be told of a message of another protocol.
+func foreign(b []byte) ProtocolError {
+	e := ProtocolError{Protocol: b[len(magic)]}
+	var m struct {
+		Hello struct {
+			Version string `json:"version"`
+		} `json:"hello"`
+	}
+	if json.Unmarshal(b[len(magic)+1:], &m) != nil || len(m.Hello.Version) > maxVersion {
+		return e
+	}
+	for _, r := range m.Hello.Version {
+		if r <= ' ' || r > '~' { // it goes into logs and to terminals
+			return e
+		}
+	}
+	e.Version = m.Hello.Version
+	return e
+}
+
+// Encode writes a message. Magic and protocol stay where they are in every version, and so should a Hello's version.
 func (m Message) Encode() ([]byte, error) {
 	body, err := json.Marshal(m)
 	if err != nil {
 		return nil, err
 	}
-	b := append(append(bytes.Clone(magic), Protocol), body...)
+	b := append(append(bytes.Clone(magic), protocol()), body...)
 	if len(b) > MaxMessage {
 		return nil, fmt.Errorf("message of %d bytes, at most %d", len(b), MaxMessage)
 	}
@@ -107,8 +156,8 @@ func Decode(b []byte) (Message, error) {
 	if len(b) > MaxMessage || len(b) < len(magic)+1 || !bytes.HasPrefix(b, magic) {
 		return m, errNoMessage
 	}
-	if v := b[len(magic)]; v != Protocol {
-		return m, ProtocolError(v)
+	if b[len(magic)] != protocol() {
+		return m, foreign(b)
 	}
 	d := json.NewDecoder(bytes.NewReader(b[len(magic)+1:]))
 	if err := d.Decode(&m); err != nil {

@@ -38,9 +38,31 @@ func TestMessagesComeBack(t *testing.T) {
 	}
 }
 
+// Of a message of another protocol only the version of a Hello is believed, and only if it can stand in a line of text.
+func TestAnotherProtocolSaysItsVersion(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"hello":{"version":"v9.9.9-other"}}`:                    "v9.9.9-other",
+		`{"hello":{"version":"v9"},"more":[1]}`:                   "v9",
+		`{"ping":{"seq":1}}`:                                      "",
+		`{"hello":{"version":9}}`:                                 "",
+		`{"hello":{"version":"a\nb"}}`:                            "",
+		`{"hello":{"version":"` + strings.Repeat("v", 65) + `"}}`: "",
+		"no json": "",
+	} {
+		var p ProtocolError
+		if _, err := Decode([]byte("fncc\x63" + body)); !errors.As(err, &p) || p != (ProtocolError{Protocol: 99, Version: want}) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	const both = "it speaks protocol 99 (version v9), this node protocol 1 (version v1); install the same version on both"
+	if got := (ProtocolError{Protocol: 99, Version: "v9"}).Beside("v1"); got != both {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestForeignMessagesAreRefused(t *testing.T) {
 	var p ProtocolError
-	if _, err := Decode([]byte("fncc\x09{}")); !errors.As(err, &p) || p != 9 || !strings.Contains(err.Error(), "protocol 9") {
+	if _, err := Decode([]byte("fncc\x09{}")); !errors.As(err, &p) || p != (ProtocolError{Protocol: 9}) || !strings.Contains(err.Error(), "protocol 9") {
 		t.Errorf("another protocol: %v", err)
 	}
 	for name, b := range map[string]string{
