@@ -180,6 +180,10 @@ func (c *checker) event(e domain.Event, before []string) {
 		c.verdict(e)
 	case domain.EventClean:
 		c.clean(e)
+	case domain.EventRestarting:
+		if n.Restarted == c.dom.Index {
+			c.resumed(e.Life)
+		}
 	case domain.EventStateful:
 		if l := c.lives[e.Life.Boot]; l != nil && !e.On {
 			l.used = false
@@ -269,7 +273,7 @@ func (c *checker) clean(e domain.Event) {
 		c.fail("V11", "%s is admitted after its verdict", e.Life)
 	case l.n.mach.running && l.n.mach.boot == l.boot && !l.n.mach.reaches():
 		c.fail("V11", "%s is admitted behind closed ports", e.Life)
-	case l.n.mach.boot == l.boot && l.n.mach.running && l.n.mach.residue:
+	case l.n.mach.boot == l.boot && l.n.mach.running && l.n.mach.residue && c.dom.Node(e.Node).Restarted != c.dom.Index: // but for a planned restart (R26)
 		c.fail("V12", "%s is admitted with state in its kernel", e.Life)
 	}
 	if l != nil {

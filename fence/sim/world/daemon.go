@@ -85,6 +85,10 @@ func (p *proc) perform(e member.Effect) {
 		w.check.release(p, e.Life, e.Verdict)
 		p.owed = slices.DeleteFunc(p.owed, func(o fence.Incarnation) bool { return o == e.Life })
 	case member.Depart:
+		if e.Restart {
+			p.n.again()
+			return
+		}
 		p.n.down = true
 		p.n.kill("it has left")
 	case member.Tell, member.Drop:
@@ -107,13 +111,13 @@ func (p *proc) scan() {
 		r := member.ResidualScanned{State: n.mach.residue, Unsure: unsure, Resettable: true}
 		r.Session = member.Session{State: member.SessionNone, Boot: n.mach.boot, EverArmed: n.armed}
 		if n.session.Boot == n.mach.boot {
-			r.Session.State = n.session.State
+			r.Session.State, r.Session.Restart = n.session.State, n.session.Restart
 		}
 		if n.torn {
 			r.Session.State = member.SessionUnreadable
 		}
 		if r.State {
-			r.Why = "lockspace"
+			r.Why, r.Print = "lockspace", "lockspace"
 		}
 		p.lastScan, p.scannedAt = r, w.now
 		p.post(r)

@@ -47,6 +47,7 @@ type node struct {
 	pids                                 uint32
 	slowly                               int64 // how much longer its proposals are on their way
 	down                                 bool  // it left, and its daemon stays down until somebody starts it
+	cutShort                             bool  // its program was granted what is shared when its newest daemon ended
 }
 
 // machine is hardware with physics.

@@ -132,6 +132,7 @@ func (n *node) kill(why string) {
 	n.w.say("%s: daemon ends (%s)", n.name, why)
 	p.dead = true
 	n.p = nil
+	n.cutShort = n.app.granted
 	if p.co != nil {
 		p.co.ended()
 	}

@@ -210,9 +210,9 @@ func (c *checker) justMoved(d *device) bool {
 	return d.moved > 0 && c.w.now-d.moved < 2*attempt*ms+c.w.plan.effect
 }
 
-// proposes judges what a node is about to say (V12).
+// proposes judges what a node is about to say (V12). Whoever goes on after a planned restart holds what it held (R26).
 func (c *checker) proposes(p *proc, e domain.Entry) {
-	if a := e.Announce; a != nil && a.Clean && !c.dom.Clean(p.n.id) && (p.lastScan.State || p.lastScan.Unsure) {
+	if a := e.Announce; a != nil && a.Clean && a.Resume == "" && !c.dom.Clean(p.n.id) && (p.lastScan.State || p.lastScan.Unsure) {
 		c.fail("V12", "%s says that it is clean, its scan said state=%v unsure=%v", p, p.lastScan.State, p.lastScan.Unsure)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // words are the events that a log shows: those of the event grammar (docs/reference/events.md), and of the truth that no daemon tells: boot,
 // switched (a device's effect on a machine), self-fence, rejected (an entry that all reject alike), answer (what an administrator hears).
 var words = []string{
-	"view", "victim", "would", "request", "claim", "claim-end", "handover", "cancelled", "evidence", "verdict", "release", "power-on", "unfence", "clean", "dirty", "left",
+	"view", "victim", "would", "request", "claim", "claim-end", "handover", "cancelled", "evidence", "verdict", "release", "power-on", "unfence", "clean", "dirty", "left", "restart",
 	"stateful", "gone", "ack", "arm", "disarm", "disarming", "pause", "resume", "roster", "replace", "local-power", "cold-start", "recover", "refused",
 	"granted", "frozen", "thawed", "you-are-failed", "suspect", "unsuspect", "boot", "switched", "self-fence", "rejected", "answer",
 }

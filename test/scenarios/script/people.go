@@ -28,6 +28,7 @@ var people = map[string]command{
 	"disarm":  {usage: "disarm at A [for 30s] [now]", parse: arm(false)},
 	"work":    {usage: "work on B|all at A [for 30s]: nobody acts on it by himself", parse: work(true)},
 	"done":    {usage: "done with B|all at A: it is resumed", parse: work(false)},
+	"restart": onNode("restart A: its daemon, as planned", func(s *world.Script, i int) { s.Restart(i) }, nil),
 	"leave":   onNode("leave A", func(s *world.Script, i int) { s.Leave(i) }, nil),
 }
 
