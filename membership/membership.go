@@ -106,8 +106,12 @@ type QuorumHeld struct{}
 type Parted struct{ Member Member }
 
 // TwoNode: the engine calls each of two nodes quorate without the other (R15, R23). RingMS is by how much later than the other one of them may notice a
-// split, 0 where that is not known.
-type TwoNode struct{ RingMS int64 }
+// split, 0 where that is not known. Word: this node goes on alone by a person's word and not by a proof, so the other may be alive and go on as well; it
+// is told again when that changes, and before the view of this node alone.
+type TwoNode struct {
+	RingMS int64
+	Word   bool
+}
 
 // SidesQuorate: with these settings of the engine, or by an operator's word to it, the victim's own side may be quorate as well (R15); Why names them. It
 // is so for the rest of the run. Local, not agreed.

@@ -14,8 +14,11 @@ import (
 // off when it is its turn, as forced power (R31), and its word that the power is off opens the log for the claim and the verdict.
 
 // TwoNode: corosync has two_node, so both sides of a split are quorate (R15). It is so for the rest of this run. RingMS is how long corosync may
-// take until both know of a split (its token and consensus).
-type TwoNode struct{ RingMS int64 }
+// take until both know of a split (its token and consensus). Word: this node goes on alone by a person's word about expected votes, not by a proof (R15).
+type TwoNode struct {
+	RingMS int64
+	Word   bool
+}
 
 // SidesQuorate: the other side of a split may be quorate too (auto_tie_breaker and its like, R15), so that the time of a watchdog proves nothing, for the
 // rest of this run. Other than with two_node this node's own watchdog follows its lease as ever: the lease needs votes that only one side has.

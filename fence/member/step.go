@@ -87,6 +87,7 @@ type Member struct {
 	aloneSince int64
 	parting    parting
 	two        int64 // corosync has two_node: how long it may take until both know of a split; 0 for not
+	worded     bool  // and this node goes on alone by a word for which there is no proof
 }
 
 // New returns the mind of a node that has heard nothing.
@@ -126,6 +127,7 @@ func (m *Member) Step(now int64, in Input) []Effect {
 
 func (m *Member) do(e Effect) { m.out = append(m.out, e) }
 
+// take takes what the membership provider says.
 func (m *Member) take(in Input) {
 	switch in := in.(type) {
 	case Tick, Suspect:
@@ -149,7 +151,7 @@ func (m *Member) take(in Input) {
 	case Heard:
 		m.hear(in.By)
 	case TwoNode:
-		m.cfg.SidesQuorate, m.two = true, max(m.cfg.RingMS, in.RingMS)
+		m.cfg.SidesQuorate, m.two, m.worded = true, max(m.cfg.RingMS, in.RingMS), in.Word
 	case SidesQuorate:
 		m.doubted = true
 	case Parted:
@@ -158,6 +160,14 @@ func (m *Member) take(in Input) {
 		m.hearElsewhere(in.By)
 	case LeaseRenewed:
 		m.leaseSent = max(m.leaseSent, in.SentMS)
+	default:
+		m.takeLocal(in)
+	}
+}
+
+// takeLocal takes what this node says: its devices, disk, kernel, clients and operators.
+func (m *Member) takeLocal(in Input) {
+	switch in := in.(type) {
 	case ReadResult:
 		if LocalWalk(in.Claim) {
 			m.localFinished(in)

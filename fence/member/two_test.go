@@ -241,3 +241,35 @@ func TestAloneOfTwoTheLeaseNeedsNoVictim(t *testing.T) {
 		})
 	}
 }
+
+// R12, R14, R15: where a person's word lets one of two go on alone, nothing is proven. Who was idle may have been told the same and use what is shared, so
+// there is no lease beside it until it has a verdict; the end of the word ends that.
+func TestAWordSparesNobody(t *testing.T) {
+	w := newCluster(t, 3, true)
+	m := w.n(1).m
+	m.Step(w.now, TwoNode{RingMS: 3000, Word: true})
+	m.dom.View.Members = m.dom.View.Members[:1]
+	over := m.dom.Node(3)
+	over.Phase, over.Instance, over.Ended = domain.PhaseAbsent, "", []string{over.Life.Boot}
+	n := m.dom.Node(2)
+	n.Instance, n.Stateful, n.Phase = "", false, domain.PhaseGone
+	leased := func() bool {
+		for range 10 {
+			w.now += 1000
+			m.Step(w.now, Tick{})
+		}
+		return m.leased()
+	}
+	if leased() {
+		t.Error("a lease beside one that may have been told to go on alone as well")
+	}
+	n.Ended = []string{n.Life.Boot}
+	if !leased() {
+		t.Error("no lease after its verdict")
+	}
+	n.Ended = nil
+	m.Step(w.now, TwoNode{RingMS: 3000})
+	if !leased() {
+		t.Error("no lease where it is a proof again")
+	}
+}

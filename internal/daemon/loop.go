@@ -114,7 +114,7 @@ func (d *Daemon) provided(ev membership.Event) {
 	case membership.NewInstance:
 		d.step(member.NewInstance{Instance: ev.Instance})
 	case membership.TwoNode:
-		d.step(member.TwoNode{RingMS: ev.RingMS})
+		d.step(member.TwoNode{RingMS: ev.RingMS, Word: ev.Word})
 	case membership.SidesQuorate:
 		d.step(member.SidesQuorate{})
 	case membership.Parted:

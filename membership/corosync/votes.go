@@ -37,10 +37,10 @@ func counted(v libcorosync.Votes, s Settings) counts {
 		return counts{refused: "corosync has two_node without wait_for_all: after a start each node alone would be quorate and fence the other (R23); remove `wait_for_all: 0` from corosync.conf on both nodes and restart corosync"}
 	case has(libcorosync.FlagTwoNode):
 		c.two, c.need = true, max(expected, c.need, c.own)
+	case device && len(s.Nodes) == 2: // the device says which of two is quorate, and has no store: the other's word is replaced by a proof, or a person's
+		c.two, c.need = true, max(min(listed, expected), c.own)
 	case forced:
 		c.tie(s, v, expected)
-	case device && len(s.Nodes) == 2: // the device says which of two is quorate, and has no store: the other's word is replaced by a proof alone
-		c.two, c.need = true, max(listed, c.own)
 	case device:
 		c.need = listed/2 + 1
 		c.tie(s, v, listed)

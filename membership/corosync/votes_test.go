@@ -67,7 +67,7 @@ func TestVotequorumsFlagsAreHonoured(t *testing.T) {
 		"a device without a tie":   {flagDev, other, 5, 3, 1, 3, 3, false, "a quorum device", ""},
 		"a device, two nodes":      {flagDev, pair, 3, 2, 1, 2, 2, true, "a quorum device", ""},
 		"a device not yet there":   {0, pair, 3, 2, 1, 2, 2, true, "a quorum device", ""},
-		"a device, two, by a word": {flagDev, pair, 1, 2, 3, 2, 2, false, "a quorum device", ""},
+		"a device, two, by a word": {flagDev, pair, 1, 2, 1, 1, 1, true, "a quorum device", ""},
 	} {
 		v := libcorosync.Votes{Node: 1, Votes: 1, Expected: tt.expected, HighestExpected: tt.expected, Quorum: tt.quorum, Total: 1, Flags: tt.flags | libcorosync.FlagQuorate}
 		c := counted(v, tt.settings)

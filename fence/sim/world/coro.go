@@ -213,7 +213,7 @@ func (c *coro) told(e membership.Event) {
 		p.w.told(p, e.Index, saidBy(e.Proposer.Instance, e.Number), in)
 		p.pushInput(in)
 	case membership.TwoNode:
-		p.pushInput(member.TwoNode{RingMS: e.RingMS})
+		p.pushInput(member.TwoNode{RingMS: e.RingMS, Word: e.Word})
 	case membership.Parted:
 		p.pushInput(member.Parted{By: origin(e.Member)})
 	case membership.Outcome:

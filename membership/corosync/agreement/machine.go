@@ -92,6 +92,8 @@ type Machine struct {
 	need      int
 
 	two        bool   // corosync has two_node
+	ringMS     int64  // and may take so long until both know of a split
+	worded     bool   // the reader was told that this node goes on alone by a word
 	seated     bool   // this store counted when its log was last taken over
 	lent       uint64 // the index of the view that ended this daemon's being the sole one, when that was not committed yet; 0 for none
 	askedAt    int64  // when it last asked for a session because the other says nothing

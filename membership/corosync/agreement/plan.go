@@ -97,6 +97,9 @@ func Decide(ps []Participant) Plan {
 		}
 	}
 	p.receivers(ps, src)
+	if p.Refused = twice(ps, &p); p.Refused != "" {
+		return p
+	}
 	if p.Votes < p.Need && sole(ps, &p) {
 		p.Need = p.Votes
 	}

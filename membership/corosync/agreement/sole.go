@@ -3,6 +3,7 @@ package agreement
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/membership"
@@ -17,17 +18,33 @@ import (
 type Sole struct {
 	Boot string `json:"boot"` // this machine's, when it had the proof; in another boot it says nothing without the peer (R23)
 	At   uint64 `json:"at"`   // the end of this log then
+	// Word: no proof, but a person's word. The other may be alive, and may have been told the same.
+	Word bool `json:"word,omitempty"`
 }
 
 // Two says that corosync has two_node and waits for all: need is then the votes of both. A change makes a new session. ringMS is for the reader.
 func (m *Machine) Two(on bool, ringMS, now int64) {
 	m.now = now
 	if m.two != on {
-		if m.two = on; on {
-			m.tell(membership.TwoNode{RingMS: ringMS})
+		if m.two, m.ringMS = on, ringMS; on {
+			m.tellTwo()
 		}
 		m.again()
 		m.progress()
+	}
+}
+
+// tellTwo tells of two_node, and of whether this node goes on alone by a word for which there is no proof.
+func (m *Machine) tellTwo() {
+	m.worded = m.meta.Sole != nil && m.meta.Sole.Word
+	m.tell(membership.TwoNode{RingMS: m.ringMS, Word: m.worded})
+}
+
+// note replaces the note; the reader hears of it before any view that it leads to.
+func (m *Machine) note(s *Sole) {
+	m.meta.Sole = s
+	if word := s != nil && s.Word; m.two && word != m.worded {
+		m.tellTwo()
 	}
 }
 
@@ -87,15 +104,16 @@ func (m *Machine) Vouch(life fence.Incarnation, now int64) bool {
 
 // alone makes this node the sole one.
 func (m *Machine) alone() {
-	m.meta.Sole = &Sole{Boot: m.cfg.Self.Boot, At: m.last()}
+	m.note(&Sole{Boot: m.cfg.Self.Boot, At: m.last()})
 	m.write(Change{}, writeMeta, 0)
 }
 
 // toldAlone makes a node the sole one that commits alone by a person's word: expected votes of 1, for want of any proof (R15). What it was the sole one for
-// is noted like a proof, so that corosync, which counts both again when the other is back, does not undo it: then a store that no log knows can join.
+// is noted like a proof, so that corosync, which counts both again when the other is back, does not undo it: then a store that no log knows can join. The
+// note says that it is a word: it spares nobody (R12).
 func (m *Machine) toldAlone(me Process) {
 	if v := m.plan.Voters; m.two && m.meta.Sole == nil && len(v) == 1 && v[0].Process == me && m.need <= m.votes {
-		m.meta.Sole = &Sole{Boot: m.cfg.Self.Boot, At: m.plan.Last}
+		m.note(&Sole{Boot: m.cfg.Self.Boot, At: m.plan.Last, Word: true})
 	}
 }
 
@@ -115,16 +133,16 @@ func (m *Machine) shares(c Change) {
 		return
 	}
 	if c.Cut && c.After < s.At { // what comes behind it is new
-		s = &Sole{Boot: s.Boot, At: c.After}
+		s = &Sole{Boot: s.Boot, At: c.After, Word: s.Word}
 		m.meta.Sole = s
 	}
 	if c.Snapshot != nil && c.SnapAt > s.At {
-		m.meta.Sole = nil
+		m.note(nil)
 		return
 	}
 	for _, e := range c.Append {
 		if e.View != nil && e.Index > s.At && slices.ContainsFunc(e.View.Members, func(h Hello) bool { return h.Node != m.cfg.Self.Node }) {
-			m.meta.Sole = nil
+			m.note(nil)
 			if !c.Cut && c.Snapshot == nil { // of a log that is this store's own
 				m.lent = e.Index
 			}
@@ -177,6 +195,21 @@ func sole(ps []Participant, p *Plan) bool {
 		}
 	}
 	return false
+}
+
+// twice says that two stores each went on alone. By proofs they cannot; by a person's word about both sides they can, and then neither log may take the
+// other's place, not even as a snapshot, which does not show where they parted (R15).
+func twice(ps []Participant, p *Plan) string {
+	var alone []string
+	for _, q := range ps {
+		if q.State.Sole != "" && q.State.Domain == p.Domain && !p.bars(q.Process) {
+			alone = append(alone, fmt.Sprintf("node %d", q.Process.Node))
+		}
+	}
+	if len(alone) < 2 {
+		return ""
+	}
+	return strings.Join(alone, " and ") + " each went on alone, by a person's word that the other is lost: two histories"
 }
 
 // strange says what ends the wait of two of which one has a store that the other's log does not know, where nothing proves that the store which is

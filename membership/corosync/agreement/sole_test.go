@@ -1,6 +1,7 @@
 package agreement
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,7 @@ func TestDecideForTwo(t *testing.T) {
 		"one":                                   {[]Participant{two(1, "")}, 2, "nothing proves yet", true},
 		"the sole one":                          {[]Participant{two(1, "b")}, 1, "", false},
 		"the sole one of another boot":          {[]Participant{two(1, "b0")}, 2, "nothing proves yet", true},
+		"both, each by a word":                  {[]Participant{two(1, "b"), two(2, "c")}, 2, "node 1 and node 2 each went on alone", false},
 		"beside a new store":                    {[]Participant{two(1, ""), wiped}, 2, "run `corosync-quorumtool -e 1` on node 1", false},
 		"the sole one of once, and a new store": {[]Participant{two(1, "b0"), wiped}, 1, "", false},
 		"one that does not know of two_node":    {[]Participant{other}, 2, "1 votes", false},
@@ -147,8 +149,47 @@ func TestAPersonsWordMakesASoleOne(t *testing.T) {
 		m := &Machine{two: c.two, votes: 1, need: c.need, session: session{plan: &Plan{Last: 8, Voters: c.voters}}}
 		m.cfg.Self.Boot = "b"
 		m.toldAlone(me)
-		if got := m.meta.Sole; (got != nil) != c.sole || c.sole && *got != (Sole{Boot: "b", At: 8}) {
+		if got := m.meta.Sole; (got != nil) != c.sole || c.sole && *got != (Sole{Boot: "b", At: 8, Word: true}) {
 			t.Errorf("%s: %+v", name, got)
 		}
+		if told := slices.Contains(m.Effects(), Effect(Tell{membership.TwoNode{Word: true}})); told != c.sole {
+			t.Errorf("%s: the reader is told so: %v", name, told)
+		}
+	}
+}
+
+// R15: the reader knows for how long nothing but a word lets this node go on alone: also after a start in the same boot, until a view brings the other
+// back or something proves that it is over.
+func TestTheReaderKnowsAWordFromAProof(t *testing.T) {
+	told := func(m *Machine) (words []bool) {
+		for _, e := range m.Effects() {
+			if two, ok := e.(Tell).Event.(membership.TwoNode); ok {
+				words = append(words, two.Word)
+			}
+		}
+		return words
+	}
+	began := func() *Machine {
+		m := &Machine{meta: Meta{Sole: &Sole{Boot: "b", At: 8, Word: true}}}
+		m.two, m.ringMS = true, 3000
+		m.tellTwo()
+		if got := told(m); !slices.Equal(got, []bool{true}) {
+			t.Fatalf("at its start it says %v", got)
+		}
+		return m
+	}
+	m := began()
+	m.shares(Change{Cut: true, After: 7})
+	if got := told(m); got != nil || m.meta.Sole == nil || !m.meta.Sole.Word {
+		t.Errorf("a log that was cut: %v, %+v", got, m.meta.Sole)
+	}
+	m.shares(Change{Append: []Entry{{Index: 9, View: &View{Members: []Hello{{Node: 1}, {Node: 2}}}}}})
+	if got := told(m); !slices.Equal(got, []bool{false}) {
+		t.Errorf("the other is back: %v", got)
+	}
+	m = began()
+	m.note(&Sole{Boot: "b", At: 9})
+	if got := told(m); !slices.Equal(got, []bool{false}) {
+		t.Errorf("a proof: %v", got)
 	}
 }
