@@ -150,14 +150,16 @@ func ended(pidfd int) bool {
 	return err == nil && n > 0
 }
 
-// coreEnd says what the end of the process that was seen meant: whether it was in order is its manager's word, and without one it was not.
+// coreEnd says what the end of the process that was seen meant: whether it was in order is its manager's word, and without one it was not. Who cannot
+// answer at once, as systemd while it executes itself anew, or a pid file that is about to be removed or written, is asked again for coreReapTime.
 func coreEnd(ctx context.Context, look CoreLook, was CoreSight) (member.CoreFate, string) {
 	deadline := time.Now().Add(coreReapTime)
 	for {
 		s, err := lookOnce(ctx, look)
 		switch {
+		case err != nil && time.Now().Before(deadline):
 		case err != nil:
-			return member.CoreDied, fmt.Sprintf("process %d ended, and why cannot be told: %v", was.PID, err)
+			return member.CoreDied, err.Error() // in the words of the next look, so that it is said once
 		case s.Restarts > was.Restarts:
 			return member.CoreDied, fmt.Sprintf("process %d ended and was started again", was.PID)
 		case s.PID == 0:

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -118,7 +119,7 @@ func TestAPIDFileTellsAKillFromAStop(t *testing.T) {
 	if err := os.WriteFile(p.path, []byte(fmt.Sprint(os.Getpid())), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := PIDFileLook(p.path, "sleep")(context.Background()); err != nil || s.PID != 0 || s.Fate != member.CoreDied {
+	if s, err := PIDFileLook(p.path, "sleep")(context.Background()); err == nil || s.PID != 0 {
 		t.Errorf("another process under its number: %+v %v", s, err)
 	}
 	if err := os.WriteFile(p.path, []byte("one\n"), 0o600); err != nil {
@@ -204,6 +205,46 @@ func TestWhatTheEndOfAProcessMeant(t *testing.T) {
 		if got != row.want {
 			t.Errorf("%s: %s (%s)", name, got, why)
 		}
+	}
+}
+
+// Who cannot be asked at once is asked again: a pid file that its manager removes, or a successor writes, a moment after the process ended, and a systemd
+// that executes itself anew, reset no node that is well.
+// part of: S4.6
+func TestAnEndIsAskedAboutAgain(t *testing.T) {
+	was := CoreSight{PID: 7, Restarts: 1}
+	for name, then := range map[string]CoreSight{"stopped": {Fate: member.CoreStopped, Restarts: 1}, "replaced": {PID: 8, Restarts: 1}} {
+		asked := 0
+		got, why := coreEnd(context.Background(), func(context.Context) (CoreSight, error) {
+			if asked++; asked == 1 {
+				return CoreSight{}, errors.New("connection refused")
+			}
+			return then, nil
+		}, was)
+		if got != member.CoreStopped || asked < 2 {
+			t.Errorf("%s: %s (%s), asked %d times", name, got, why, asked)
+		}
+	}
+	p := &sleeper{t: t, path: filepath.Join(t.TempDir(), "sleep.pid")}
+	p.start()
+	look := PIDFileLook(p.path, "sleep")
+	s, err := look(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait() // killed
+	asked := 0
+	got, why := coreEnd(context.Background(), func(ctx context.Context) (CoreSight, error) {
+		if asked++; asked == 2 { // its manager removes the file when it has seen the end
+			if err := os.Remove(p.path); err != nil {
+				t.Error(err)
+			}
+		}
+		return look(ctx)
+	}, s)
+	if got != member.CoreStopped {
+		t.Errorf("its file was removed after it ended: %s (%s)", got, why)
 	}
 }
 

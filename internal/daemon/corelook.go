@@ -86,7 +86,7 @@ func PIDFileLook(path, name string) CoreLook {
 		}
 		comm, err := readShort(fmt.Sprintf("/proc/%d/comm", pid))
 		if got := strings.TrimSpace(string(comm)); err != nil || got != name {
-			return CoreSight{Fate: member.CoreDied, Why: fmt.Sprintf("process %d of its pid file is not %s", pid, name)}, nil //nolint:nilerr // gone is what it is
+			return CoreSight{}, fmt.Errorf("process %d of its pid file is not %s", pid, name) // its file may be removed or written next
 		}
 		return CoreSight{PID: pid}, nil
 	}
