@@ -15,7 +15,7 @@ func (t *turn) announce(a Announce) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(checkTexts(a.Why, a.Version, a.Machine.UUID, a.Machine.Serial, a.Roster), t.s.checkTwo(a)); err != nil {
+	if err := errors.Join(checkTexts(a.Why, a.Version, a.Machine.UUID, a.Machine.Serial, a.Roster), t.s.checkTwo(a), t.s.checkHalt(a)); err != nil {
 		return err
 	}
 	life := t.by.Incarnation
@@ -26,6 +26,7 @@ func (t *turn) announce(a Announce) error {
 	case a.Since != n.Arrived:
 		return fmt.Errorf("it belongs to the arrival at index %d, this one is of index %d (I4)", a.Since, n.Arrived)
 	case t.s.IsOver(life):
+		t.halts(n, a)
 		return t.refuse(n, life, "this life has a verdict and is never admitted (R16)")
 	case t.s.Witness(n.ID):
 		return t.attend(n, a)
@@ -49,6 +50,7 @@ func (t *turn) announce(a Announce) error {
 	n.Foreign = nil
 	n.Roster, n.Feature, n.Version, n.Why, n.TwoMS = a.Roster, a.Feature, a.Version, a.Why, a.TwoMS
 	t.watched(n, a)
+	t.halts(n, a)
 	if n.Victim != nil && n.Victim.Incarnation == life {
 		return t.refuse(n, life, "this life is a victim: only a verdict or its reset ends that")
 	}
@@ -89,6 +91,7 @@ func (t *turn) dirty(n *Node, a Announce) {
 // reach another machine. One that holds state is dirty, and must be proven over where it runs.
 func (t *turn) foreign(n *Node, a Announce, why string) error {
 	clean := a.Clean && n.Phase == PhaseJoining && !n.Stateful
+	t.halts(n, a)
 	if err := t.refuse(n, t.by.Incarnation, why); err != nil {
 		return err
 	}
@@ -116,7 +119,7 @@ func (t *turn) refuse(n *Node, life fence.Incarnation, why string) error {
 // settle ends a victim that a clean later life of the same machine proves over, and admits a pending life, as soon as nothing of an
 // earlier claim can take effect any more (R2, R9). It is called after every change that may allow it.
 func (t *turn) settle(n *Node) {
-	if n.Pending == nil || n.Instance == "" || !t.s.View.Quorate || n.Suspect != "" || !n.Lapsed.Zero() {
+	if n.Pending == nil || n.Instance == "" || !t.s.Quorate() || n.Suspect != "" || !n.Lapsed.Zero() {
 		return
 	}
 	if n.Victim != nil && !n.Reborn() {
@@ -172,12 +175,12 @@ func (t *turn) admit(n *Node) {
 	t.resumed(n, was)
 }
 
-// Rest is the sum of the votes of the view that stay when a node goes; who has left already, restarts, is a victim or has its verdict does not count, though
+// Rest is the sum of the votes of the view that stay when a node goes; who has left already, restarts, is a victim, halts or has its verdict does not count, though
 // its daemon is still there. Of two that go at once the log's order picks the one that may.
 func (s *State) Rest(without fence.NodeID) int {
 	sum := 0
 	for _, m := range s.View.Members {
-		if n := s.Node(m.Node); m.Node == without || (n != nil && (n.Phase == PhaseLeft || n.Victim != nil || n.Restart != nil)) || s.Judged(m.Incarnation) {
+		if n := s.Node(m.Node); m.Node == without || (n != nil && (n.Phase == PhaseLeft || n.Victim != nil || n.Restart != nil)) || s.Judged(m.Incarnation) || s.Halts(m.Incarnation) {
 			continue
 		}
 		sum += s.votesOf(m.Node)

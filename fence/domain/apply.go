@@ -89,11 +89,14 @@ func (s *State) Apply(index uint64, by Origin, e Entry) ([]Event, error) {
 		return nil, fmt.Errorf("%w: index %d was applied before (now at %d)", ErrRejected, index, s.Index)
 	}
 	s.Index = index
-	t := &turn{s: s, index: index, by: by}
+	t, was := &turn{s: s, index: index, by: by}, s.Quorate()
 	err := t.apply(e)
 	if err != nil {
 		s.Rejected++
 		return nil, fmt.Errorf("%w: %w", ErrRejected, err)
+	}
+	if !was && s.Quorate() {
+		t.regained()
 	}
 	t.logins()
 	t.disarms()
@@ -215,7 +218,7 @@ func (t *turn) node(id fence.NodeID) (*Node, error) {
 
 // quorate demands a quorate view: without one nothing is decided (R30, V3).
 func (t *turn) quorate() error {
-	if !t.s.View.Quorate {
+	if !t.s.Quorate() {
 		return fence.ErrNoQuorum
 	}
 	return nil

@@ -97,6 +97,8 @@ type Announce struct {
 	Resume string `json:"resume,omitempty"`
 	// TwoMS is how long its corosync, which has two_node, may take until both nodes know of a split; 0 where it has not (R23, level 3).
 	TwoMS int64 `json:"two_ms,omitempty"`
+	// Halt: this life is dirty, stays so and has no vote: its machine runs, and nobody ends it from within (R24, level 3).
+	Halt bool `json:"halt,omitempty"`
 }
 
 // Stateful commits that the proposer's life may use shared state, or, after a scan with the grant gate closed, that it does not (R12).

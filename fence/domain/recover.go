@@ -89,7 +89,7 @@ func (t *turn) giveUp(n *Node, l LostNode, r Recover) {
 // R19). Never before, never without that person's explicit word, and never for a node that is in the view.
 func (t *turn) vouched(n *Node) {
 	v := n.Victim
-	if v == nil || v.Vouched == nil || v.Claim != nil || v.Round == 0 || n.Instance != "" || !t.s.View.Quorate {
+	if v == nil || v.Vouched == nil || v.Claim != nil || v.Round == 0 || n.Instance != "" || !t.s.Quorate() {
 		return
 	}
 	ask := *v.Vouched

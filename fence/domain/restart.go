@@ -49,7 +49,7 @@ func (s *State) MayRestart(by Origin, forMS int64) error {
 		return fmt.Errorf("a planned restart needs feature level %d, the committed one is %d (R11)", FeatureRestart, s.Feature)
 	}
 	switch {
-	case !s.View.Quorate:
+	case !s.Quorate():
 		return fence.ErrNoQuorum
 	case n == nil || !s.Clean(by.Node) || s.Witness(by.Node) || n.Outvoted():
 		return errors.New("this node is no clean member: nothing of it is continued")

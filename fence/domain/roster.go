@@ -139,7 +139,7 @@ func (t *turn) rostered(rn fence.RosterNode, r fence.Roster) (Node, error) {
 // staysQuorate refuses a roster by which the members that are there now would not be quorate: they would freeze at once (R30). A node that is
 // new counts from its first arrival, so an addition alone never costs quorum (0029).
 func (t *turn) staysQuorate(r fence.Roster, nodes []Node, force bool) error {
-	if force || !t.s.View.Quorate || t.s.Roster.Version == 0 {
+	if force || !t.s.Quorate() || t.s.Roster.Version == 0 {
 		return nil
 	}
 	after := State{Roster: r, Nodes: nodes, View: t.s.View, Feature: t.s.Feature}

@@ -133,6 +133,8 @@ type Node struct {
 	Lost bool `json:"lost,omitempty"`
 	// Frozen is the daemon whose state was not the majority's: it does nothing until another one takes its place (I3).
 	Frozen string `json:"frozen,omitempty"`
+	// Halted is the boot of the life that has said that it halts: its vote does not count (R24, level 3).
+	Halted string `json:"halted,omitempty"`
 }
 
 // maxEnded bounds Node.Ended; boot ids are random, so one that is older than eight lives of the same machine comes back only from a restored image.
@@ -312,12 +314,12 @@ func (s *State) Unresolved() []fence.NodeID {
 	return ids
 }
 
-// Votes sums the votes of the members of the view but for one node (0 for none), and for lives that have their verdict: the next reset takes theirs,
-// and nobody asks before.
+// Votes sums the votes of the members of the view but for one node (0 for none), for lives that have their verdict (the next reset takes theirs, and
+// nobody asks before), and for lives that halt.
 func (s *State) Votes(without fence.NodeID) int {
 	sum := 0
 	for _, m := range s.View.Members {
-		if m.Node != without && !s.Judged(m.Incarnation) {
+		if m.Node != without && !s.Judged(m.Incarnation) && !s.Halts(m.Incarnation) {
 			sum += s.votesOf(m.Node)
 		}
 	}

@@ -38,7 +38,7 @@ func (t *turn) stateful(e Stateful) error {
 // committed: a proposal whose outcome was lost may arrive at any time, also after a grant.
 func (t *turn) idle(e Stateful, n *Node) error {
 	switch {
-	case !t.s.View.Quorate:
+	case !t.s.Quorate():
 		return fence.ErrNoQuorum
 	case !t.s.Armed:
 		return fence.ErrNotArmed

@@ -11,7 +11,7 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 	if index <= s.Index {
 		return nil
 	}
-	old := s.View
+	old, was := s.View, s.Quorate()
 	s.Index = index
 	members = slices.Clone(members)
 	slices.SortFunc(members, byNode)
@@ -20,7 +20,7 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 	t.emit(Event{Kind: EventView})
 	// One of two that goes on alone, or half of a cluster by even_split, waits for nobody who came, because nobody did. Below FeatureReturners it says nothing.
 	came := slices.ContainsFunc(members, func(o Origin) bool { return !among(old.Members, o) })
-	joined := quorate && s.returners() && (!old.Quorate || came && s.staying(old.Members, members) < s.Quorum())
+	joined := s.Quorate() && s.returners() && (!was || came && s.staying(old.Members, members) < s.Quorum())
 	if s.continues(old.Members, members) {
 		t.departures(old.Members)
 	} else {
@@ -107,10 +107,10 @@ func (t *turn) departed(n *Node, instance string) {
 		return
 	case phase != PhaseMember && phase != PhaseDirty:
 		return
-	case t.s.View.Quorate && t.goesAway(n, instance):
+	case t.s.Quorate() && t.goesAway(n, instance):
 		return
 	}
-	if !t.s.View.Quorate {
+	if !t.s.Quorate() {
 		n.Suspect = instance // keeps its phase: a common view may show continuity
 		return
 	}
@@ -139,7 +139,7 @@ func (t *turn) arrivals(old []Origin) {
 			n.Suspect, n.Lapsed = "", n.Life
 		}
 		n.otherBoot(m.Incarnation)
-		if !n.Lapsed.Zero() && t.s.View.Quorate {
+		if !n.Lapsed.Zero() && t.s.Quorate() {
 			t.condemn(n)
 		}
 		if n.Life != m.Incarnation {
@@ -176,7 +176,7 @@ func (t *turn) condemn(n *Node) {
 
 // suspects turns those that departed without quorum into victims once a quorate view shows that they are still away (R30).
 func (t *turn) suspects() {
-	if !t.s.View.Quorate {
+	if !t.s.Quorate() {
 		return
 	}
 	t.restarting()

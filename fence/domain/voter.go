@@ -70,11 +70,11 @@ func (s *State) precedes(o *Node) bool {
 
 func (s *State) returners() bool { return s.Feature >= FeatureReturners }
 
-// secure sums the votes of the members of the view whose power nobody may cut at this moment, but for one node and for lives that have their verdict.
+// secure sums the votes of the members of the view whose power nobody may cut at this moment, but for one node and for lives that halt or have their verdict.
 func (s *State) secure(without fence.NodeID) int {
 	sum := 0
 	for _, m := range s.View.Members {
-		if n := s.Node(m.Node); m.Node == without || (n != nil && n.mayFall()) || s.Judged(m.Incarnation) {
+		if n := s.Node(m.Node); m.Node == without || (n != nil && n.mayFall()) || s.Judged(m.Incarnation) || s.Halts(m.Incarnation) {
 			continue
 		}
 		sum += s.votesOf(m.Node)
@@ -96,7 +96,7 @@ func (n *Node) offInFlight() bool {
 func (s *State) staying(old, now []Origin) int {
 	sum := 0
 	for _, m := range now {
-		if among(old, m) {
+		if among(old, m) && !s.Halts(m.Incarnation) {
 			sum += s.votesOf(m.Node)
 		}
 	}

@@ -17,7 +17,7 @@ func (s *State) Witness(id fence.NodeID) bool {
 }
 
 // mayPropose lets a witness say nothing but that it is there, which features it has (R11), and what its copy of the log came to; and a life that has
-// its verdict nothing but its last words.
+// its verdict, or halts, nothing but its last words.
 func (t *turn) mayPropose(e Entry) error {
 	if e.Compare != nil && e.Compare.Hash != "" {
 		return nil
@@ -27,6 +27,9 @@ func (t *turn) mayPropose(e Entry) error {
 	}
 	if t.s.Judged(t.by.Incarnation) && !t.lastWord(e) {
 		return fmt.Errorf("%s has its verdict: it decides nothing; ask another node, and reboot this one (R18, R22)", t.by.Incarnation)
+	}
+	if t.s.Halts(t.by.Incarnation) && !t.lastWord(e) {
+		return fmt.Errorf("%s halts: it decides nothing; ask another node, and reboot this one (R22, R24)", t.by.Incarnation)
 	}
 	if t.s.Feature >= FeatureJudged && (e.Arm != nil || e.Ack != nil) && t.condemned() {
 		return fmt.Errorf("%s is a victim: it neither arms, disarms nor vouches; ask another node (R22)", t.by.Incarnation)

@@ -84,6 +84,9 @@ func (m *Member) start() {
 		m.tellRoster(n)
 		return
 	}
+	if m.halt(n) {
+		return
+	}
 	if n.Phase != domain.PhaseJoining || n.Pending == nil && (n.Roster != "" || n.Why != "") || !m.freshScan(n.Arrived) {
 		return
 	}
@@ -114,7 +117,7 @@ func (m *Member) start() {
 		return // a clean word that waits for what may still be in flight is looked after until it counts (R9)
 	}
 	a := m.announcement(n)
-	a.Clean, a.Unguarded, a.Why = goes, outcome == OutcomeUnguarded, bound(why)
+	a.Clean, a.Unguarded, a.Why, a.Halt = goes, outcome == OutcomeUnguarded, bound(why), m.halting(outcome)
 	if outcome == OutcomeResume {
 		a.Resume = n.Restart.Nonce
 	}

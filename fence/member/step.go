@@ -109,7 +109,7 @@ func (m *Member) Held() []fence.NodeID { return m.held }
 
 // Quorate reports whether this node is in a quorate view and in contact with it, as far as it knows.
 func (m *Member) Quorate() bool {
-	return m.quorum && m.dom.View.Quorate && m.present()
+	return m.quorum && m.dom.Quorate() && m.present()
 }
 
 // Step takes one input at time now (milliseconds of this node's CLOCK_BOOTTIME, never going back) and returns what is to be done.

@@ -99,7 +99,7 @@ func (d *Daemon) attention(domainID, joins string, plugins client.Plugins) []cli
 	case d.outage != "":
 		add(client.AttentionDisk, d.cfg.Config.SelfName, d.outage, "df "+d.cfg.Config.StateDir+"; dmesg; then systemctl restart fenced")
 	case !d.member.Quorate():
-		add(client.AttentionNoQuorum, "", "no quorum: nothing is fenced, released or granted", "fenced status -o wide")
+		add(client.AttentionNoQuorum, "", "no quorum: nothing is fenced, released or granted"+d.halted(), "fenced status -o wide")
 	case !dom.Armed:
 		add(client.AttentionNotArmed, "", "the cluster is not armed: no device is touched"+d.disarmedBy(), "fenced arm")
 	}

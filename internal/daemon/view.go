@@ -117,6 +117,21 @@ func (d *Daemon) votes(info membership.Info) client.Votes {
 	return v
 }
 
+// halted says whose votes do not count although they are there, "" where there are none (R24).
+func (d *Daemon) halted() string {
+	dom := d.member.Domain()
+	var names []string
+	for _, m := range dom.View.Members {
+		if dom.Halts(m.Incarnation) {
+			names = append(names, d.name(m.Node))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; without the votes of those who halt, which a reboot gives back: " + strings.Join(names, ", ")
+}
+
 // nodes lists the configured nodes, from the committed roster or, before there is one, from this node's file.
 func (d *Daemon) nodes(s *client.Status) {
 	dom := d.member.Domain()

@@ -157,7 +157,7 @@ func (c *checker) event(e domain.Event, before []string) {
 		if before[e.Node-1] != "" && stays && n.Instance == before[e.Node-1] && e.Cause == fence.CauseFailed && n.Life == e.Life {
 			c.fail("V7", "%s is a clean member of the view and becomes a victim without a request", e.Life)
 		}
-		if !c.dom.View.Quorate {
+		if !c.dom.Quorate() {
 			c.fail("R30", "%s becomes a victim in a view without quorum", e.Life)
 		}
 	case domain.EventClaim:

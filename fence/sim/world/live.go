@@ -215,8 +215,8 @@ func (c *checker) unsettled() string {
 // unresolved says what is not as it must be after the storm (L1 to L4, L9).
 func (w *World) unresolved() string {
 	c := w.check
-	if !c.dom.Armed || !c.dom.View.Quorate {
-		return fmt.Sprintf("armed %v, quorate %v", c.dom.Armed, c.dom.View.Quorate)
+	if !c.dom.Armed || !c.dom.Quorate() {
+		return fmt.Sprintf("armed %v, quorate %v", c.dom.Armed, c.dom.Quorate())
 	}
 	if why := c.unsettled(); why != "" {
 		return why

@@ -62,7 +62,7 @@ func (w *World) operator() {
 // ids; virtual ones do not (R2).
 func (w *World) deadlocked() bool {
 	d := w.check.dom
-	return d.View.Quorate && len(d.Eligibles()) == 0 && len(d.Victims()) > 0
+	return d.Quorate() && len(d.Eligibles()) == 0 && len(d.Victims()) > 0
 }
 
 // breakDeadlock is what a human does then: he takes one victim out.

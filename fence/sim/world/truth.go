@@ -27,7 +27,7 @@ func (c *checker) cuts(s operation.Spec, m *node) bool {
 func (c *checker) leftOff(n *node, dn *domain.Node) {
 	m := &n.mach
 	owes := dn.PowerOn != nil || dn.Victim != nil || dn.OffHeld || dn.Instance != "" || // its end is not noticed yet
-		len(dn.Unquiet) > 0 || !c.dom.Armed || !c.dom.View.Quorate
+		len(dn.Unquiet) > 0 || !c.dom.Armed || !c.dom.Quorate()
 	dark := m.mains && !m.power() && (m.cut.outlet[0] || m.cut.outlet[1])
 	if off := m.cut.chassis && !m.chassis || dark; off && !owes {
 		c.fail("R9", "%s was switched off by a claim, and nobody is to switch it on", n.name)

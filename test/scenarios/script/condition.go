@@ -54,7 +54,7 @@ func parseCondition(c *compiler, args []string) (condition, error) {
 	case text == "settled":
 		return condition{text, func(p *play, _ int) bool { return p.s.Unresolved() == "" }}, nil
 	case text == "quorum", text == "no quorum":
-		return condition{text, func(p *play, _ int) bool { return p.s.Domain().View.Quorate == (text == "quorum") }}, nil
+		return condition{text, func(p *play, _ int) bool { return p.s.Domain().Quorate() == (text == "quorum") }}, nil
 	case args[0] == "view":
 		if len(args) > 1 && !strings.Contains(args[1], "=") {
 			return viewCondition(c, text, args[1:])
