@@ -133,8 +133,11 @@ func (m metadata) sample(name string, c class) string {
 	if c.kind != sdk.Power {
 		fmt.Fprintf(&b, "    kind: %s   # %s\n", c.kind, c.why)
 	}
-	if _, ok := reserves(name, m); ok {
+	if r, ok := reserves(name, m); ok {
 		fmt.Fprintf(&b, "    devices: /dev/disk/by-id/VALUE   # every disk that is to be cut, with commas\n")
+		if _, has := m.find(r.made); has {
+			fmt.Fprintf(&b, "    %s: hash   # keys of places in corosync's nodelist move when a node leaves it\n", r.made)
+		}
 	}
 	for _, p := range m.Params {
 		newest, _ := m.find(p.Name)
