@@ -1,6 +1,6 @@
 // Package looker is the process that looks for leftover state and may hang: whoever imports it is that process when it is started with Word as its
-// one argument, and then main never begins. It does its work in init, because this package needs little: the runtime initialises it before the
-// many packages of the daemon, whose start would cost a scan more than the scan itself.
+// one argument, and then main never begins. It does its work in init: the runtime initialises this package as soon as what it needs itself is
+// ready, so before most packages of the daemon, whose start would cost a scan more than the scan itself.
 package looker
 
 import (
@@ -18,7 +18,7 @@ func Helper() []string { return []string{"/proc/self/exe", Word} }
 
 func init() {
 	if len(os.Args) == 2 && os.Args[1] == Word {
-		os.Exit(look())
+		os.Exit(look()) //nolint:forbidigo // this is that process's main
 	}
 }
 
