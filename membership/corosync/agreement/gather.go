@@ -67,7 +67,9 @@ func (m *Machine) Deliver(from Process, msg Message, now int64) {
 	m.progress()
 }
 
-// hear takes a Hello. One that is late is followed by its sender's newer one, because the group's order keeps each sender's order.
+// hear takes a Hello. One that is late is followed by its sender's newer one, because the group's order keeps each sender's order. It is a sign of
+// life, told before anything can be committed beside it: a victim's next life must not be cut before it could say what it is, only because the view
+// that shows it comes later than the quorum that it gives (pitfall 11, S2.5).
 func (m *Machine) hear(from Process, h Hello) {
 	if h.Node != from.Node {
 		m.dropped++
@@ -77,6 +79,9 @@ func (m *Machine) hear(from Process, h Hello) {
 	m.known[from] = h
 	m.hellos[from] = h
 	m.without = slices.DeleteFunc(m.without, func(p Process) bool { return p == from })
+	if h.Instance != m.cfg.Self.Instance {
+		m.tell(membership.Heard{Member: h.member()})
+	}
 	m.gather()
 }
 
