@@ -24,30 +24,30 @@ var pureRooms = []string{"fence/domain", "fence/member", "fence/operation", "fen
 // stages is everything that CI runs, cheap and telling ones first. Budgets are far above what two cores need: they end a hang, no more.
 func stages() []Stage {
 	return []Stage{
-		{Name: "build", Budget: 10 * time.Minute, Do: build},
-		{Name: "vet", Budget: 4 * time.Minute, Do: vet},
+		{Name: "build", Budget: 7 * time.Minute, Do: build},
+		{Name: "vet", Budget: 3 * time.Minute, Do: vet},
 		{Name: "tidy", Budget: 3 * time.Minute, Do: tidy},
 		{Name: "generate", Budget: 3 * time.Minute, Do: generated},
 		{Name: "layers", Budget: 3 * time.Minute, Do: testOnly("./test/layers/...")},
 		{Name: "docs", Budget: 3 * time.Minute, Do: testOnly("./docs/...")},
-		{Name: "unit", Budget: 8 * time.Minute, More: times(8 * time.Minute), Do: unit},
-		{Name: "e2e", Budget: 8 * time.Minute, More: times(8 * time.Minute), Needs: []string{"build"}, Do: clusters("test/e2e", "-skip", onRings)},
+		{Name: "unit", Budget: 12 * time.Minute, More: times(12 * time.Minute), Do: unit},
+		{Name: "e2e", Budget: 11 * time.Minute, More: times(11 * time.Minute), Needs: []string{"build"}, Do: clusters("test/e2e", "-skip", onRings)},
 		{Name: "systemd", Budget: 3 * time.Minute, More: times(3 * time.Minute), Needs: []string{"build"}, Do: clusters("test/systemd")},
 		{Name: "secrets", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/secrets")},
 		{Name: "nonsense", Budget: 4 * time.Minute, More: times(4 * time.Minute), Needs: []string{"build"}, Do: clusters("test/nonsense")},
-		{Name: "corosync", Budget: 8 * time.Minute, More: times(8 * time.Minute), Needs: []string{"build"}, Do: testRings},
+		{Name: "corosync", Budget: 11 * time.Minute, More: times(11 * time.Minute), Needs: []string{"build"}, Do: testRings},
 		{Name: "foreign", Budget: 3 * time.Minute, More: times(3 * time.Minute), Do: testOnly("./test/foreign")},
 		{Name: "bench", Budget: 6 * time.Minute, Needs: []string{"build"}, Do: benches},
 		{Name: "demo", Budget: time.Minute, Needs: []string{"build"}, Do: demo},
 		{Name: "scenarios", Budget: 5 * time.Minute, Do: scenarios},
 		{Name: "canaries", Budget: 10 * time.Minute, Do: canaries},
-		{Name: "sim", Budget: 12 * time.Minute, Needs: []string{"build"}, Do: sim},
+		{Name: "sim", Budget: 10 * time.Minute, Needs: []string{"build"}, Do: sim},
 		{Name: "model", Budget: 5 * time.Minute, Do: model},
 		{Name: "lint", Budget: 8 * time.Minute, Do: lint},
 		{Name: "race", Budget: 12 * time.Minute, More: times(12 * time.Minute), Do: race},
 		{Name: "fuzz", Budget: 10 * time.Minute, More: longerFuzz, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
 		{Name: "mutants", Budget: 18 * time.Minute, Do: mutants},
-		{Name: "cross", Budget: 7 * time.Minute, Do: cross},
+		{Name: "cross", Budget: 5 * time.Minute, Do: cross},
 	}
 }
 
