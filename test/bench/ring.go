@@ -125,21 +125,36 @@ type ringAt struct {
 	nodes []uint32
 }
 
-// watchRing joins a group of its own beside a node's corosync. It ends with ctx.
+// watchRing joins a group of its own beside a node's corosync. It ends with ctx, which has a deadline.
 func watchRing(ctx context.Context, n *playground.Node) (*ringWatch, error) {
 	w := &ringWatch{rings: make(chan ringAt, 1024)}
-	joined := make(chan struct{})
+	joined, ended := make(chan struct{}), make(chan error, 1)
 	go func() { // ends with ctx, or with corosync
 		w.err = n.BesideCorosync(func() error { return w.run(ctx, joined) })
 		close(w.rings)
+		ended <- w.err
 	}()
 	select {
 	case <-joined:
 		return w, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(perFence):
-		return nil, fmt.Errorf("cannot watch the corosync of %s", n.Name)
+	case err := <-ended:
+		return nil, fmt.Errorf("cannot watch the corosync of %s: %w", n.Name, err)
+	}
+}
+
+// join asks again while the ring changes. Each watch has a group of its own: the one before it may still be leaving, and a process is in a group once.
+func join(ctx context.Context, g *libcorosync.Group) error {
+	group := fmt.Sprintf("fenced-bench-%d", time.Now().UnixNano())
+	for {
+		err := g.Join(group)
+		if !errors.Is(err, libcorosync.TryAgain) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
 
@@ -149,7 +164,7 @@ func (w *ringWatch) run(ctx context.Context, joined chan<- struct{}) error {
 		return err
 	}
 	defer func() { _ = g.Close() }()
-	if err := g.Join("fenced-bench"); err != nil {
+	if err := join(ctx, g); err != nil {
 		return err
 	}
 	fd, err := g.FD()
