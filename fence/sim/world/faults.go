@@ -52,6 +52,8 @@ func (w *World) strike(k faultKind, r *rand.Rand) bool {
 		return w.strikeHuman(k, r, n)
 	case faultCorosync, faultFreeze, faultApart, faultChoke:
 		return w.strikeCorosync(k, r, n, d)
+	case faultRestart:
+		return w.strikeRestart(r, n)
 	case faultWatchdog:
 		return w.strikeWatchdog(r, n, d)
 	}

@@ -63,6 +63,7 @@ const (
 	faultWatchdog                    // machines have watchdogs; one loses its holder, or cannot be opened for a while
 	faultBitten                      // a watchdog resets its machine
 	faultWork                        // somebody works on a node, or on all, and pauses it
+	faultRestart                     // a daemon restarts as planned, under what its kernel holds
 	faultKinds
 )
 
@@ -70,7 +71,7 @@ var faultNames = [faultKinds]string{
 	"cut", "one-way", "bridge", "loss", "slow", "management", "kill", "stop", "hang", "pause", "crash", "panic", "mains", "rack", "disk", "wipe",
 	"rollback", "lag", "election", "compact", "device", "pdu", "swap", "request", "ack", "leave", "arm", "client", "button", "scan", "session", "self-fence",
 	"restore", "outlet", "proposal", "snapshot", "handover", "corosync", "freeze", "streams", "choke", "ghost", "merge", "hole", "watchdog", "bitten",
-	"work",
+	"work", "restart",
 }
 
 func (k faultKind) String() string { return faultNames[k] }
@@ -100,7 +101,7 @@ func (k faultKind) of(m string) bool {
 
 // timed reports whether a kind comes by itself.
 func (k faultKind) timed() bool {
-	return k < faultScan || faultCorosync <= k && k <= faultChoke || k == faultWatchdog || k == faultWork
+	return k < faultScan || faultCorosync <= k && k <= faultChoke || k == faultWatchdog || k == faultWork || k == faultRestart
 }
 
 // plan is what the seed drew for a whole run: which faults exist, how often, and how the cluster is set up (swarm).

@@ -1,7 +1,10 @@
 package world
 
 import (
+	"math/rand/v2"
+
 	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
 )
 
@@ -13,6 +16,26 @@ func (n *node) again() {
 	n.kill("it restarts")
 	n.down = false
 	n.startLater(span(n.w.chance, 20*ms, second))
+}
+
+// strikeRestart restarts the daemon of a node whose program has ended; what it had in the kernel may stay there, as what is mounted does.
+func (w *World) strikeRestart(r *rand.Rand, n *node) bool {
+	p := n.p
+	if p == nil || p.stopped || n.app.deaf || p.m.Domain().Feature < domain.FeatureRestart {
+		return false
+	}
+	stays := n.mach.residue && r.IntN(3) > 0
+	n.app.stop(true)
+	n.mach.residue = stays
+	w.restart(n)
+	switch r.IntN(8) {
+	case 0: // something is mounted, or not any more, while nobody looks
+		w.after(span(r, 0, 10*second), func() { n.mach.residue = n.mach.alive() && n.app.idle && !n.mach.residue && stays })
+	case 1:
+		w.after(span(r, 0, 3*second), func() { n.kill("it crashes beside its restart") })
+	}
+	w.after(span(r, second, 60*second), n.app.resume)
+	return true
 }
 
 // restart asks a daemon to restart. It reports whether there is one.
@@ -38,6 +61,7 @@ func (c *checker) resumed(life fence.Incarnation) {
 	case n.cutShort:
 		c.fail("R26", "%s goes on, and its program was granted what is shared when the daemon before ended", life)
 	}
+	c.w.count[faultRestart]++
 }
 
 // Restart asks the daemon of a node to restart (R26).
