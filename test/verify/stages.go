@@ -44,8 +44,8 @@ func stages() []Stage {
 		{Name: "sim", Budget: 10 * time.Minute, Needs: []string{"build"}, Do: sim},
 		{Name: "model", Budget: 5 * time.Minute, Do: model},
 		{Name: "lint", Budget: 8 * time.Minute, Do: lint},
-		{Name: "race", Budget: 12 * time.Minute, More: times(12 * time.Minute), Do: race},
-		{Name: "fuzz", Budget: 10 * time.Minute, More: longerFuzz, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
+		{Name: "race", Budget: 14 * time.Minute, More: times(14 * time.Minute), Do: race},
+		{Name: "fuzz", Budget: 8 * time.Minute, More: longerFuzz, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
 		{Name: "mutants", Budget: 18 * time.Minute, Do: mutants},
 		{Name: "cross", Budget: 5 * time.Minute, Do: cross},
 	}
