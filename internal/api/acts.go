@@ -147,17 +147,21 @@ func (s *Server) replace(ctx context.Context, w http.ResponseWriter, r *http.Req
 	return doc, err
 }
 
-// leave lets nobody make a node leave by an empty question: its timeout is mandatory.
+// goes reads for how long a daemon may take to go, and why it does. The timeout is mandatory: nobody makes it go by an empty question.
+func goes(timeoutMS int64, reason string) (time.Duration, error) {
+	if timeoutMS <= 0 || timeoutMS > MaxLeave.Milliseconds() {
+		return 0, client.Errorf(client.CodeUsage, "timeout_ms must be between 1 and %d, not %d", MaxLeave.Milliseconds(), timeoutMS)
+	}
+	return time.Duration(timeoutMS) * time.Millisecond, text("reason", reason, client.MaxReason, false)
+}
+
 func (s *Server) leave(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
 	var q client.Leave
 	if err := body(w, r, &q); err != nil {
 		return nil, err
 	}
-	limit := time.Duration(q.TimeoutMS) * time.Millisecond
-	if q.TimeoutMS <= 0 || q.TimeoutMS > MaxLeave.Milliseconds() {
-		return nil, client.Errorf(client.CodeUsage, "timeout_ms must be between 1 and %d, not %d", MaxLeave.Milliseconds(), q.TimeoutMS)
-	}
-	if err := text("reason", q.Reason, client.MaxReason, false); err != nil {
+	limit, err := goes(q.TimeoutMS, q.Reason)
+	if err != nil {
 		return nil, err
 	}
 	doc, err := s.node.Leave(ctx, LeaveArgs{Reason: q.Reason, Force: q.Force, Timeout: limit, By: by})
@@ -165,17 +169,13 @@ func (s *Server) leave(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	return doc, err
 }
 
-// restart has its mandatory timeout for the same reason.
 func (s *Server) restart(ctx context.Context, w http.ResponseWriter, r *http.Request, by Caller) (any, error) {
 	var q client.Restart
 	if err := body(w, r, &q); err != nil {
 		return nil, err
 	}
-	limit := time.Duration(q.TimeoutMS) * time.Millisecond
-	if q.TimeoutMS <= 0 || q.TimeoutMS > MaxLeave.Milliseconds() {
-		return nil, client.Errorf(client.CodeUsage, "timeout_ms must be between 1 and %d, not %d", MaxLeave.Milliseconds(), q.TimeoutMS)
-	}
-	if err := text("reason", q.Reason, client.MaxReason, false); err != nil {
+	limit, err := goes(q.TimeoutMS, q.Reason)
+	if err != nil {
 		return nil, err
 	}
 	doc, err := s.node.Restart(ctx, RestartArgs{Reason: q.Reason, Timeout: limit, By: by})
