@@ -44,13 +44,14 @@ func (l *lane) run(ctx context.Context) {
 	asked := func(error) {} // who waits for the next start
 	for ctx.Err() == nil {
 		p, err := l.host.start(ctx, l.plugin, l.label, "")
-		asked(err)
 		if err != nil {
 			l.failed(ctx, err)
+			asked(err)
 			asked = l.pause(ctx)
 			continue
 		}
-		l.set(p)
+		l.set(p) // before the answer: who asked looks at the process then
+		asked(nil)
 		for p != nil {
 			fresh := p
 			l.host.spawn(func() { l.host.openAll(ctx, l, fresh) })
