@@ -51,6 +51,9 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := fenced.Barred(cfg.StateDir, self.Boot, log); err != nil {
+		return err
+	}
 	if err := checkWatchdog(ctx, cfg, self.Instance); err != nil {
 		return err
 	}

@@ -89,6 +89,7 @@ func (m *Member) clientGone(in ClientGone) {
 	}
 	why := bound(fmt.Sprintf("critical client %s is gone and did not say that it is done: %s", c.Name, in.Why))
 	if m.dom.Armed {
+		m.losses.fatal = true
 		m.fall(why)
 		return
 	}

@@ -144,6 +144,7 @@ func (m *Member) coreFell(c *core, fate CoreFate, why string) {
 	switch {
 	case c.outcome != CoreEnds || m.fell:
 	case m.dom.Armed:
+		m.losses.fatal = true
 		m.fall(text)
 	default: // as after a critical client: nobody counts on a reset here, and no probe may see what it left (V12)
 		c.outcome = CoreFrozen

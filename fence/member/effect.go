@@ -43,10 +43,11 @@ type CancelOperation struct {
 // Deny stops acknowledging a life's pings (R14).
 type Deny struct{ Life fence.Incarnation }
 
-// SelfFence ends this machine's life by local means (R24). Withdrawn: for a file system that withdrew, which makes a row of its own.
+// SelfFence ends this machine's life by local means (R24). Withdrawn: for a file system that withdrew; Lost: for a process that died, a core process or
+// a critical client. Each of the two makes a row of its own, because lives that end so were admitted before.
 type SelfFence struct {
-	Why       string
-	Withdrawn bool
+	Why             string
+	Withdrawn, Lost bool
 }
 
 // Transition tells of committed events, for log, history and watchers.

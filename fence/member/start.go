@@ -298,7 +298,7 @@ func (m *Member) fall(why string) {
 		m.do(Notice{Kind: domain.EventDirty, Node: m.cfg.Self.Node, Life: m.cfg.Self.Incarnation, Text: bound(fmt.Sprintf("%d lives in a row ended themselves, so this one stays out instead: %s", m.cfg.SelfFences, why))})
 		return
 	}
-	m.do(SelfFence{Why: why, Withdrawn: m.trouble.fatal})
+	m.do(SelfFence{Why: why, Withdrawn: m.trouble.fatal, Lost: m.losses.fatal})
 }
 
 // maxSelfFences bounds how many lives in a row end themselves without one between them that was admitted (R24).

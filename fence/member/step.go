@@ -29,6 +29,8 @@ type Config struct {
 	RingMS int64
 	// Cores are the core processes that this node's own file names; never changed once given (S4.6).
 	Cores []Core
+	// Losses is how many lives of this machine in a row ended themselves for a process that died (R24).
+	Losses int
 	// SelfFences is how many lives of this machine in a row ended themselves before this one (R24).
 	SelfFences int
 }
@@ -80,6 +82,7 @@ type Member struct {
 	dog        watchdog
 	trouble    trouble
 	cores      []*core
+	losses     losses
 	// aloneSince is since when this stateful life has no lease and no open watchdog, 0 for not.
 	aloneSince int64
 	parting    parting
@@ -247,6 +250,7 @@ func (m *Member) think() {
 	m.doomed()
 	m.withdrawn()
 	m.awaitCores()
+	m.calmLosses()
 	m.watch()
 	m.home()
 	m.held = nil

@@ -17,6 +17,7 @@ func (m *Member) gap(before int64) {
 	m.graces = nil
 	m.trouble.stoodStill(m.now)
 	m.coresStoodStill()
+	m.losses.calmSince = 0
 	m.since.restart(m.now)
 	for i := range m.dom.Nodes {
 		for _, c := range active(&m.dom.Nodes[i]) {

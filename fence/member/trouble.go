@@ -28,8 +28,9 @@ type Trouble struct {
 // KernelSeen is what a look at the kernel of a running node saw, whole: what is not in it is over.
 type KernelSeen struct{ Troubles []Trouble }
 
-// Calm: no life of this machine has lasted so long beside a withdrawn file system: the row of those that ended themselves for one is over (R24).
-type Calm struct{}
+// Calm: this life has lasted so long as a member beside no withdrawn file system, or with Lost beside no process that died, that the row of those that
+// ended themselves for one is over (R24).
+type Calm struct{ Lost bool }
 
 // Standing is a trouble that lasts, for a person. Kept says why a withdrawn file system does not end this life, "" where it will.
 type Standing struct {

@@ -190,7 +190,7 @@ func New(cfg Config) (*Daemon, error) {
 	d.member = member.New(member.Config{
 		Self:    domain.Origin{Incarnation: fence.Incarnation{Node: cfg.Self.Node, Boot: cfg.Self.Boot}, Instance: cfg.Self.Instance},
 		Machine: cfg.Machine, RosterHash: cfg.Config.Roster.Hash(), Logins: cfg.Config.Logins(), Version: cfg.Version, BootedMS: cfg.BootedMS, Watchdog: watchdogMode(cfg), SelfFences: d.words.Count,
-		OnWithdraw: cfg.Config.Residual.OnWithdraw, Withdrawals: d.words.Withdrawals,
+		OnWithdraw: cfg.Config.Residual.OnWithdraw, Withdrawals: d.words.Withdrawals, Losses: d.words.Losses,
 		Shared: sharedBy(cfg.Config), Cores: cfg.Config.MemberCores(),
 	})
 	d.engine = engine.New(engine.Config{

@@ -55,7 +55,7 @@ func (d *Daemon) perform(e member.Effect) {
 	case member.SelfFence:
 		d.selfFence(e)
 	case member.Calm:
-		d.calm()
+		d.calm(e.Lost)
 	case member.Transition:
 		d.transition(e)
 	case member.Notice:
@@ -155,7 +155,7 @@ func (d *Daemon) endLife(e member.SelfFence) {
 		return
 	}
 	d.wg.Go(func() {
-		d.speak(words, why, e.Withdrawn) // bounded: a hung disk holds up nothing
+		d.speak(words, e) // bounded: a hung disk holds up nothing
 		if d.cfg.Reset == nil {
 			d.log.Error("this machine must be reset, and only its watchdog may do it", "why", why)
 		} else if err := d.cfg.Reset(why); err != nil {

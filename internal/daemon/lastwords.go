@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/fenced-project/fenced/fence/member"
 	"github.com/fenced-project/fenced/internal/store"
 
 	"github.com/fenced-project/fenced/client"
@@ -23,6 +24,10 @@ type lastWords struct {
 	Count int `json:"count"`
 	// Withdrawals is how many lives in a row ended for a file system that withdrew; an hour without one ends the row, an admission does not.
 	Withdrawals int `json:"withdrawals,omitempty"`
+	// Losses is how many lives in a row ended for a process that died; an hour with all of them there ends the row, or an operator (barred.go).
+	Losses int `json:"losses,omitempty"`
+	// Barred is the boot in which a start was refused for that row.
+	Barred string `json:"barred,omitempty"`
 }
 
 // The deadline of that write: a disk that hangs must not hold up the reset. And for how long the words are shown.
@@ -53,15 +58,18 @@ func (d *Daemon) readLastWords() {
 }
 
 // speak makes the last words durable, or gives up at the deadline. A second try in one boot is no longer row.
-func (d *Daemon) speak(w lastWords, why string, withdrawn bool) {
+func (d *Daemon) speak(w lastWords, e member.SelfFence) {
 	again := w.Boot == d.cfg.Self.Boot
 	if !again || w.Count == 0 {
 		w.Count++
 	}
-	if withdrawn && (!again || w.Withdrawals == 0) {
+	if e.Withdrawn && (!again || w.Withdrawals == 0) {
 		w.Withdrawals++
 	}
-	w.Boot, w.At, w.Why = d.cfg.Self.Boot, time.Now().UTC(), why
+	if e.Lost && (!again || w.Losses == 0) {
+		w.Losses++
+	}
+	w.Boot, w.At, w.Why = d.cfg.Self.Boot, time.Now().UTC(), e.Why
 	b, err := json.Marshal(w)
 	if err == nil {
 		err = d.wordsFile.Write(b)
@@ -79,11 +87,15 @@ func (d *Daemon) settled() {
 	}
 }
 
-// calm ends the row of lives that ended for a withdrawn file system.
-func (d *Daemon) calm() {
-	if d.words.Withdrawals > 0 {
-		d.words.Withdrawals = 0
-		d.keepWords("nothing withdrew for long")
+// calm ends the row of lives that ended for a withdrawn file system, or for a process that died.
+func (d *Daemon) calm(lost bool) {
+	row, what := &d.words.Withdrawals, "nothing withdrew for long"
+	if lost {
+		row, what = &d.words.Losses, "no process died for long"
+	}
+	if *row > 0 {
+		*row = 0
+		d.keepWords(what)
 	}
 }
 

@@ -31,9 +31,9 @@ func TestLastWordsCountARow(t *testing.T) {
 		if d.words.Count != i {
 			t.Fatalf("boot %s knows of %d", boot, d.words.Count)
 		}
-		d.speak(d.words, "dirty", false)
+		d.speak(d.words, member.SelfFence{Why: "dirty"})
 		again := life(dir, boot)
-		again.speak(again.words, "still here", false)
+		again.speak(again.words, member.SelfFence{Why: "still here"})
 	}
 	d := life(dir, "d")
 	if d.words.Count != 3 || d.words.Why != "still here" || d.words.Boot != "c" {
@@ -50,7 +50,7 @@ func TestLastWordsCountARow(t *testing.T) {
 func TestLastWordsAreShown(t *testing.T) {
 	dir := t.TempDir()
 	d := life(dir, "a")
-	d.speak(d.words, "a lockspace was left", false)
+	d.speak(d.words, member.SelfFence{Why: "a lockspace was left"})
 	if b, err := store.Read(LastWordsPath(dir)); err != nil || !strings.Contains(string(b), "a lockspace was left") {
 		t.Fatalf("%s %v", b, err)
 	}
@@ -122,9 +122,9 @@ func TestLastWordsOfWithdrawals(t *testing.T) {
 		if d.words.Withdrawals != i {
 			t.Fatalf("boot %s knows of %d", boot, d.words.Withdrawals)
 		}
-		d.speak(d.words, "withdrawn", true)
+		d.speak(d.words, member.SelfFence{Why: "withdrawn", Withdrawn: true})
 		d = life(dir, boot)
-		d.speak(d.words, "withdrawn", true)
+		d.speak(d.words, member.SelfFence{Why: "withdrawn", Withdrawn: true})
 		d = life(dir, boot)
 		if d.settled(); len(d.disk) > 0 {
 			(<-d.disk)()
@@ -134,12 +134,12 @@ func TestLastWordsOfWithdrawals(t *testing.T) {
 	if d.words.Withdrawals != 2 || d.words.Count != 0 {
 		t.Fatalf("%+v", d.words)
 	}
-	d.calm()
+	d.calm(false)
 	(<-d.disk)()
 	if d = life(dir, "d"); d.words.Withdrawals != 0 || d.words.Why != "withdrawn" {
 		t.Fatalf("%+v", d.words)
 	}
-	if d.calm(); len(d.disk) > 0 {
+	if d.calm(false); len(d.disk) > 0 {
 		t.Error("written for nothing")
 	}
 }

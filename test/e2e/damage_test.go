@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fenced-project/fenced/client"
+	"github.com/fenced-project/fenced/internal/store"
 )
 
 // wreck is one way to damage a file.
@@ -65,5 +66,20 @@ func TestDamagedStoreIsNamedAndRefusesDuty(t *testing.T) {
 		t.Errorf("garbage was read: %+v", r)
 	}
 	p.again(n)
+	p.kept()
+}
+
+// A machine that ended its life three times in a row for a process that died is not started with the others (R24): the daemon says which, and ends with
+// 92, which no manager tries again. Started once more by hand it is a member, and nobody came to harm.
+func TestAProcessThatDiedTooOftenBarsItsNode(t *testing.T) {
+	p := atPeace(t)
+	o, n := offline{t, p.c}, p.c.Node(3)
+	p.leave(n, false)
+	must(t, store.NewFile(o.path(n, "state", "lastwords.json"), 0o600, 0).Write([]byte(`{"boot":"an-earlier-one","why":"core process a.service died","losses":3}`)))
+	if code, _, talk := o.run(p.ctx, n, "run"); code != client.CodeNeedsOperator || !strings.Contains(talk, "core process a.service died") || !strings.Contains(talk, "start fenced once more") {
+		t.Errorf("it starts: code %d: %s", code, talk)
+	}
+	p.again(n)
+	must(t, p.c.AwaitClean(p.ctx))
 	p.kept()
 }
