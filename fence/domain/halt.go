@@ -22,6 +22,9 @@ func (s *State) Halts(life fence.Incarnation) bool {
 // that quorum is more than half of, so there are never two sides that decide. Of two with two_node the engine calls each one quorate alone, so the
 // other one decides (R23).
 func (s *State) Quorate() bool {
+	if !s.View.Quorate || !s.someHalt() {
+		return s.View.Quorate
+	}
 	halted, votes := false, 0
 	for _, m := range s.View.Members {
 		if s.Halts(m.Incarnation) {
@@ -31,12 +34,22 @@ func (s *State) Quorate() bool {
 		}
 	}
 	switch {
-	case !s.View.Quorate || !halted:
+	case !halted:
 		return s.View.Quorate
 	case votes > 0 && s.TwoMS() != 0:
 		return true
 	}
 	return votes >= s.Quorum()
+}
+
+// someHalt reports whether any life at all has said that it halts, which is rare: whether the view decides is asked several times for each input.
+func (s *State) someHalt() bool {
+	for i := range s.Nodes {
+		if s.Nodes[i].Halted != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // checkHalt judges what an announcement says of halting.
