@@ -97,6 +97,10 @@ type Config struct {
 	Version       string // of the software; shown, not compared
 	// Faults is for tests only: it drops traffic and stalls disks. Production leaves it nil.
 	Faults *Faults
+	// Network and Clock are for tests only, which may have no sockets and another time: what this node listens on and dials, and the milliseconds that
+	// leases and silences are counted in. Production leaves them nil: TCP and UDP of this machine, and CLOCK_BOOTTIME.
+	Network Network
+	Clock   func() int64
 }
 
 func (c *Config) fill() {
@@ -117,6 +121,9 @@ func (c *Config) fill() {
 	}
 	if c.SnapshotEvery == 0 {
 		c.SnapshotEvery = 4096
+	}
+	if c.Network == nil {
+		c.Network = sockets{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

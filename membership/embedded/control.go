@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/fenced-project/fenced/fence"
-	"github.com/fenced-project/fenced/membership"
 )
 
 // request is what one daemon asks another on a control stream.
@@ -178,7 +177,7 @@ const (
 // sends it anything, so it asks (R3). Whoever is in and asks changes nothing (admit).
 func (p *Provider) standing() standing {
 	r := p.running()
-	now := membership.BootMS()
+	now := p.now()
 	p.mu.Lock()
 	failed, leaderless := p.failed != "", now-p.leaderAt > 2*p.pres.fail
 	p.mu.Unlock()

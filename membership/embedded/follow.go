@@ -34,7 +34,7 @@ func (p *Provider) SetNodes(nodes []NodeConfig) error {
 		}
 	}
 	p.nodes, p.pres.nodes = nodes, nodes
-	p.nodesAt, p.committed = membership.BootMS(), true
+	p.nodesAt, p.committed = p.now(), true
 	failed := p.failed
 	if failed == "" {
 		p.wg.Add(1)
@@ -110,15 +110,11 @@ func listenAt(address string) string {
 
 // relisten opens the new port, TCP and UDP, and then closes the old one.
 func (p *Provider) relisten(address string) error {
-	tcp, err := net.Listen("tcp", address)
+	tcp, err := p.cfg.Network.Listen(address)
 	if err != nil {
 		return err
 	}
-	addr, err := net.ResolveUDPAddr("udp", address)
-	if err != nil {
-		return errors.Join(err, tcp.Close())
-	}
-	udp, err := net.ListenUDP("udp", addr)
+	udp, err := p.cfg.Network.ListenPackets(address)
 	if err != nil {
 		return errors.Join(err, tcp.Close())
 	}
@@ -146,7 +142,7 @@ func (m *mux) swap(l net.Listener) {
 }
 
 // swap hears on another socket from now on and returns the one before, which the caller closes.
-func (m *mesh) swap(in *net.UDPConn) *net.UDPConn {
+func (m *mesh) swap(in Packets) Packets {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old := m.in
@@ -160,7 +156,7 @@ func (m *mesh) swap(in *net.UDPConn) *net.UDPConn {
 // demote takes the vote of a store whose node has none by the roster any more. The leader's own goes by handing over first.
 func (p *Provider) demote(r *raft.Raft, s raft.Server, at uint64) error {
 	if string(s.ID) == string(p.mux.server) {
-		return r.LeadershipTransfer().Error()
+		return p.handOver(r, nil)
 	}
 	p.log.Info("by the roster this node has no vote any more", "server", s.ID)
 	return r.DemoteVoter(s.ID, at, p.cfg.FailureTimeout).Error()

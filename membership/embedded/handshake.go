@@ -100,7 +100,7 @@ func (m *mux) dial(node fence.NodeID, stream, to string, timeout time.Duration) 
 	if err := m.faults.pass(ctx, m.self, node); err != nil {
 		return nil, hello{}, err
 	}
-	raw, address, err := dialAny(ctx, n.addresses(), timeout)
+	raw, address, err := dialAny(ctx, m.network, n.addresses(), timeout)
 	if err != nil {
 		return nil, hello{}, err
 	}
@@ -117,8 +117,7 @@ func (m *mux) dial(node fence.NodeID, stream, to string, timeout time.Duration) 
 }
 
 // dialAny connects to the first address that answers. Each but the last gets a quarter of the time: one that nobody has yet says nothing.
-func dialAny(ctx context.Context, addresses []string, timeout time.Duration) (net.Conn, string, error) {
-	var d net.Dialer
+func dialAny(ctx context.Context, network Network, addresses []string, timeout time.Duration) (net.Conn, string, error) {
 	var last error
 	for i, address := range addresses {
 		limit := timeout
@@ -126,7 +125,7 @@ func dialAny(ctx context.Context, addresses []string, timeout time.Duration) (ne
 			limit = timeout / 4
 		}
 		one, cancel := context.WithTimeout(ctx, limit)
-		c, err := d.DialContext(one, "tcp", address)
+		c, err := network.Dial(one, address)
 		cancel()
 		if err == nil {
 			return c, address, nil

@@ -14,7 +14,7 @@ import (
 )
 
 // hearPings reads the mesh.
-func (p *Provider) hearPings(in *net.UDPConn) {
+func (p *Provider) hearPings(in Packets) {
 	b := make([]byte, maxPing)
 	for {
 		n, from, err := in.ReadFromUDPAddrPort(b)
@@ -63,7 +63,7 @@ func (p *Provider) hear(m ping) {
 		p.floors.leaves(m.Store, m.Instance)
 		return
 	}
-	now := membership.BootMS()
+	now := p.now()
 	p.mu.Lock()
 	fresh := p.pres.heard(m, now)
 	trans, acked := p.trans, p.pres.peer(m.Node).acked
@@ -123,7 +123,7 @@ func (p *Provider) judgePing(m ping, k known) string {
 
 // portRefused: a peer's machine is there and nobody listens; its process is gone, not its node.
 func (p *Provider) portRefused(id fence.NodeID) {
-	now := membership.BootMS()
+	now := p.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pres.peer(id).refused = now

@@ -11,7 +11,7 @@ import (
 func (p *Provider) Info() membership.Info {
 	k := p.fsm.known()
 	leader := leaderOf(p.running())
-	now := membership.BootMS()
+	now := p.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i := membership.Info{Provider: "embedded", Domain: p.domain, Leader: leader, Need: membership.Need(voters(p.nodes))}

@@ -31,7 +31,7 @@ func (p *Provider) leadLoop() {
 
 func (p *Provider) leadStep(r *raft.Raft) error {
 	k := p.fsm.known()
-	now := membership.BootMS()
+	now := p.now()
 	p.mu.Lock()
 	next, hand := p.nextView(k, now)
 	p.mu.Unlock()
@@ -41,8 +41,7 @@ func (p *Provider) leadStep(r *raft.Raft) error {
 				if p.unanswered(s.ID) {
 					return nil // it cannot be handed over to who does not answer; the others end this leadership by silence
 				}
-				p.log.Info("this leader is outside the connected set and hands over", "to", hand)
-				return r.LeadershipTransferToServer(s.ID, s.Address).Error()
+				return p.handOver(r, &s)
 			}
 		}
 		return nil
@@ -116,7 +115,7 @@ func (p *Provider) caughtUp(k known, node fence.NodeID, store string, now int64)
 // Only the leader can, and not while another store's daemon of that node is heard. A store that is in changes nothing, however often it asks.
 func (p *Provider) admit(r *raft.Raft, h hello) error {
 	k := p.fsm.known()
-	now := membership.BootMS()
+	now := p.now()
 	p.mu.Lock()
 	pe := p.pres.peers[h.Node]
 	present := pe != nil && pe.heardAt != 0 && pe.ping.Store != h.Store && now-pe.heardAt < p.pres.fail

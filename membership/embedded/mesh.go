@@ -3,7 +3,6 @@ package embedded
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -15,10 +14,11 @@ import (
 
 // mesh is the UDP side of the port: one socket that hears, and one for each peer that sends, so that a refused port is told to the right one.
 type mesh struct {
-	in     *net.UDPConn
-	ctx    context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	in      Packets
+	network Network
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
 
 	mu      sync.Mutex
 	senders map[target]*sender
@@ -29,19 +29,15 @@ type sender struct {
 	address string
 	frames  chan []byte // the newest only
 	cancel  context.CancelFunc
-	conn    atomic.Pointer[net.UDPConn] // the one that it sends on
+	conn    atomic.Pointer[net.Conn] // the one that it sends on
 }
 
-func newMesh(listen string) (*mesh, error) {
-	addr, err := net.ResolveUDPAddr("udp", listen)
+func newMesh(network Network, listen string) (*mesh, error) {
+	in, err := network.ListenPackets(listen)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", listen, err)
+		return nil, err
 	}
-	in, err := net.ListenUDP("udp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s by UDP: %w", listen, err)
-	}
-	m := &mesh{in: in, senders: make(map[target]*sender)}
+	m := &mesh{in: in, network: network, senders: make(map[target]*sender)}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	return m, nil
 }
@@ -80,7 +76,7 @@ func (m *mesh) setPeers(self fence.NodeID, nodes []NodeConfig, refused func(fenc
 		m.wg.Add(1)
 		go func() {
 			defer m.wg.Done()
-			s.run(ctx, told)
+			s.run(ctx, m.network, told)
 		}()
 	}
 }
@@ -113,7 +109,7 @@ func (m *mesh) last(frame []byte, skip func(fence.NodeID) bool) {
 	defer m.mu.Unlock()
 	for t, s := range m.senders {
 		if c := s.conn.Load(); c != nil && !skip(t.id) {
-			_, _ = c.Write(frame) // who does not hear it sees silence
+			_, _ = (*c).Write(frame) // who does not hear it sees silence
 		}
 	}
 }
@@ -127,14 +123,13 @@ func (m *mesh) close() {
 }
 
 // run sends; it looks its peer's name up itself, so that DNS delays nobody else, and again after errors.
-func (s *sender) run(ctx context.Context, refused func(fence.NodeID)) {
-	var c *net.UDPConn
+func (s *sender) run(ctx context.Context, network Network, refused func(fence.NodeID)) {
+	var c net.Conn
 	defer func() {
 		if c != nil {
 			_ = c.Close()
 		}
 	}()
-	var d net.Dialer
 	for {
 		var frame []byte
 		select {
@@ -144,13 +139,13 @@ func (s *sender) run(ctx context.Context, refused func(fence.NodeID)) {
 		}
 		if c == nil {
 			dialCtx, cancel := context.WithTimeout(ctx, 5*time.Second)
-			n, err := d.DialContext(dialCtx, "udp", s.address)
+			n, err := network.DialPackets(dialCtx, s.address)
 			cancel()
 			if err != nil {
 				continue
 			}
-			c = n.(*net.UDPConn)
-			s.conn.Store(c)
+			c = n
+			s.conn.Store(&n)
 		}
 		_, err := c.Write(frame)
 		if errors.Is(err, syscall.ECONNREFUSED) {

@@ -20,6 +20,7 @@ var errBlocked = errors.New("peer is outside the connected set and is not answer
 
 // mux owns the port: it accepts and dials, says hello, refuses, and hands streams to Raft or to control. It is Raft's stream layer.
 type mux struct {
+	network  Network
 	listener net.Listener
 	keys     *keyring
 	timeout  time.Duration

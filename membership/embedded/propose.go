@@ -146,7 +146,7 @@ func (p *Provider) commitHere(r *raft.Raft, entries [][]byte) error {
 
 // holds: nothing is proposed for one lease after this process was stopped (R20), nor by a node that is out of service.
 func (p *Provider) holds() bool {
-	now := membership.BootMS()
+	now := p.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return now < p.pres.quietTil || p.failed != ""

@@ -37,6 +37,7 @@ type Provider struct {
 	lead   chan struct{} // wakes the leader's duties
 	work   chan struct{} // wakes the proposer
 	joined chan struct{} // wakes the join loop
+	handed handover      // of the leader's duties alone
 
 	mu        sync.Mutex // protects what follows; never held over a disk, a peer or Raft
 	nodes     []NodeConfig
@@ -142,18 +143,18 @@ func (p *Provider) listen() error {
 	if p.cfg.Listen == self.Address {
 		p.ownAddress = self.Address
 	}
-	l, err := net.Listen("tcp", p.cfg.Listen)
+	l, err := p.cfg.Network.Listen(p.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", p.cfg.Listen, err)
 	}
 	p.mux = &mux{
-		listener: l, keys: p.keys, timeout: max(p.cfg.FailureTimeout, time.Second), faults: p.cfg.Faults, self: p.cfg.Self.Node,
+		network: p.cfg.Network, listener: l, keys: p.keys, timeout: max(p.cfg.FailureTimeout, time.Second), faults: p.cfg.Faults, self: p.cfg.Self.Node,
 		us: p.us, floors: p.floors, refused: p.lines.say, reached: p.reached, name: p.peerName, control: p.serveControl,
 		slots: make(chan struct{}, maxHandshakes), raft: make(chan net.Conn), server: serverID(p.cfg.Self.Node, p.id.Store),
 		open: make(map[*conn]struct{}), blocked: make(map[fence.NodeID]bool),
 	}
 	p.mux.ctx, p.mux.cancel = context.WithCancel(p.ctx)
-	if p.mesh, err = newMesh(p.cfg.Listen); err != nil {
+	if p.mesh, err = newMesh(p.cfg.Network, p.cfg.Listen); err != nil {
 		return err
 	}
 	return nil

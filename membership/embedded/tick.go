@@ -20,13 +20,13 @@ func (p *Provider) ticks() {
 		select {
 		case <-t.C:
 			p.floors.turn()
-			p.tick(membership.BootMS(), true)
+			p.tick(p.now(), true)
 		case <-look.C:
-			p.tick(membership.BootMS(), false)
+			p.tick(p.now(), false)
 		case <-p.ctx.Done():
 			return
 		}
-		now := membership.BootMS()
+		now := p.now()
 		p.mu.Lock()
 		next := p.pres.next(now)
 		p.mu.Unlock()
