@@ -12,6 +12,7 @@ const scenarioWithin = 10 * time.Minute
 
 // A node that writes loses its power. The survivors replay its journal after the verdict and not before, service goes on, its records are there,
 // and its power is cut once although two asked for it: the membership and dlm (R27).
+// proves: R27
 func TestAWriterLosesPower(t *testing.T) {
 	l := cluster(t, Setup{}, 1, 2)
 	ctx := within(t, l, scenarioWithin)
@@ -46,6 +47,7 @@ func TestAWriterLosesPower(t *testing.T) {
 
 // A node that writes is cut off from the others, and reaches everybody's BMC. Those with a majority cut its power and replay its journal after that;
 // it is frozen, and harms nobody (S1.14).
+// part of: S1.14
 func TestAWriterIsCutOff(t *testing.T) {
 	l := cluster(t, Setup{}, 1, 2)
 	ctx := within(t, l, scenarioWithin)

@@ -12,6 +12,7 @@ import (
 // A node that writes is gone together with its BMC: the one thing nobody can prove. Its watchdog is no proof, because the machine is a guest of a
 // hypervisor, which could have paused it (R15). So nobody recovers, fenced says that it waits for a person, and when one vouches the journal is replayed
 // and service goes on (R19).
+// proves: R15, R19
 func TestNobodyCanProveItButAPerson(t *testing.T) {
 	l := cluster(t, Setup{Watchdog: "softdog"}, 1, 2)
 	ctx := within(t, l, scenarioWithin)

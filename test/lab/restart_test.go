@@ -1,0 +1,109 @@
+package lab
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/fenced-project/fenced/client"
+)
+
+// A daemon is restarted as planned on a node whose file system is mounted and written (R26): it ends and another takes its place within the same life of
+// the machine. Nobody is fenced, nobody reaches for its journal, and it writes on all the time.
+func TestAPlannedRestartUnderAFileSystem(t *testing.T) {
+	l := cluster(t, Setup{SelfFence: true}, 1, 2)
+	ctx := within(t, l, scenarioWithin)
+	a, b := l.Machine(1), l.Machine(2)
+	lives := l.writing(ctx, t, a, b)
+	begun, err := a.Now(ctx)
+	must(t, err)
+	daemon := instance(ctx, t, a, b)
+	asked, before := time.Now(), b.Written(lives[b])
+	must(t, b.restartsDaemon(ctx, "fenced"))
+	measured(t, "next daemon is a member", time.Since(asked))
+	if next := instance(ctx, t, a, b); next == daemon {
+		t.Errorf("it is the daemon that was there before: %s", next)
+	}
+	for m, life := range lives {
+		n := m.Written(life)
+		await(ctx, t, m.Name()+" writes on", func() (bool, error) { return m.Written(life) > n+5, nil })
+	}
+	if life, err := b.Boot(ctx); err != nil || life != lives[b] || b.Written(life) <= before {
+		t.Errorf("node-2 lives another life (%v)", err)
+	}
+	told, err := l.Events(a, client.EventRestart, b)
+	if err != nil || len(told) < 2 { // that it goes, and that it is back
+		t.Errorf("the log tells of no restart: %v (%v)", told, err)
+	}
+	log, err := a.KernelLog(ctx)
+	must(t, err)
+	if reached, _ := journalIn(log, begun); !reached.IsZero() {
+		t.Error("node-1 reached for the journal of a machine that lives")
+	}
+	holdsAll(ctx, t, a, b, lives[b], b.Written(lives[b]))
+	harmless(t, l, l.Machines...)
+	whole(ctx, t, l)
+}
+
+// The same, and while the daemon is away a lockspace more is in the kernel: the next daemon does not know who made it, so it is dirty and the machine is
+// reset. Its journal is replayed after that life is proven over and not before.
+func TestAPlannedRestartThatFindsAnotherLockspace(t *testing.T) {
+	l := cluster(t, Setup{SelfFence: true}, 1, 2)
+	ctx := within(t, l, scenarioWithin)
+	a, b := l.Machine(2), l.Machine(1)
+	lives := l.writing(ctx, t, a, b)
+	begun, err := a.Now(ctx)
+	must(t, err)
+	// The program that is installed when the daemon goes is the one that comes: here one that makes a lockspace first.
+	must(t, b.Put(ctx, "/run/next", `#!/bin/sh
+mv -f /usr/sbin/fenced.now /usr/sbin/fenced
+setsid dlm_tool join another </dev/null >/share/$(hostname)/another.log 2>&1 &
+until [ -d /sys/kernel/dlm/another ]; do sleep 0.1; done
+exec /usr/sbin/fenced "$@"
+`))
+	_, err = b.Run(ctx, "chmod +x /run/next; mv /usr/sbin/fenced /usr/sbin/fenced.now; mv /run/next /usr/sbin/fenced")
+	must(t, err)
+	harmed := time.Now()
+	if err := b.restartsDaemon(ctx, "/usr/sbin/fenced.now"); err == nil {
+		t.Error("the daemon went on with a lockspace that nobody knows")
+	}
+	await(ctx, t, b.Name()+" lives another life", func() (bool, error) { life, err := b.Boot(ctx); return err == nil && life != lives[b], err })
+	measured(t, "reset", time.Since(harmed))
+	acknowledged := b.Written(lives[b])
+	resolved := resolvedOn(ctx, t, l, a, b, lives[b])
+	replayed := replay(ctx, t, a, begun)
+	if replayed.Before(resolved) {
+		t.Errorf("%s began to replay the journal %v before that life was proven over", a.Name(), resolved.Sub(replayed))
+	}
+	measured(t, "replay", replayed.Sub(begun))
+	if clean, err := l.Events(a, client.EventClean, b); err != nil || countLives(clean, lives[b]) != 0 {
+		t.Errorf("%s was clean again in the life in which it wrote (%v, %v)", b.Name(), clean, err)
+	}
+	holdsAll(ctx, t, a, b, lives[b], acknowledged)
+	comesBack(ctx, t, a, b, lives[b])
+	if b.Offs() == 0 { // nobody else ended it
+		lastWords(ctx, t, b)
+	}
+	harmless(t, l, a, l.Machine(3))
+	whole(ctx, t, l)
+}
+
+// restartsDaemon has a machine's daemon restart as planned, asked by this program, and returns when the next one is a member.
+func (m *Machine) restartsDaemon(ctx context.Context, program string) error {
+	_, err := m.Run(ctx, program+" restart --reason lab")
+	return err
+}
+
+// instance is the run of a machine's daemon that another one knows.
+func instance(ctx context.Context, t *testing.T, by, of *Machine) string {
+	t.Helper()
+	s, err := by.Status(ctx)
+	must(t, err)
+	for _, n := range s.Nodes {
+		if n.Name == of.Name() {
+			return n.Instance
+		}
+	}
+	t.Fatalf("%s does not know %s", by.Name(), of.Name())
+	return ""
+}
