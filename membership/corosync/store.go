@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,6 +52,9 @@ type store struct {
 
 	wake, stop, ended chan struct{}
 }
+
+// lazyWrite is how long a write that nothing waits for stays for company: about as long as a claim needs to follow the view that it is about.
+const lazyWrite = 20 * time.Millisecond
 
 // openStore opens or makes the store of a node and counts this start.
 func openStore(dir string, node fence.NodeID, deadline time.Duration) (*store, identity, agreement.Durable, error) {
@@ -168,6 +172,9 @@ func (s *store) run() {
 		case <-s.stop:
 			return
 		}
+		if !s.company() {
+			return
+		}
 		s.mu.Lock()
 		batch, probing := s.queue, s.probing
 		s.queue, s.probing = nil, false
@@ -199,6 +206,30 @@ func (s *store) run() {
 		}
 		s.written(seq, time.Now())
 	}
+}
+
+// company waits a moment for another write where nothing waits for those that are there; false where the store ends. A commit is followed by what was
+// decided upon it: begun at once, its write of two syncs would be in the way of that.
+func (s *store) company() bool {
+	t := time.NewTimer(lazyWrite)
+	defer t.Stop()
+	for s.idle() {
+		select {
+		case <-s.wake:
+		case <-t.C:
+			return true
+		case <-s.stop:
+			return false
+		}
+	}
+	return true
+}
+
+// idle reports whether nothing waits for what is queued.
+func (s *store) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue) > 0 && !s.probing && !slices.ContainsFunc(s.queue, func(w agreement.Write) bool { return !w.Lazy })
 }
 
 // put does one change.

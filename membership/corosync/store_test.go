@@ -247,3 +247,31 @@ func TestRememberReadsAStore(t *testing.T) {
 		t.Errorf("to be read counted as a start: %d after %d", again.Starts, id.Starts)
 	}
 }
+
+// A write that nothing waits for goes with the next one, and alone after a moment: it is never lost, and keeps nobody waiting.
+func TestLazyWriteGoesWithTheNext(t *testing.T) {
+	s, _, _, err := openStore(t.TempDir(), 1, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan uint64, 100)
+	s.written = func(seq uint64, _ time.Time) { done <- seq }
+	s.failed = func(err error) { t.Error(err) }
+	commit := func(seq uint64) agreement.Write {
+		return agreement.Write{Seq: seq, Lazy: true, Change: agreement.Change{Meta: agreement.Meta{Commit: seq}}}
+	}
+	s.write(commit(1))
+	s.write(agreement.Write{Seq: 2, Change: agreement.Change{Append: entries(1, 1, "x")}})
+	go s.run()
+	if at := <-done; at != 2 {
+		t.Errorf("the first write ends with %d, want both at once", at)
+	}
+	began := time.Now()
+	s.write(commit(3))
+	if at := <-done; at != 3 || time.Since(began) < lazyWrite {
+		t.Errorf("write %d alone after %v, want %d after %v", at, time.Since(began), 3, lazyWrite)
+	}
+	if err := s.close(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -97,6 +97,7 @@ func (m *Machine) progress() {
 		m.sync(me.Process)
 	}
 	m.applyTo(m.commitTo)
+	m.loses()
 	m.propose()
 }
 

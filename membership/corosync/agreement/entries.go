@@ -65,7 +65,7 @@ func (m *Machine) applyTo(index uint64) {
 	}
 	if m.applied.Index > max(before, m.meta.Commit) {
 		m.meta.Commit = m.applied.Index
-		m.write(Change{}, writeMeta, 0)
+		m.write(Change{}, writeCommit, 0)
 	}
 }
 

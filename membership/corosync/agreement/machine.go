@@ -17,7 +17,7 @@ type Config struct {
 	Version string
 	FailMS  int64 // silence until a member leaves the view
 	LeaseMS int64 // nothing is proposed for so long after a stop (R20)
-	JoinMS  int64 // how long the set of those who are there stays the same before it is a view
+	JoinMS  int64 // how long the set of those who are there stays the same before it is a view, unless that only loses whom the ring lost
 }
 
 // Meta is the small part of what is on disk.
@@ -55,10 +55,12 @@ type Effect interface{ effect() }
 // Send a message to the group, itself included.
 type Send struct{ Message Message }
 
-// Write a change; answer by Written when it is on disk. Writes are done in order.
+// Write a change; answer by Written when it is on disk. Writes are done in order. Nothing waits for a lazy one: it may stay a moment until there is
+// another to go with it, so that this is not kept waiting by it.
 type Write struct {
 	Seq    uint64
 	Change Change
+	Lazy   bool
 }
 
 // Tell the reader.
@@ -139,6 +141,7 @@ type session struct {
 	here     bool // its log is on disk
 	open     bool
 	openedAt int64
+	looked   bool    // whether the ring has lost members of the view, as soon as it is open here
 	next     uint64  // index of the next entry
 	waiting  []Entry // entries of the open session while this node's log is not whole
 	commitTo uint64
@@ -156,6 +159,7 @@ type writeKind int
 
 const (
 	writeMeta writeKind = iota
+	writeCommit
 	writePromise
 	writeSync
 	writeAppend
@@ -232,9 +236,10 @@ func (m *Machine) send(msg Message) {
 func (m *Machine) write(c Change, kind writeKind, upto uint64) {
 	m.seq++
 	c.Meta = m.meta
+	lazy := kind == writeCommit && m.then == nil
 	m.writes = append(m.writes, pending{seq: m.seq, session: m.id, kind: kind, upto: upto, then: m.then})
 	m.then = nil
-	m.out = append(m.out, Write{m.seq, c})
+	m.out = append(m.out, Write{m.seq, c, lazy})
 }
 
 // Written takes word from the disk: everything up to this write is on it.
@@ -263,7 +268,7 @@ func (m *Machine) Written(seq uint64, now int64) {
 			}
 		case writeAppend:
 			m.send(Message{Ack: w.upto})
-		case writeMeta, writeDomain:
+		case writeMeta, writeCommit, writeDomain:
 		}
 	}
 	m.progress()

@@ -45,16 +45,29 @@ func (m *Machine) quorate(hs []Hello) bool {
 }
 
 // view proposes a view if another is due: the first of those who are present does, and all see the same of them within a ping or two; what two
-// propose at once is one view, the other is void because its base is gone. It is called once in a ping interval.
+// propose at once is one view, the other is void because its base is gone. It is called once in a ping interval. Until the set of those who are there
+// has been the same for a while, only what is sure is proposed: that members left the ring.
 func (m *Machine) view() {
-	if !m.open || !m.here || m.now < m.quietTil || m.streams.Holds() != "" || m.broken != "" {
+	if !m.mayView() {
 		return
 	}
 	hs := m.present()
 	if !slices.Equal(hs, m.set) {
 		m.set, m.setSince = hs, m.now
 	}
-	if m.now-m.setSince < m.cfg.JoinMS || len(hs) == 0 || m.leads(hs).Instance != m.cfg.Self.Instance || !m.quorate(hs) {
+	if m.now-m.setSince < m.cfg.JoinMS {
+		hs = m.remaining(hs)
+	}
+	m.offer(hs)
+}
+
+func (m *Machine) mayView() bool {
+	return m.open && m.here && m.now >= m.quietTil && m.streams.Holds() == "" && m.broken == ""
+}
+
+// offer proposes a view of those who are present, if it is this node that leads them, and the view is another.
+func (m *Machine) offer(hs []Hello) {
+	if len(hs) == 0 || m.leads(hs).Instance != m.cfg.Self.Instance || !m.quorate(hs) {
 		return
 	}
 	var members []membership.Member
