@@ -67,7 +67,8 @@ type Device struct {
 	Plugin string
 	// Options are what the file says, in its spelling, without secrets; the plugin's own schema judges them.
 	Options map[string]string
-	// Secrets are options whose value came from a file or a systemd credential. They never enter the roster, the mapping hash or a log (V19).
+	// Secrets are options whose value came from a file or a systemd credential. They never enter the roster or a log (V19); of
+	// those that may decide what is reached a digest is in the mapping hash (mappingOf).
 	Secrets map[string]Secret
 	// Isolate gives the device a process of its own. It is local: where a call runs decides nothing about what it means.
 	Isolate bool

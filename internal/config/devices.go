@@ -1,8 +1,6 @@
 package config
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"sort"
 	"strconv"
@@ -61,9 +59,16 @@ func (l *loader) readDevice(f field, name, path string) {
 	d.EffectMS = r.duration("effect", def.effect, time.Hour)
 	l.checkDeviceTiming(d, r)
 	l.options(&d, r)
+	l.checkClass(d, r)
 	l.judge(&d, r)
-	d.Mapping = mappingHash(d.Plugin, d.dev.Options)
 	l.devices = append(l.devices, d)
+}
+
+// checkClass refuses a fence agent whose class is not what the device is taken for: one that only waits would fill a level that proves nothing (R18).
+func (l *loader) checkClass(d deviceEntry, r reader) {
+	if c := d.dev.Options["class"]; d.Plugin == "agent" && c != "" && c != string(d.Kind) {
+		l.rep.at(r.key("class"), "let `kind` and `class` say the same", "%s: the agent is of class %s and the device of kind %s", r.path, quote(c), d.Kind)
+	}
 }
 
 // checkDeviceTiming refuses an attempt that cannot end well: two reads a settling time apart and one poll must fit into it (R16 c).
@@ -129,23 +134,6 @@ func (l *loader) options(d *deviceEntry, r reader) {
 		}
 		l.secret(d, f.key.value, f.value)
 	}
-}
-
-// mappingHash covers plugin and all options that are no secrets: a change of any may reach another machine, so it voids a drill (V6, R16).
-func mappingHash(plugin string, options map[string]string) string {
-	names := make([]string, 0, len(options))
-	for k := range options {
-		names = append(names, k)
-	}
-	sort.Strings(names)
-	h := sha256.New()
-	field := func(s string) { fmt.Fprintf(h, "%d:%s,", len(s), s) } // lengths, so that no two lists of options read alike
-	field(plugin)
-	for _, k := range names {
-		field(k)
-		field(options[k])
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 func sortedDevices(ds []deviceEntry) []deviceEntry {

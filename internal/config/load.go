@@ -207,6 +207,7 @@ func (l *loader) config() *Config {
 	l.notAsWitness()
 	l.membership()
 	l.readAuthkey(top)
+	l.readMappings()
 	l.api()
 	l.log()
 	l.checkNodes()

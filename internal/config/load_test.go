@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -165,6 +166,64 @@ func TestMapping(t *testing.T) {
 	}
 	if mappingHash("a", map[string]string{"b": "c,1:d"}) == mappingHash("a", map[string]string{"b": "c", "1:d": ""}) {
 		t.Error("two option lists read alike")
+	}
+}
+
+// R16, V6: a secret that may decide what is reached is in the mapping, so that an exchanged one voids what was proven. V19: by a digest that nobody can
+// hold guesses against without the cluster's key, or that is too short to tell one guess from the others where there is no key.
+func TestMappingOfASecretKey(t *testing.T) {
+	device := func(name, value string) Device {
+		return Device{Plugin: "agent", Options: map[string]string{"agent": "fence_scsi"}, Secrets: map[string]Secret{name: NewSecret(value)}}
+	}
+	one, other, none := NewSecret("one"), NewSecret("other"), Secret{}
+	if mappingOf(device("key", "abc1"), one) == mappingOf(device("key", "abc2"), one) || mappingOf(device("key", "abc1"), none) == mappingOf(device("key", "abc2"), none) {
+		t.Error("another key, the same mapping")
+	}
+	if mappingOf(device("key", "abc1"), one) == mappingOf(device("nodename", "abc1"), one) {
+		t.Error("a secret of another name, the same mapping")
+	}
+	if mappingOf(device("key", "abc1"), one) != mappingOf(device("key", "abc1"), one) || mappingOf(device("key", "abc1"), one) == mappingOf(device("key", "abc1"), other) {
+		t.Error("who does not have the cluster's key can hold guesses against the mapping")
+	}
+	for _, login := range []string{"password", "snmp-priv-Passwd", "auth_password", "passwd", "secret_key"} {
+		if mappingOf(device(login, "a"), one) != mappingOf(device(login, "b"), one) {
+			t.Errorf("a rotated %s voids a drill", login)
+		}
+	}
+	unread := device("key", "")
+	if mappingOf(unread, none) != mappingHash("agent", unread.Options) {
+		t.Error("a secret that was not read is in the mapping")
+	}
+	alike := map[string]bool{} // without a key there are fewer mappings than guesses
+	const guesses = 3000
+	for i := range guesses {
+		alike[mappingOf(device("key", strconv.Itoa(i)), none)] = true
+	}
+	if len(alike) == guesses {
+		t.Errorf("%d guesses have %d mappings: each can be told from the others", guesses, len(alike))
+	}
+}
+
+// The file's key is the one that is used, and the roster has what it makes.
+func TestMappingIsUnderTheClustersKey(t *testing.T) {
+	r := newRoom(t)
+	text := change(t, "    community_file: secret\n", "    community_file: secret\n    secrets: {outlet-key: key}\n")
+	mapping := func(key string) string {
+		t.Helper()
+		r.write("key", key, 0o600)
+		c, ps := r.load(text)
+		if ps.Fatal() {
+			t.Fatal(ps)
+		}
+		d, _ := c.Roster.Device("pdu")
+		dev, _ := c.Device("pdu")
+		if d.Mapping != mappingOf(dev, c.Key) || d.Mapping == mappingOf(dev, Secret{}) {
+			t.Error("the mapping is not under the cluster's key")
+		}
+		return d.Mapping
+	}
+	if mapping("a") == mapping("b") {
+		t.Error("another key, the same mapping in the roster")
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"maps"
 	"slices"
 )
@@ -19,12 +18,9 @@ func (c *Config) Logins() map[string]string {
 	out := make(map[string]string, len(c.Devices))
 	for _, d := range c.Devices {
 		h := hmac.New(sha256.New, []byte(c.Key.Reveal()))
-		field := func(s string) { fmt.Fprintf(h, "%d:%s,", len(s), s) } // lengths, so that no two devices read alike
-		field(d.Name)
-		field(mappingHash(d.Plugin, d.Options))
+		writeFields(h.Write, d.Name, mappingHash(d.Plugin, d.Options))
 		for _, name := range slices.Sorted(maps.Keys(d.Secrets)) {
-			field(name)
-			field(d.Secrets[name].Reveal())
+			writeFields(h.Write, name, d.Secrets[name].Reveal())
 		}
 		out[d.Name] = hex.EncodeToString(h.Sum(nil)[:loginBytes])
 	}

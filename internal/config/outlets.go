@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -23,7 +24,7 @@ var addressOptions = []string{"address", "host", "hostname", "ip", "ipaddr", "ur
 var idOptions = []string{"system", "outlet", "plug", "slot", "blade", "domain"}
 
 func systemOf(d *deviceEntry, target string) system {
-	o := d.dev.Options
+	o := d.dev.reached()
 	s := system{id: target}
 	ids := idOptions
 	tcp := "port"
@@ -87,9 +88,46 @@ func (s system) each(d *deviceEntry) []system {
 	}
 	var out []system
 	for id := range strings.SplitSeq(s.id, separator) {
-		out = append(out, system{s.where, strings.TrimSpace(id)})
+		if id = strings.TrimSpace(id); d.Plugin == "pdu" {
+			id = outletNumber(id)
+		}
+		out = append(out, system{s.where, id})
 	}
 	return out
+}
+
+// outletNumber writes an outlet that is a number, or numbers with colons, in one way: to the plugin `01` is outlet 1. Every other text is a name, as it is.
+func outletNumber(id string) string {
+	parts := strings.Split(id, ":")
+	for i, p := range parts {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil {
+			return id
+		}
+		parts[i] = strconv.FormatUint(n, 10)
+	}
+	return strings.Join(parts, ":")
+}
+
+// numbered reports whether an outlet is given by its number.
+func numbered(id string) bool { return strings.Trim(id, "0123456789:") == "" }
+
+// checkOutletNames refuses two nodes at one power strip of which one names its outlet and the other gives a number: only the strip knows whether both
+// are the same outlet, and it is not asked before it is used (R16). It reports whether it did.
+func (l *loader) checkOutletNames(a, b ending) bool {
+	if l.device(a.use.step.Device).Plugin != "pdu" || l.device(b.use.step.Device).Plugin != "pdu" || a.id == "" || b.id == "" || numbered(a.id) == numbered(b.id) {
+		return false
+	}
+	l.rep.at(b.use.at, "give the outlets of a power strip by their numbers, or all by their names",
+		"nodes %s and %s have outlets of one power strip by name and by number, which may be one outlet: %s and %s (%s)", a.node, b.node, a.use.step, b.use.step, a.use.at.seen(b.use.at))
+	return true
+}
+
+// ending is where a step of a node ends.
+type ending struct {
+	system
+	node string
+	use  use
 }
 
 // normalAddress reduces the spellings of an address to one. A management protocol's usual port is left out: a BMC that one node reaches by
@@ -115,11 +153,6 @@ func normalAddress(a, port string) string {
 
 // checkOutlets refuses two nodes that end at one outlet or system, and several systems behind one address of which one has no explicit id (R16).
 func (l *loader) checkOutlets() {
-	type ending struct {
-		system
-		node string
-		use  use
-	}
 	var all []ending
 	for _, n := range l.nodes {
 		for _, u := range n.uses {
@@ -132,11 +165,15 @@ func (l *loader) checkOutlets() {
 	reported := map[[2]string]bool{}
 	for i, e := range all {
 		for _, o := range all[:i] {
-			if e.node == o.node || e.where != o.where || e.id != o.id && e.id != "" && o.id != "" {
+			if e.node == o.node || e.where != o.where {
 				continue
 			}
 			pair := [2]string{o.node + "\x00" + o.use.step.String(), e.node + "\x00" + e.use.step.String()}
 			if reported[pair] {
+				continue
+			}
+			if e.id != o.id && e.id != "" && o.id != "" {
+				reported[pair] = l.checkOutletNames(o, e)
 				continue
 			}
 			reported[pair] = true

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/fenced-project/fenced/plugins/sdk"
 )
@@ -33,6 +35,31 @@ var known = map[string]class{
 	"fence_fenced":          {sdk.Delay, "it is fenced itself"},
 	"fence_rcd_serial":      {sdk.Delay, "it pulls a reset line and can read nothing back"},
 	"fence_ovh":             {sdk.Delay, "it asks for a rescue boot and cannot read the state of the machine back"},
+}
+
+// worth orders the kinds by what they prove (R18).
+var worth = []sdk.Kind{sdk.Delay, sdk.Storage, sdk.Power}
+
+// overridden is the class by the word of the configuration, "" for none. Less than what is known of the agent is believed at once. More is a person's
+// word against a reason, and where it is wrong a life that goes on is released as one without power: it needs `accept_class: true` where the table knows
+// the agent, and for power always. An agent that is read by its reservations is never of class power: what it takes away is known, and is not the power.
+func (c class) overridden(path string, m metadata, to sdk.Kind, accepted bool) (class, error) {
+	raised := slices.Index(worth, to) > slices.Index(worth, c.kind)
+	_, reserves := reserves(path, m)
+	switch {
+	case to == "" || to == c.kind:
+		return c, nil
+	case reserves && to == sdk.Power:
+		return c, sdk.Refused(fmt.Errorf("option class: %s is never of class power: %s", filepath.Base(path), c.why))
+	case raised && !accepted && (to == sdk.Power || tabled(path, m)):
+		return c, sdk.Refused(fmt.Errorf("option class: %s is of class %s: %s; write `accept_class: true` if you vouch for %s", filepath.Base(path), c.kind, c.why, to))
+	}
+	return class{to, "the configuration says so"}, nil
+}
+
+// tabled reports whether the table knows an agent.
+func tabled(path string, m metadata) bool {
+	return slices.ContainsFunc(names(path, m), func(n string) bool { _, ok := known[n]; return ok })
 }
 
 // classify says what an agent's success means. path's symbolic links count: fence_ilo4 is fence_ipmilan.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,45 @@ func TestUnknownAgentsAreJudgedByWhatTheyCanDo(t *testing.T) {
 		}
 		if c := classify("/usr/sbin/fence_x", m); c.kind != want || c.why == "" {
 			t.Errorf("%s is of class %s (%s), want %s", actions, c.kind, c.why, want)
+		}
+	}
+}
+
+// The configuration may say less of an agent than is known, more only where somebody vouches for it, and never power of one that takes away
+// registrations.
+func TestClassIsOverriddenByAWord(t *testing.T) {
+	t.Parallel()
+	all := metadata{Name: "fence_x"}
+	for _, c := range []struct {
+		agent    string
+		from, to sdk.Kind
+		accepted bool
+		refused  string
+	}{
+		{"fence_x", sdk.Power, "", false, ""},
+		{"fence_x", sdk.Power, sdk.Delay, false, ""},
+		{"fence_x", sdk.Power, sdk.Power, false, ""},
+		{"fence_x", sdk.Delay, sdk.Storage, false, ""},
+		{"fence_x", sdk.Storage, sdk.Power, false, "accept_class"},
+		{"fence_x", sdk.Storage, sdk.Power, true, ""},
+		{"fence_sbd", sdk.Delay, sdk.Storage, false, "accept_class"},
+		{"fence_sbd", sdk.Delay, sdk.Power, false, "accept_class"},
+		{"fence_sbd", sdk.Delay, sdk.Power, true, ""},
+		{"fence_brocade", sdk.Storage, sdk.Power, false, "accept_class"},
+		{"fence_brocade", sdk.Storage, sdk.Delay, false, ""},
+		{"fence_scsi", sdk.Storage, sdk.Power, false, "never of class power"},
+		{"fence_scsi", sdk.Storage, sdk.Power, true, "never of class power"},
+		{"fence_mpath", sdk.Storage, sdk.Power, true, "never of class power"},
+		{"fence_scsi", sdk.Storage, sdk.Delay, false, ""},
+	} {
+		got, err := class{c.from, "a reason"}.overridden("/usr/sbin/"+c.agent, all, c.to, c.accepted)
+		switch {
+		case c.refused != "":
+			if !errors.Is(err, sdk.ClassRefused) || !strings.Contains(err.Error(), c.refused) || !strings.Contains(err.Error(), "a reason") {
+				t.Errorf("%+v: %v", c, err)
+			}
+		case err != nil || c.to != "" && got.kind != c.to || c.to == "" && got.kind != c.from:
+			t.Errorf("%+v: %v, %v", c, got, err)
 		}
 	}
 }

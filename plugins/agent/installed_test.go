@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -201,6 +202,10 @@ func TestTheTableBeatsMetadata(t *testing.T) {
 		t.Errorf("a delay-only agent gives a state: %v", err)
 	}
 	options["class"] = "power"
+	if _, err := openAgent(t, options); !errors.Is(err, sdk.ClassRefused) || !strings.Contains(err.Error(), "accept_class") {
+		t.Errorf("the table is overridden without a word: %v", err)
+	}
+	options["accept_class"] = "true"
 	if d, err = openAgent(t, options); err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,10 @@ func (plugin) Describe() sdk.Description {
 				Name: "class", Type: sdk.Enum, Values: []string{"", "power", "storage", "delay"}, Mapping: true,
 				Help: "what its success means, where you know better than the table; `kind` must say the same",
 			},
+			{
+				Name: "accept_class", Type: sdk.Bool, Mapping: true,
+				Help: "true: you vouch that the agent proves more than the table says, or that it cuts the power",
+			},
 		},
 	}
 }
@@ -63,8 +67,8 @@ func (plugin) Open(ctx context.Context, _ string, o sdk.Options) (sdk.Device, er
 		return nil, err
 	}
 	d := &device{path: path, meta: m, class: classify(path, m)}
-	if c := o.String("class"); c != "" {
-		d.class = class{sdk.Kind(c), "the configuration says so"}
+	if d.class, err = d.class.overridden(path, m, sdk.Kind(o.String("class")), o.Bool("accept_class")); err != nil {
+		return nil, err
 	}
 	if d.class.kind != sdk.Delay && (!m.can("off") || !m.can("status")) {
 		return nil, sdk.Refused(fmt.Errorf("%s has no off or no status: it can only be of class delay", filepath.Base(path)))

@@ -173,6 +173,9 @@ func parseFamily(b []byte) (f family, err error) {
 	if f.Title == "" {
 		f.Title = f.Name
 	}
+	for i, id := range f.Identify { // as the device's answer is written: with or without the dot it is one object
+		f.Identify[i] = "." + strings.TrimPrefix(id, ".")
+	}
 	return f, f.check()
 }
 

@@ -274,6 +274,12 @@ func TestWhichFamilyIsChosen(t *testing.T) {
 	if p, err := d.(sdk.Prober).Probe(ctx, ""); err != nil || p.Detail != "mine" || read(t, d, "1") != sdk.On {
 		t.Errorf("a file that was dropped is not chosen: %+v %v", p, err)
 	}
+	dotless := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dotless, "mine.yaml"), []byte(strings.Replace(mine, "[.1.3", "[1.3", 1)), 0o600))
+	d = open(t, a, map[string]string{"families": dotless, "accept_untested": "true"})
+	if p, err := d.(sdk.Prober).Probe(ctx, ""); err != nil || p.Detail != "mine" {
+		t.Errorf("a file whose identify has no leading dot is not chosen: %+v %v", p, err)
+	}
 	second := filepath.Join(dir, "second.yaml")
 	must(t, os.WriteFile(second, []byte(strings.Replace(mine, "mine", "second", 1)), 0o600))
 	if _, err := try(t, map[string]string{"address": "h", "version": "2c", "community": "c", "families": dir}); !errors.Is(err, sdk.ClassRefused) ||
