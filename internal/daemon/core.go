@@ -23,7 +23,12 @@ type CoreSight struct {
 	Fate member.CoreFate
 	// Restarts counts how often its manager has started it again by itself, since somebody started it.
 	Restarts int
-	Why      string
+	// Undecided: it has just ended, and its manager cannot say yet whether in order. Fate is what it is if that stays so.
+	Undecided bool
+	// Origin is what said PID, "" where that is asked of a manager who is never behind: a pid file that is still the same after its process has ended
+	// names nobody, whoever has the number now.
+	Origin string
+	Why    string
 }
 
 // CoreLook asks about one core process, within the deadline of ctx. An error is no good news: it counts as a death if the process has ended.
@@ -57,8 +62,9 @@ func (d *Daemon) watchCore(ctx context.Context, c Core) {
 		d.log.Info("core process", "unit", c.Name, "fate", fate, "why", why)
 		return d.post(in)
 	}
+	var last CoreSight // that ended
 	for ctx.Err() == nil {
-		s, f, err := openCore(ctx, c.Look)
+		s, f, err := openCore(ctx, c.Look, last)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -79,11 +85,12 @@ func (d *Daemon) watchCore(ctx context.Context, c Core) {
 			_ = f.Close()
 			return
 		}
-		gone := awaitExit(ctx, f)
+		d.awaitCore(ctx, c.Name, f)
 		_ = f.Close()
-		if !gone {
+		if ctx.Err() != nil {
 			return
 		}
+		last = s
 		fate, why := coreEnd(ctx, c.Look, s)
 		if ctx.Err() != nil || !say(fate, why) {
 			return
@@ -93,10 +100,14 @@ func (d *Daemon) watchCore(ctx context.Context, c Core) {
 
 // openCore looks for the process and opens a pidfd of it, nil where it does not run. The second look makes sure that what was opened is what is meant:
 // between the first and the opening its number may have been given again.
-func openCore(ctx context.Context, look CoreLook) (CoreSight, *os.File, error) {
+// last is the one whose end was seen: what named it then and is unchanged names nobody, also where another process of that name has its number.
+func openCore(ctx context.Context, look CoreLook, last CoreSight) (CoreSight, *os.File, error) {
 	s, err := lookOnce(ctx, look)
 	if err != nil || s.PID <= 0 {
 		return s, nil, err
+	}
+	if s.Origin != "" && s.Origin == last.Origin && s.PID == last.PID {
+		return s, nil, fmt.Errorf("its pid file is still that of process %d, which has ended", s.PID)
 	}
 	fd, err := unix.PidfdOpen(s.PID, 0)
 	if err != nil {
@@ -128,20 +139,36 @@ func lookOnce(ctx context.Context, look CoreLook) (CoreSight, error) {
 	return look(ctx)
 }
 
-// awaitExit waits until the process of a pidfd has ended, in the runtime's poller; it reports false when ctx ended first.
-func awaitExit(ctx context.Context, f *os.File) bool {
+// awaitCore waits until the process of a pidfd has ended, or ctx. Where the poller does not take it, that is said, and it is looked at each second.
+func (d *Daemon) awaitCore(ctx context.Context, unit string, f *os.File) {
+	if err := awaitExit(ctx, f); err != nil && ctx.Err() == nil {
+		d.log.Warn("core process is looked at each second: its end cannot be waited for", "unit", unit, "process", f.Name(), "error", err)
+		awaitByLooking(ctx, f)
+	}
+}
+
+// awaitExit waits until the process of a pidfd has ended, in the runtime's poller. An error: ctx ended first, or the poller does not take this pidfd.
+func awaitExit(ctx context.Context, f *os.File) error {
 	stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	raw, err := f.SyscallConn()
 	if err != nil {
-		return false
+		return err
 	}
-	gone := false
-	err = raw.Read(func(fd uintptr) bool {
-		gone = ended(int(fd)) // #nosec G115: a file descriptor
-		return gone
-	})
-	return err == nil && gone
+	return raw.Read(func(fd uintptr) bool { return ended(int(fd)) }) // #nosec G115: a file descriptor
+}
+
+// awaitByLooking waits for the same without the poller, until ctx ends.
+func awaitByLooking(ctx context.Context, f *os.File) {
+	tick := time.NewTicker(coreEvery)
+	defer tick.Stop()
+	for !ended(int(f.Fd())) { // #nosec G115: a file descriptor
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // ended reports whether the process of a pidfd has, whether or not somebody waited for it.
@@ -151,7 +178,8 @@ func ended(pidfd int) bool {
 }
 
 // coreEnd says what the end of the process that was seen meant: whether it was in order is its manager's word, and without one it was not. Who cannot
-// answer at once, as systemd while it executes itself anew, or a pid file that is about to be removed or written, is asked again for coreReapTime.
+// answer at once, as systemd while it executes itself anew or still ends what is left of a unit, or a pid file that is about to be removed or written, is
+// asked again for coreReapTime.
 func coreEnd(ctx context.Context, look CoreLook, was CoreSight) (member.CoreFate, string) {
 	deadline := time.Now().Add(coreReapTime)
 	for {
@@ -162,6 +190,7 @@ func coreEnd(ctx context.Context, look CoreLook, was CoreSight) (member.CoreFate
 			return member.CoreDied, err.Error() // in the words of the next look, so that it is said once
 		case s.Restarts > was.Restarts:
 			return member.CoreDied, fmt.Sprintf("process %d ended and was started again", was.PID)
+		case s.PID == 0 && s.Undecided && time.Now().Before(deadline):
 		case s.PID == 0:
 			return s.Fate, s.Why
 		case s.PID != was.PID:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -134,7 +135,7 @@ func TestAPIDFileTellsAKillFromAStop(t *testing.T) {
 	}
 	deadline := time.Now().Add(testTimeout)
 	for { // nobody waits for it, so its number stays its own
-		_, f, err := openCore(context.Background(), PIDFileLook(p.path, "sleep"))
+		_, f, err := openCore(context.Background(), PIDFileLook(p.path, "sleep"), CoreSight{})
 		if f != nil {
 			_ = f.Close()
 		}
@@ -159,7 +160,10 @@ func TestWhatSystemdSaysOfAUnit(t *testing.T) {
 		{"LoadState=loaded ActiveState=reloading MainPID=7 Result=success NRestarts=0", CoreSight{PID: 7}},
 		{"LoadState=loaded ActiveState=active MainPID=0 Result=success NRestarts=0", CoreSight{Fate: member.CoreStopped}},
 		{"LoadState=loaded ActiveState=inactive MainPID=0 Result=success NRestarts=0", CoreSight{Fate: member.CoreStopped}},
-		{"LoadState=loaded ActiveState=deactivating MainPID=9 Result=success NRestarts=0", CoreSight{Fate: member.CoreStopped}},
+		{"LoadState=loaded ActiveState=deactivating SubState=stop-sigterm Job=71 MainPID=9 Result=success NRestarts=0", CoreSight{Fate: member.CoreStopped}},
+		{"LoadState=loaded ActiveState=deactivating SubState=stop-sigterm MainPID=0 Result=success NRestarts=0", CoreSight{Fate: member.CoreDied, Undecided: true}},
+		{"LoadState=loaded ActiveState=activating SubState=auto-restart MainPID=0 Result=success NRestarts=0", CoreSight{Fate: member.CoreDied}},
+		{"LoadState=loaded ActiveState=activating SubState=auto-restart-queued Job=72 MainPID=0 Result=success NRestarts=1", CoreSight{Fate: member.CoreDied, Restarts: 1}},
 		{"LoadState=loaded ActiveState=activating MainPID=9 Result=success NRestarts=1", CoreSight{Fate: member.CoreStopped, Restarts: 1}},
 		{"LoadState=loaded ActiveState=activating MainPID=0 Result=signal NRestarts=0", CoreSight{Fate: member.CoreDied}},
 		{"LoadState=loaded ActiveState=failed MainPID=0 Result=start-limit-hit NRestarts=5", CoreSight{Fate: member.CoreDied, Restarts: 5}},
@@ -200,6 +204,7 @@ func TestWhatTheEndOfAProcessMeant(t *testing.T) {
 		"failed":                  {now: CoreSight{Fate: member.CoreDied, Restarts: 1}, want: member.CoreDied},
 		"not asked":               {err: context.DeadlineExceeded, want: member.CoreDied},
 		"never noticed":           {now: was, want: member.CoreDied},
+		"never decided":           {now: CoreSight{Fate: member.CoreDied, Restarts: 1, Undecided: true}, want: member.CoreDied},
 	} {
 		got, why := coreEnd(context.Background(), func(context.Context) (CoreSight, error) { return row.now, row.err }, was)
 		if got != row.want {
@@ -225,6 +230,13 @@ func TestAnEndIsAskedAboutAgain(t *testing.T) {
 			t.Errorf("%s: %s (%s), asked %d times", name, got, why, asked)
 		}
 	}
+	asked := 0
+	if got, why := coreEnd(context.Background(), func(context.Context) (CoreSight, error) {
+		asked++
+		return CoreSight{Fate: [2]member.CoreFate{member.CoreDied, member.CoreStopped}[min(asked-1, 1)], Undecided: asked == 1, Restarts: 1}, nil
+	}, was); got != member.CoreStopped || asked != 2 {
+		t.Errorf("a unit that is still being ended: %s (%s), asked %d times", got, why, asked)
+	}
 	p := &sleeper{t: t, path: filepath.Join(t.TempDir(), "sleep.pid")}
 	p.start()
 	look := PIDFileLook(p.path, "sleep")
@@ -234,7 +246,7 @@ func TestAnEndIsAskedAboutAgain(t *testing.T) {
 	}
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait() // killed
-	asked := 0
+	asked = 0
 	got, why := coreEnd(context.Background(), func(ctx context.Context) (CoreSight, error) {
 		if asked++; asked == 2 { // its manager removes the file when it has seen the end
 			if err := os.Remove(p.path); err != nil {
@@ -245,6 +257,54 @@ func TestAnEndIsAskedAboutAgain(t *testing.T) {
 	}, s)
 	if got != member.CoreStopped {
 		t.Errorf("its file was removed after it ended: %s (%s)", got, why)
+	}
+}
+
+// The file of a process whose end was seen names nobody while it is unchanged, also when another of its name has the number; written anew, it does.
+// part of: S4.6
+func TestTheFileOfADeadProcessNamesNobody(t *testing.T) {
+	p := &sleeper{t: t, path: filepath.Join(t.TempDir(), "sleep.pid")}
+	p.start()
+	look := PIDFileLook(p.path, "sleep")
+	last, f, err := openCore(context.Background(), look, CoreSight{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Close()
+	if _, f, err = openCore(context.Background(), look, last); f != nil || err == nil || !strings.Contains(err.Error(), "which has ended") {
+		t.Errorf("another process with its number is taken for it: %v", err) // this one lives, as a namesake would
+	}
+	if err := os.Chtimes(p.path, time.Time{}, time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, f, err = openCore(context.Background(), look, last); err != nil {
+		t.Fatalf("written anew: %v", err)
+	}
+	_ = f.Close()
+}
+
+// A pidfd that the poller does not take is looked at instead: an end is seen, and nothing counts as running for ever.
+// part of: S4.6
+func TestAnEndThatCannotBeWaitedFor(t *testing.T) {
+	p := &sleeper{t: t, path: filepath.Join(t.TempDir(), "sleep.pid")}
+	p.start()
+	fd, err := unix.PidfdOpen(p.cmd.Process.Pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "blocking") // a file in blocking mode is not polled
+	defer func() { _ = f.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	defer cancel()
+	if err := awaitExit(ctx, f); err == nil || ctx.Err() != nil {
+		t.Fatalf("%v", err)
+	}
+	var said strings.Builder
+	d := &Daemon{log: slog.New(slog.NewTextHandler(&said, nil))}
+	killed := time.AfterFunc(100*time.Millisecond, func() { _ = p.cmd.Process.Kill() })
+	defer killed.Stop()
+	if d.awaitCore(ctx, "a.service", f); ctx.Err() != nil || !ended(fd) || !strings.Contains(said.String(), "a.service") {
+		t.Errorf("its end is not seen, or nobody is told why that takes longer: %v, %q", ctx.Err(), said.String())
 	}
 }
 

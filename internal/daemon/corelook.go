@@ -23,7 +23,7 @@ const systemctl = "systemctl"
 // UnitLook asks systemd about the main process of a unit.
 func UnitLook(unit string) CoreLook {
 	return func(ctx context.Context) (CoreSight, error) {
-		cmd := exec.CommandContext(ctx, systemctl, "show", "--property=LoadState,ActiveState,MainPID,Result,NRestarts", "--", unit)
+		cmd := exec.CommandContext(ctx, systemctl, "show", "--property=LoadState,ActiveState,SubState,Job,MainPID,Result,NRestarts", "--", unit)
 		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "SYSTEMD_COLORS=0"}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		cmd.WaitDelay = time.Second
@@ -59,6 +59,10 @@ func unitSight(unit, text string) (CoreSight, error) {
 		}
 	case active == "failed" || p["Result"] != "success":
 		s.Fate, s.Why = member.CoreDied, fmt.Sprintf("it is %s (%s)", active, p["Result"])
+	case strings.HasPrefix(p["SubState"], "auto-restart"): // whoever stops a unit does not have it started again
+		s.Fate, s.Why = member.CoreDied, "it ended by itself and is to be started again"
+	case active == "deactivating" && p["Job"] == "": // nobody's order: what systemd does next tells
+		s.Fate, s.Undecided, s.Why = member.CoreDied, true, "it is deactivating by nobody's order"
 	}
 	return s, nil
 }
@@ -73,7 +77,7 @@ func PIDFileLook(path, name string) CoreLook {
 		name = name[:commLength]
 	}
 	return func(context.Context) (CoreSight, error) {
-		b, err := readShort(path)
+		b, written, err := readFile(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return CoreSight{Fate: member.CoreStopped, Why: "it has no pid file"}, nil
@@ -88,8 +92,22 @@ func PIDFileLook(path, name string) CoreLook {
 		if got := strings.TrimSpace(string(comm)); err != nil || got != name {
 			return CoreSight{}, fmt.Errorf("process %d of its pid file is not %s", pid, name) // its file may be removed or written next
 		}
-		return CoreSight{PID: pid}, nil
+		return CoreSight{PID: pid, Origin: written}, nil
 	}
+}
+
+// readFile is readShort, with a word that changes whenever the file is written or is another.
+func readFile(path string) ([]byte, string, error) {
+	before, err := os.Stat(path)
+	if err != nil {
+		return nil, "", err
+	}
+	b, err := readShort(path)
+	inode := uint64(0)
+	if s, ok := before.Sys().(*syscall.Stat_t); ok {
+		inode = s.Ino
+	}
+	return b, fmt.Sprintf("%d at %d", inode, before.ModTime().UnixNano()), err
 }
 
 // readShort reads a small file, and never waits for one that is a pipe.
