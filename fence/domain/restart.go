@@ -18,6 +18,13 @@ const FeatureRestart = 3
 // RestartPauseMS is how long after a planned restart of a life the next one is refused, by a member's own timer (R26).
 const RestartPauseMS = 60 * 60 * 1000
 
+// restartNeedMS is how much longer than failure_timeout a restart must be allowed to take: for so long the others may not even have noticed that the
+// daemon went, or that another one came, and then the next one has to be in a view, scan, and be admitted.
+const restartNeedMS = 1000
+
+// LeastRestartMS is what must be left of a restart when its daemon goes, in milliseconds: with less a node that is well would be fenced for it.
+func LeastRestartMS(t fence.Timing) int64 { return t.FailureTimeoutMS + restartNeedMS }
+
 // RestartEntry is the proposer's word that its daemon is about to end, and that the next one of this boot, which knows the nonce, goes on.
 type RestartEntry struct {
 	Nonce string `json:"nonce"`
@@ -55,6 +62,9 @@ func (s *State) MayRestart(by Origin, forMS int64) error {
 		return errors.New("this node is no clean member: nothing of it is continued")
 	case forMS <= 0 || forMS >= s.Roster.Timing.LeaseMS:
 		return fmt.Errorf("a restart takes more than 0 ms and less than the lease, %d ms", s.Roster.Timing.LeaseMS)
+	case forMS < LeastRestartMS(s.Roster.Timing):
+		return fmt.Errorf("a restart may take %d ms here, below the lease, and needs %d ms, a second more than failure_timeout: raise timings.lease to %d ms or more, or leave and start again",
+			forMS, LeastRestartMS(s.Roster.Timing), (LeastRestartMS(s.Roster.Timing)*10+8)/9)
 	case n.Restart != nil:
 		return errors.New("a restart of it is under way")
 	case n.Restarted != 0:

@@ -209,6 +209,7 @@ func TestWhenARestartIsRefused(t *testing.T) { // R26
 	}{
 		{"below its feature level", 3, "feature level", restart("n"), func(w *world) { w.s.Feature = 2 }},
 		{"for as long as a lease", 3, "less than the lease", long, nil},
+		{"for hardly longer than nobody notices", 3, "raise timings.lease to 3334 ms", Entry{Restart: &RestartEntry{Nonce: "n", ForMS: 2999}}, nil},
 		{"without a nonce", 3, "nonce", restart(""), nil},
 		{"twice", 3, "under way", restart("m"), func(w *world) { w.must(3, restart("n")) }},
 		{"beside another", 5, "one goes after the other", restart("n"), func(w *world) { w.must(2, restart("m")) }},

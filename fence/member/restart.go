@@ -47,6 +47,12 @@ type restarting struct {
 // RestartMS is how long a restart may take: what the watchdog leaves of the lease, when the newest ping is as old as it may be (R14).
 func RestartMS(t fence.Timing) int64 { return t.LeaseMS - t.LeaseMS/10 }
 
+// restartGoesBy is until when the daemon may still go: half of its time, and at least what the next one needs, must be left then.
+func (m *Member) restartGoesBy(r RestartRecord) int64 {
+	t := m.dom.Roster.Timing
+	return r.UntilMS - max(RestartMS(t)/2, domain.LeastRestartMS(t))
+}
+
 // ErrRestarting: this node's daemon is about to restart.
 var ErrRestarting = errors.New("the daemon of this node restarts")
 
@@ -85,11 +91,11 @@ func (m *Member) restarts() {
 	switch {
 	case m.fell || m.leaving != nil:
 		m.restartStays(fmt.Errorf("%w: it leaves or ends its own life", ErrNotMember))
-	case committed && m.now < r.record.UntilMS-RestartMS(m.dom.Roster.Timing)/2 && m.present():
+	case committed && m.now <= m.restartGoesBy(r.record) && m.present():
 		m.do(Answer{Reply: r.reply, Index: n.Restart.Since})
 		r.gone = true
 		m.do(Depart{Restart: true})
-	case r.record.Nonce != "" && m.now >= r.record.UntilMS-RestartMS(m.dom.Roster.Timing)/2:
+	case r.record.Nonce != "" && m.now > m.restartGoesBy(r.record):
 		m.restartStays(fmt.Errorf("%w: too little of it is left", ErrLate))
 	case !r.ever:
 		m.prepareRestart(r)

@@ -2,6 +2,7 @@ package member
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/fenced-project/fenced/fence"
@@ -213,6 +214,25 @@ func TestWhenARestartIsRefusedHere(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// R26: who goes leaves the next daemon more than the time in which nobody notices; a lease that is hardly longer than failure_timeout refuses it with the
+// remedy.
+func TestARestartLeavesTheNextDaemonItsTime(t *testing.T) {
+	c, x := inUse(t)
+	timing := c.dom(3).Roster.Timing
+	if by := x.m.restartGoesBy(RestartRecord{UntilMS: RestartMS(timing)}); RestartMS(timing)-by < domain.LeastRestartMS(timing) || RestartMS(timing)-by < RestartMS(timing)/2 {
+		t.Errorf("it may go with %d ms left", RestartMS(timing)-by)
+	}
+	c, x = inUse(t)
+	for _, n := range c.nodes {
+		n.m.dom.Roster.Timing.LeaseMS = timing.FailureTimeoutMS + 500
+	}
+	c.restart(3)
+	c.run(500)
+	if a, ok := x.restarted(); !ok || a.Err == nil || !strings.Contains(a.Err.Error(), "raise timings.lease") || x.departed {
+		t.Errorf("answer %+v (%v), departed %v", a, ok, x.departed)
 	}
 }
 
