@@ -213,7 +213,7 @@ func (d *Daemon) since(id fence.NodeID, state string) client.Time {
 
 // state is the one word that users see. Unknown is never shown as anything better.
 func (d *Daemon) state(n *domain.Node) string {
-	dom := d.member.Domain()
+	dom, self := d.member.Domain(), d.member.Self()
 	switch {
 	case n.Victim != nil && n.Victim.Round > 0:
 		return client.StateNeedsOperator
@@ -223,6 +223,8 @@ func (d *Daemon) state(n *domain.Node) string {
 		return client.StateFailed
 	case n.Suspect != "", n.Instance != "" && d.suspect[n.ID] == n.Instance:
 		return client.StateSuspect
+	case n.Phase == domain.PhaseMember && n.ID == d.cfg.Self.Node && !dom.Shows(&self):
+		return client.StateJoining // an earlier daemon was the member: this one reads its log, and nobody has seen it yet
 	case n.Phase == domain.PhaseMember && n.ID == d.cfg.Self.Node && (d.member.Leaving() || d.member.Restarting()):
 		return client.StateLeaving
 	case n.Phase == domain.PhaseMember:
