@@ -32,6 +32,7 @@ var measures = []measure{
 	{[]string{nameFsync}, fsync},
 	{[]string{nameApplyEntry, nameApplyAnnounce, nameApplyView, nameTick, nameGrowth}, pure},
 	{[]string{nameScan, nameScanLarge}, scans},
+	{[]string{nameDogMemory, nameDogGap}, holder},
 	{[]string{nameSim}, simulator},
 	{[]string{nameEngine}, engineShare},
 	{[]string{nameCold}, coldStart},

@@ -10,6 +10,8 @@ const (
 	nameGrowth        = "apply-growth"
 	nameScan          = "residual-scan"
 	nameScanLarge     = "residual-scan-large"
+	nameDogMemory     = "watchdog-locked"
+	nameDogGap        = "watchdog-gap"
 	nameSim           = "sim-events"
 	nameEngine        = "engine"
 	nameCold          = "plugin-cold-start"
@@ -56,6 +58,8 @@ var goals = map[string]goal{
 	nameGrowth:          {aim: 4},
 	nameScan:            {aim: 10},
 	nameScanLarge:       {aim: 200},
+	nameDogMemory:       {aim: 20},
+	nameDogGap:          {aim: dogLeaseMS, peer: dogLeaseMS, who: "its lease: a gap as long as that has the machine reset though its daemon is well"},
 	nameEngine:          {aim: 1.5},
 	nameLeaderActs:      {aim: 4, peer: 1.5, who: "pacemaker-fenced, one fencing, one IPC connection"},
 	nameFollowerActs:    {aim: 4, peer: 1.5, who: "pacemaker-fenced, one fencing, one IPC connection"},

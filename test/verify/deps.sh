@@ -23,6 +23,7 @@ want=(
 	corosync:corosync              # real rings in namespaces: what its client libraries do, and the corosync provider
 	corosync-qnetd:corosync-qnetd  # a quorum device's server, and each node's part of it
 	corosync-qdevice:corosync-qdevice
+	stress-ng:stress-ng            # the load beside which the bench measures the watchdog's holder
 	spin:spin                      # searches the formal model in docs/model
 	protoc:protobuf-compiler       # `make verify` checks that the generated code is current
 )
