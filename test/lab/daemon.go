@@ -31,7 +31,7 @@ const (
 	failureTimeout = 12 * time.Second
 	pingInterval   = time.Second
 	lease          = 30 * time.Second // longer than a ring needs that forms without one (token and consensus): no survivor's lease may end by that
-	postJoinDelay  = 25 * time.Second
+	postJoinDelay  = 45 * time.Second // a host that got busy after the boot was seen to take 30 s to start the plugin of a machine that came back
 	watchdog       = 15 * time.Second
 )
 

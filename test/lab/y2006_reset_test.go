@@ -54,6 +54,7 @@ func TestAllThreeAreDirty(t *testing.T) {
 
 // Vote-only, C is off, A has state left over, B has none. A's vote makes B quorate, so B fences C, and A last; then it is alone, has no quorum and is
 // not granted, however long it waits. A person switches A on, and with its new life B goes on.
+// proves: S2.5
 func TestVoteOnlyWithOneMachineOff(t *testing.T) {
 	l := cluster(t, Setup{AllAsk: true}, 1)
 	ctx := within(t, l, scenarioWithin)

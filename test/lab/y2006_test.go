@@ -13,7 +13,7 @@ import (
 // again; C asks to mount. Then, C used the file system beside A and B and corrupted it. Required: A and B find what is left over and are never
 // clean, C fences both, and only after that is granted and mounts; no block was written by two. Nobody ends itself here: C has to do it, with the
 // votes of those whom it fences, and the brake lets it take the second later than the first.
-// part of: S2.1
+// proves: S2.1
 func TestTheDemonstrationOf2006(t *testing.T) {
 	l := cluster(t, Setup{AllAsk: true}, 1, 2)
 	ctx := within(t, l, scenarioWithin)
