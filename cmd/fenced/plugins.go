@@ -116,11 +116,8 @@ func opener(dir string) config.Open {
 		ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 		defer cancel()
 		return wrong, withHost(dir, func(h *host.Host) error {
-			if err := h.Configure(devices); err != nil {
-				return err
-			}
-			wrong = h.Unready(ctx)
-			return nil
+			wrong, err = opening(ctx, h)(devices)
+			return err
 		})
 	}
 }

@@ -57,26 +57,34 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	if err := checkWatchdog(ctx, cfg, self.Instance); err != nil {
 		return err
 	}
-	provider, err := open(cfg, self, log)
+	plugins, err := plugins(cfg, log)
 	if err != nil {
 		return err
 	}
-	plugins, err := plugins(cfg, log)
+	if !fenced.Resumes(fenced.ResidualOptions(cfg, self.Boot, nil), fenced.Boottime()) {
+		if err := judgeBefore(ctx, o, plugins); err != nil {
+			return errors.Join(err, plugins.Close())
+		}
+	}
+	provider, err := open(cfg, self, log)
 	if err != nil {
-		return errors.Join(err, provider.Close())
+		return errors.Join(err, plugins.Close())
 	}
 	keep := watchdogOf(cfg, self.Instance)
 	d, err := fenced.New(fenced.Config{
 		Cores:    coreLooks(cfg),
 		Watchdog: keep, Kernel: fenced.Kernel(fenced.ResidualOptions(cfg, self.Boot, looker.Helper())),
 		Config: cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
-		Scan: fenced.Scanner(fenced.ResidualOptions(cfg, self.Boot, looker.Helper()), cfg.StateDir), Reset: fenced.SelfFence(cfg, plugins, resetter(cfg, log), log), Reload: reloader(o, cfg.Self, config.Load),
+		Scan: fenced.Scanner(fenced.ResidualOptions(cfg, self.Boot, looker.Helper()), cfg.StateDir), Reset: fenced.SelfFence(cfg, plugins, resetter(cfg, log), log), Reload: reloader(o, cfg.Self, config.Load), Examine: examiner(o, cfg.Self),
 		Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, BootedMS: fenced.Booted(cfg.SystemRoot), Logger: log,
 	})
 	if err != nil {
 		return errors.Join(err, provider.Close(), plugins.Close())
 	}
+	judging, enough := context.WithCancel(ctx)
+	go judgeBehind(judging, o, plugins, log)
 	err = serve(ctx, cfg, d, d, log)
+	enough()
 	if d.Restarts() && ctx.Err() == nil {
 		log.Info("this daemon ends for a planned restart, the next one goes on", "node", cfg.SelfName, "error", err)
 		flush()

@@ -60,7 +60,7 @@ func (l *loader) readDevice(f field, name, path string) {
 	l.checkDeviceTiming(d, r)
 	l.options(&d, r)
 	l.checkClass(d, r)
-	l.judge(&d, r)
+	l.rep.by(fromSchema, func() { l.judge(&d, r) })
 	l.devices = append(l.devices, d)
 }
 

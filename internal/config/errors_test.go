@@ -161,6 +161,7 @@ func mistakes(t *testing.T) []mistake {
 		{name: "history", text: good + "history: {keep: -1}\n"},
 		{name: "plugins", text: good + "plugins: {bmc: {sha256: abc, isolate: maybe, start_timeout: 31s}, pdu: {start_timeout: 999ms}, \"a b\": {}}\n"},
 		{name: "options against the plugin's schema", text: ch("    plugin: pdu\n", "    plugin: pdu\n    adress: 10.0.9.2\n    port: many\n    driver: none\n    pin: \"1234\"\n    secrets: {passwrd: secret}\n    token_file: secret\n    hunter2-hunter2: 1\n"), opt: describe},
+		{name: "options of a self-fence plugin against its schema", text: good + "self_fence: [{plugin: pdu, options: {adress: x, outlets: \"2\"}}, {plugin: acme, options: {a: b}}]\n", opt: describe},
 		{name: "options that a plugin judges itself", text: ch("    plugin: pdu\n", "    plugin: agent\n    anything: 1\n"), opt: describe},
 		{name: "options that an agent refuses", opt: agents, text: ch("    plugin: pdu\n", "    plugin: agent\n    agent: fence_x\n    username: u\n    usernam: u\n    kind: storage\n")},
 		{name: "a secret that an agent refuses", opt: agents, text: ch("    plugin: pdu\n", "    plugin: agent\n    agent: fence_x\n    secrets: {snmp_pin: secret}\n")},

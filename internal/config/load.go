@@ -212,7 +212,7 @@ func (l *loader) config() *Config {
 	l.log()
 	l.checkNodes()
 	l.checkOutlets()
-	l.openExtra()
+	l.rep.by(fromDevice, l.openExtra)
 	l.checkCuts()
 	l.checkDevices()
 	l.finish()

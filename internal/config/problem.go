@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -18,6 +19,26 @@ type Problem struct {
 	Warning bool `json:"warning,omitempty"`
 	// later: it may be over when this node's corosync answers.
 	later bool
+	from  origin
+}
+
+// origin is what showed a problem.
+type origin int
+
+const (
+	fromFiles  origin = iota
+	fromSchema        // a plugin's own list of options
+	fromDevice        // a plugin that opened the device
+)
+
+// Schema returns the mistakes that the plugins' own lists of options showed.
+func (ps Problems) Schema() Problems {
+	return slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return p.from != fromSchema || p.Warning })
+}
+
+// OfPlugins returns everything that plugins showed, and where they could not be asked.
+func (ps Problems) OfPlugins() Problems {
+	return slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return p.from == fromFiles })
 }
 
 // String is FILE:LINE:COL: TEXT; REMEDY, on one line.
@@ -88,6 +109,14 @@ type report struct {
 	list    Problems
 	order   map[string]int // file -> its place in the reading order
 	dropped int
+	from    origin // of what is added now
+}
+
+// by has what f adds come from somebody else than the files.
+func (r *report) by(from origin, f func()) {
+	r.from = from
+	f()
+	r.from = fromFiles
 }
 
 const maxProblems = 200
@@ -97,6 +126,7 @@ func (r *report) add(p Problem) {
 		r.dropped++
 		return
 	}
+	p.from = r.from
 	r.list = append(r.list, p)
 }
 

@@ -43,7 +43,8 @@ func (l *loader) selfFence() {
 		if o != nil && s.Plugin == ownSelfFencer {
 			l.rep.at(o, "remove it", "%s: selffence has no options of yours: it reaches this machine alone", r.sub("options"))
 		}
-		for _, f := range mapAt(o, r.sub("options"), l.rep).n.fields {
+		options := mapAt(o, r.sub("options"), l.rep)
+		for _, f := range options.n.fields {
 			switch {
 			case f.value.kind != scalar:
 				l.rep.at(f.value, "options of a plugin are single values", "%s must be a value, not %s", r.sub("options."+f.key.value), f.value.kind)
@@ -53,6 +54,17 @@ func (l *loader) selfFence() {
 				s.Options[f.key.value] = f.value.value
 			}
 		}
+		l.judgeSelfFencer(s, item, options)
 		l.cfg.SelfFence = append(l.cfg.SelfFence, s)
 	}
+}
+
+// judgeSelfFencer compares the options of a self-fence plugin with what it says of them; the bundled one has none in the file.
+func (l *loader) judgeSelfFencer(s SelfFencer, at *node, options reader) {
+	if s.Plugin == ownSelfFencer {
+		return
+	}
+	d := deviceEntry{at: at, dev: Device{Plugin: s.Plugin, Options: s.Options}}
+	d.Name, d.Plugin = options.path, s.Plugin
+	l.rep.by(fromSchema, func() { l.judge(&d, options) })
 }

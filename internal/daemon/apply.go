@@ -28,7 +28,7 @@ type rosterProposal struct {
 // Apply implements api.Steward. What is judged is a copy of the state: the loop only takes the picture.
 func (d *Daemon) Apply(ctx context.Context, a api.ApplyArgs) (client.Applied, error) {
 	out := client.Applied{API: client.API, DryRun: a.DryRun}
-	roster, fresh, err := d.wanted(a)
+	roster, fresh, err := d.wanted(ctx, a)
 	if err != nil {
 		return out, err
 	}
@@ -66,7 +66,7 @@ func (d *Daemon) Apply(ctx context.Context, a api.ApplyArgs) (client.Applied, er
 }
 
 // wanted is the roster of the file, or the one that a caller only wants to have judged.
-func (d *Daemon) wanted(a api.ApplyArgs) (fence.Roster, *config.Config, error) {
+func (d *Daemon) wanted(ctx context.Context, a api.ApplyArgs) (fence.Roster, *config.Config, error) {
 	if len(a.Roster) > 0 {
 		var r fence.Roster
 		if !a.DryRun {
@@ -77,7 +77,7 @@ func (d *Daemon) wanted(a api.ApplyArgs) (fence.Roster, *config.Config, error) {
 		}
 		return r, nil, nil
 	}
-	fresh, err := d.cfg.Reload()
+	fresh, err := d.examined(ctx)
 	if err != nil {
 		return fence.Roster{}, nil, err
 	}

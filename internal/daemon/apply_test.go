@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/internal/api"
@@ -91,6 +93,34 @@ func TestReloadTakesOnlyWhatIsCommitted(t *testing.T) {
 	if r, err := d.Reload(l.ctx(), api.Caller{}); err != nil || !r.Taken || !r.Equal {
 		t.Fatalf("%+v %v", r, err)
 	}
+}
+
+// What plugins say of options refuses a file that a person wants to be taken, as a whole, and a restart into it; a daemon that follows the committed
+// roster takes it all the same: then a device is out, and not the node.
+func TestAFileThatPluginsRefuse(t *testing.T) {
+	l := newLab(t)
+	d := l.nodes[2].d
+	wrong := client.Errorf(client.CodeConfig, "the configuration is wrong")
+	wrong.Problems = []string{"fenced.yaml:3:1: plugin bmc has no option x"}
+	d.cfg.Examine = func(context.Context) (*config.Config, error) { return nil, wrong }
+	l.write(slower, 2)
+	if r, err := d.Reload(l.ctx(), api.Caller{}); client.CodeOf(err) != client.CodeConfig || r.Taken {
+		t.Errorf("a reload: %+v, %v", r, err)
+	}
+	if _, err := d.Apply(l.ctx(), api.ApplyArgs{}); client.CodeOf(err) != client.CodeConfig {
+		t.Errorf("an apply: %v", err)
+	}
+	if _, err := d.Restart(l.ctx(), api.RestartArgs{Reason: "t", Timeout: time.Minute}); client.CodeOf(err) != client.CodeConfig || d.Restarts() {
+		t.Errorf("a restart: %v", err)
+	}
+	if s, _ := d.Status(l.ctx()); !s.Roster.Equal || s.Roster.Version != 1 {
+		t.Fatalf("a file that was refused changed something: %+v", s.Roster)
+	}
+	l.write(slower, 1)
+	if _, err := l.nodes[1].d.Apply(l.ctx(), api.ApplyArgs{}); err != nil {
+		t.Fatal(err)
+	}
+	l.until(2, "roster 2 as its own", func(s client.Status) bool { return s.Roster.Equal && s.Roster.Version == 2 })
 }
 
 // R24: who may end this machine is settled at the start; a reload says that a change of it waits for the next one, and keeps the devices that the order

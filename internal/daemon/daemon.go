@@ -70,6 +70,8 @@ type Config struct {
 	Watchdog Watchdog
 	// Reload reads the configuration again and changes nothing. It runs off the loop.
 	Reload func() (*config.Config, error)
+	// Examine is Reload for what a person asked for: it also has the plugins judge the options, within ctx and a bound of its own; nil means Reload.
+	Examine func(context.Context) (*config.Config, error)
 	// Notify tells systemd; see notify.go.
 	Notify func(state string)
 	// WatchdogEvery is how often systemd wants to hear from the loop, 0 for never.

@@ -202,7 +202,7 @@ func (d *Daemon) takeAndWait(ctx context.Context, fresh *config.Config) error {
 // Reload implements api.Steward.
 func (d *Daemon) Reload(ctx context.Context, _ api.Caller) (client.Reloaded, error) {
 	out := client.Reloaded{API: client.API}
-	fresh, err := d.cfg.Reload()
+	fresh, err := d.examined(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -225,6 +225,15 @@ func (d *Daemon) Reload(ctx context.Context, _ api.Caller) (client.Reloaded, err
 	}
 	out.Taken = true
 	return out, d.takeAndWait(ctx, fresh)
+}
+
+// examined reads the configuration again for somebody who is there to hear what is wrong with it: what plugins say of options refuses it as a whole, and
+// nothing is lost by that. A daemon that follows the committed roster takes it all the same (follow): the device is out then, and the node is not.
+func (d *Daemon) examined(ctx context.Context) (*config.Config, error) {
+	if d.cfg.Examine == nil {
+		return d.cfg.Reload()
+	}
+	return d.cfg.Examine(ctx)
 }
 
 // needsRestart lists what a daemon that runs does not take from its file.

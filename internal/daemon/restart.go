@@ -15,6 +15,9 @@ import (
 // Restart implements api.Steward: the daemon ends for a planned restart (R26). Who runs it starts the next one at once, see Restarts.
 func (d *Daemon) Restart(ctx context.Context, a api.RestartArgs) (client.Committed, error) {
 	out := client.Committed{API: client.API, Text: "the daemon of " + d.selfName(ctx) + " restarts"}
+	if _, err := d.examined(ctx); err != nil { // the next daemon would not start, and this life would end with its lease
+		return out, err
+	}
 	ch := make(chan member.Answer, 1)
 	if err := d.ask(ctx, func() {
 		d.reply++
@@ -41,6 +44,12 @@ func (d *Daemon) Restart(ctx context.Context, a api.RestartArgs) (client.Committ
 
 // Restarts reports, once Run has returned, whether the next daemon is to be started at once, in this boot and for what the log waits for.
 func (d *Daemon) Restarts() bool { return d.again.Load() }
+
+// Resumes reports whether this start is that of the next daemon of a planned restart, which the log waits for only so long (R26): nothing may hold it up.
+func Resumes(o residual.Options, now int64) bool {
+	r := restartRecord(o)
+	return r.Nonce != "" && now < r.UntilMS
+}
 
 // restartError says why a restart was refused, with its exit code.
 func restartError(a member.Answer) error {

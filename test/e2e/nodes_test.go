@@ -161,6 +161,10 @@ func TestAFileIsReadAgain(t *testing.T) {
 	p.types(two, 0, "read again: the file is roster 1", "config", "reload")
 	write(string(good) + "nodse: {}\n")
 	p.types(two, 78, "nodse", "config", "reload")
+	write(strings.Replace(string(good), "username:", "usernam:", 1))
+	for _, args := range [][]string{{"config", "reload"}, {"apply", "--reason", "x"}, {"restart", "--reason", "x"}} {
+		p.types(two, 78, `has no option "usernam"; did you mean username?`, args...)
+	}
 	write(strings.Replace(string(good), "stagger: 200ms", "stagger: 300ms", 1))
 	p.types(two, 90, "timing stagger 200ms -> 300ms", "config", "reload")
 	p.sees(two, "that it goes on", func(s client.Status) bool { return s.Roster.Equal && s.Quorate && len(s.Attention) == 0 })
