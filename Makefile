@@ -68,7 +68,7 @@ fuzz: ## every fuzz function for FUZZTIME (5s)
 # What CI would take of the lab: the six that a release must not break.
 LAB_CI := ^(TestAWriterLosesPower|TestAWriterIsCutOff|TestNobodyCanProveItButAPerson|TestSoftdogEndsWhoIsCutOff|TestTheDemonstrationOf2006|TestAllThreeAreDirty)$$
 
-lab: ## whole machines under QEMU: real kernels, corosync, dlm, gfs2, fenced; not part of verify yet (CI=1 takes six, RUN=regex COUNT=n KEEP=1)
+lab: ## whole machines under QEMU: real kernels, corosync, dlm, gfs2, fenced; not part of verify, so not of CI (CI=1 takes six, RUN=regex COUNT=n KEEP=1)
 	@bash test/verify/deps.sh --lab
 	FENCED_TEST_REQUIRE=all $(GO) test -count=$(or $(COUNT),1) -run '$(or $(RUN),$(if $(CI),$(LAB_CI)))' -timeout 3h -v ./test/lab/...
 

@@ -22,6 +22,8 @@ type Setup struct {
 	Watchdog string
 	// Paused declares that watchdogs run while a machine is paused, which those of the lab do not need to be asked: nobody pauses one (R15).
 	Paused bool
+	// Lease is fenced's lease on a quiet host, for who needs another one than the rest; a daemon that restarts has nine tenths of it (R26).
+	Lease time.Duration
 }
 
 // What is configured on a quiet host. An emulated machine stands still for seconds while others of the host's processors are busy, and nothing may take
@@ -64,6 +66,10 @@ func (l *Lab) policy() string {
 }
 
 func (l *Lab) timings() string {
+	lease := lease
+	if l.setup.Lease != 0 {
+		lease = l.setup.Lease
+	}
 	return fmt.Sprintf("timings: {failure_timeout: %v, ping_interval: %v, lease: %v, post_join_delay: %v}\n"+
 		"residual: {probe_timeout: 10s, scan_timeout: 15s}\nplugins: {bmc: {start_timeout: 30s}}\n",
 		l.stretch(failureTimeout), l.stretch(pingInterval), l.stretch(lease), l.stretch(postJoinDelay))

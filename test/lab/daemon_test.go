@@ -15,7 +15,7 @@ import (
 // that is even warned of. Most of all, a ring that forms without a node that died must not outlast the lease: the survivors would go down.
 func TestWhatMachinesAreGivenIsRightOnEveryHost(t *testing.T) {
 	for _, slow := range []float64{0.3, 1, 2.37, slowest, 100} {
-		for _, setup := range []Setup{{}, {AllAsk: true, SelfFence: true}, {Watchdog: "softdog"}, {Watchdog: "i6300esb", Paused: true}} {
+		for _, setup := range []Setup{{}, {AllAsk: true, SelfFence: true}, {Watchdog: "softdog"}, {Watchdog: "i6300esb", Paused: true}, restarts} {
 			l := &Lab{setup: setup, slow: slow, ports: []int{0, 31001, 31002, 31003}}
 			token := l.stretch(token)
 			ring := corosync.Settings{Cluster: "lab", Local: 1, Token: token, Written: token, Consensus: token * 12 / 10, Provider: "corosync_votequorum", Encrypted: true}

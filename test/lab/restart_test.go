@@ -2,16 +2,21 @@ package lab
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/fenced-project/fenced/client"
 )
 
+// restarts is the configuration of both tests: an emulated machine on a busy host takes half a minute to start a daemon.
+var restarts = Setup{SelfFence: true, Lease: 90 * time.Second}
+
 // A daemon is restarted as planned on a node whose file system is mounted and written (R26): it ends and another takes its place within the same life of
 // the machine. Nobody is fenced, nobody reaches for its journal, and it writes on all the time.
 func TestAPlannedRestartUnderAFileSystem(t *testing.T) {
-	l := cluster(t, Setup{SelfFence: true}, 1, 2)
+	l := cluster(t, restarts, 1, 2)
 	ctx := within(t, l, scenarioWithin)
 	a, b := l.Machine(1), l.Machine(2)
 	lives := l.writing(ctx, t, a, b)
@@ -20,10 +25,11 @@ func TestAPlannedRestartUnderAFileSystem(t *testing.T) {
 	daemon := instance(ctx, t, a, b)
 	asked, before := time.Now(), b.Written(lives[b])
 	must(t, b.restartsDaemon(ctx, "fenced"))
+	await(ctx, t, "the next daemon is a member", func() (bool, error) {
+		s, err := a.State(ctx, b)
+		return err == nil && s == client.StateMember && instance(ctx, t, a, b) != daemon, err
+	})
 	measured(t, "next daemon is a member", time.Since(asked))
-	if next := instance(ctx, t, a, b); next == daemon {
-		t.Errorf("it is the daemon that was there before: %s", next)
-	}
 	for m, life := range lives {
 		n := m.Written(life)
 		await(ctx, t, m.Name()+" writes on", func() (bool, error) { return m.Written(life) > n+5, nil })
@@ -48,7 +54,7 @@ func TestAPlannedRestartUnderAFileSystem(t *testing.T) {
 // The same, and while the daemon is away a lockspace more is in the kernel: the next daemon does not know who made it, so it is dirty and the machine is
 // reset. Its journal is replayed after that life is proven over and not before.
 func TestAPlannedRestartThatFindsAnotherLockspace(t *testing.T) {
-	l := cluster(t, Setup{SelfFence: true}, 1, 2)
+	l := cluster(t, restarts, 1, 2)
 	ctx := within(t, l, scenarioWithin)
 	a, b := l.Machine(2), l.Machine(1)
 	lives := l.writing(ctx, t, a, b)
@@ -64,8 +70,8 @@ exec /usr/sbin/fenced "$@"
 	_, err = b.Run(ctx, "chmod +x /run/next; mv /usr/sbin/fenced /usr/sbin/fenced.now; mv /run/next /usr/sbin/fenced")
 	must(t, err)
 	harmed := time.Now()
-	if err := b.restartsDaemon(ctx, "/usr/sbin/fenced.now"); err == nil {
-		t.Error("the daemon went on with a lockspace that nobody knows")
+	if err := b.restartsDaemon(ctx, "/usr/sbin/fenced.now"); !errors.Is(err, ErrLost) { // the machine may be gone before it answers
+		must(t, err)
 	}
 	await(ctx, t, b.Name()+" lives another life", func() (bool, error) { life, err := b.Boot(ctx); return err == nil && life != lives[b], err })
 	measured(t, "reset", time.Since(harmed))
@@ -88,9 +94,13 @@ exec /usr/sbin/fenced "$@"
 	whole(ctx, t, l)
 }
 
-// restartsDaemon has a machine's daemon restart as planned, asked by this program, and returns when the next one is a member.
+// restartsDaemon has a machine's daemon restart as planned, asked by this program. That the next one is not a member within what the program waits for
+// is no error: a machine may be slower.
 func (m *Machine) restartsDaemon(ctx context.Context, program string) error {
-	_, err := m.Run(ctx, program+" restart --reason lab")
+	r, err := m.Try(ctx, program+" restart --reason lab", "")
+	if err == nil && r.Code != 0 && client.Code(r.Code) != client.CodeTimeout {
+		err = fmt.Errorf("%s does not restart: %d: %s", m.Name(), r.Code, r.Err+r.Out)
+	}
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 // As the demonstration, and the daemons may end their machines: A and B, which have state left over, reset themselves by sysrq. C is granted only
 // when each of them is fenced or back clean, and nobody is fenced more than twice.
+// proves: S2.2
 func TestTheDirtyResetThemselves(t *testing.T) {
 	l := cluster(t, Setup{AllAsk: true, SelfFence: true}, 1, 2)
 	ctx := within(t, l, scenarioWithin)
