@@ -30,6 +30,8 @@ type SessionRestart struct {
 	// UntilMS is by CLOCK_BOOTTIME.
 	UntilMS int64  `json:"until_ms"`
 	Print   string `json:"print"`
+	// Cores are the core processes that ran.
+	Cores string `json:"cores,omitempty"`
 }
 
 // SessionState is the first column of the start table.

@@ -70,6 +70,8 @@ type CoreSeen struct {
 	Name string
 	Fate CoreFate
 	Why  string
+	// ID tells one that runs from any other, also to the next daemon of this boot.
+	ID string
 }
 
 // CoreStanding is a core process that does not run, for a person.
@@ -87,6 +89,8 @@ type core struct {
 	since   int64   // it does not run
 	deaths  []int64 // when it died, the newest last, at most Limit+1
 	outcome CoreOutcome
+	id      string // of the one that runs
+	looked  bool   // this daemon knows whether it runs
 }
 
 // newCores makes what is known at the start: none was seen yet, and unknown is no good news.
@@ -107,6 +111,7 @@ func (m *Member) coreSeen(in CoreSeen) {
 	}
 	c := m.cores[i]
 	in.Why = bound(in.Why)
+	c.id, c.looked = in.ID, true
 	if in.Fate == CoreRuns {
 		c.fate, c.why, c.since, c.outcome = CoreRuns, "", 0, CoreGoesOn
 		return

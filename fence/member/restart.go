@@ -21,6 +21,8 @@ type RestartRecord struct {
 	UntilMS int64 `json:"until_ms"`
 	// Print is the ResidualScanned.Print of the last scan.
 	Print string `json:"print"`
+	// Cores are the core processes that ran (corePrint).
+	Cores string `json:"cores,omitempty"`
 }
 
 // RestartRequested asks this node's daemon to restart. It is answered once: Err nil means that the word is committed, and a Depart follows.
@@ -136,7 +138,7 @@ func (m *Member) noteRestart(r *restarting) error {
 			m.leaveScan(&r.scanned)
 			return nil
 		}
-		r.record = RestartRecord{Nonce: fmt.Sprintf("%s/%d", m.cfg.Self.Instance, m.now), UntilMS: m.now + RestartMS(m.dom.Roster.Timing), Print: m.scan.result.Print}
+		r.record = RestartRecord{Nonce: fmt.Sprintf("%s/%d", m.cfg.Self.Instance, m.now), UntilMS: m.now + RestartMS(m.dom.Roster.Timing), Print: m.scan.result.Print, Cores: m.corePrint()}
 	}
 	if !m.openSession(m.dom.Node(m.cfg.Self.Node).Stateful) {
 		return nil
@@ -153,6 +155,9 @@ func (m *Member) mayRestart() error {
 	}
 	if m.tainted != "" {
 		return fmt.Errorf("%w: %s", ErrHeld, m.tainted)
+	}
+	if why := m.coreless(); why != "" {
+		return fmt.Errorf("%w: %s: start it first, what does not run cannot be told from what died meanwhile", fence.ErrRefused, why)
 	}
 	if slices.ContainsFunc(m.locals, func(l *LocalPower) bool { return !l.Done }) {
 		return fmt.Errorf("%w: an operator's forced power is under way here", fence.ErrRefused)
@@ -206,5 +211,5 @@ func (m *Member) resumes(n *domain.Node, r ResidualScanned) string {
 	case r.Print != found.Print:
 		return "what is in use is not what it was before the restart"
 	}
-	return ""
+	return m.coreChanged(found.Cores)
 }

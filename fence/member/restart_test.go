@@ -236,6 +236,66 @@ func TestARestartLeavesTheNextDaemonItsTime(t *testing.T) {
 	}
 }
 
+// R26, S4.6: the same controllers. A core process that ran when the daemon went and is not the same when the next one looks ends the life, because nobody
+// saw it die; what was not looked at yet is waited for, what only one of the files names does not matter, and what does not run refuses a restart.
+func TestACoreProcessThatDiedInTheGap(t *testing.T) {
+	run := func(ids ...string) []Core {
+		var out []Core
+		for _, id := range ids {
+			out = append(out, Core{Name: id, Policy: CoreReset})
+		}
+		return out
+	}
+	seen := func(name string, f CoreFate, id string) CoreSeen {
+		return CoreSeen{Name: name, Fate: f, ID: id, Why: "seen"}
+	}
+	for name, k := range map[string]struct {
+		after []Core
+		seen  []CoreSeen
+		back  bool
+	}{
+		"the same":        {run("a", "b"), []CoreSeen{seen("a", CoreRuns, "1"), seen("b", CoreRuns, "2")}, true},
+		"died":            {run("a", "b"), []CoreSeen{seen("a", CoreRuns, "1"), seen("b", CoreDied, "")}, false},
+		"replaced":        {run("a", "b"), []CoreSeen{seen("a", CoreRuns, "9"), seen("b", CoreRuns, "2")}, false},
+		"not looked at":   {run("a", "b"), []CoreSeen{seen("a", CoreRuns, "1")}, false},
+		"another file":    {run("a", "c"), []CoreSeen{seen("a", CoreRuns, "1"), seen("c", CoreRuns, "3")}, true},
+		"none any more":   {nil, nil, true},
+		"one is missing":  {run("c"), []CoreSeen{seen("c", CoreStopped, "")}, true},
+		"to be ignored":   {[]Core{{Name: "a", Policy: CoreIgnore}}, nil, true},
+		"a new one waits": {run("c"), nil, false},
+	} {
+		c, x := inUse(t)
+		x.m.cores = newCores(run("a", "b"))
+		c.restart(3)
+		c.run(100)
+		if a, ok := x.restarted(); !ok || a.Err == nil || !strings.Contains(a.Err.Error(), "start it first") {
+			t.Fatalf("%s: before they run: %+v", name, a)
+		}
+		x.answers = nil
+		c.give(x, seen("a", CoreRuns, "1"))
+		c.give(x, seen("b", CoreRuns, "2"))
+		c.restart(3)
+		if c.run(300); !x.departed {
+			t.Fatalf("%s: it did not go: %+v", name, x.answers)
+		}
+		c.install()
+		c.start(3)
+		x.m.cores = newCores(k.after)
+		c.install()
+		c.run(500)
+		if c.dom(1).Clean(3) && len(k.seen) > 0 {
+			t.Errorf("%s: nothing was looked at yet, and it is back", name)
+		}
+		for _, s := range k.seen {
+			c.give(x, s)
+		}
+		c.run(RestartMS(c.dom(1).Roster.Timing) + 500)
+		if got := c.dom(1).Clean(3) && !x.fell; got != k.back {
+			t.Errorf("%s: back %t, %+v", name, got, c.dom(1).Node(3))
+		}
+	}
+}
+
 func TestARestartHandsOver(t *testing.T) { // R8, R9: nothing of ours is in flight when we are gone
 	c := newCluster(t, 5, true)
 	c.dead[5] = true

@@ -84,7 +84,7 @@ func (m *Member) start() {
 		m.tellRoster(n)
 		return
 	}
-	if m.halt(n) {
+	if m.halt(n) || m.looksForCores(n) {
 		return
 	}
 	if n.Phase != domain.PhaseJoining || n.Pending == nil && (n.Roster != "" || n.Why != "") || !m.freshScan(n.Arrived) {

@@ -53,8 +53,8 @@ func (d *Daemon) watchCore(ctx context.Context, c Core) {
 	tick := time.NewTicker(coreEvery)
 	defer tick.Stop()
 	var said member.CoreSeen
-	say := func(fate member.CoreFate, why string) bool {
-		in := member.CoreSeen{Name: c.Name, Fate: fate, Why: why}
+	say := func(fate member.CoreFate, why, id string) bool {
+		in := member.CoreSeen{Name: c.Name, Fate: fate, Why: why, ID: id}
 		if in == said {
 			return true
 		}
@@ -72,7 +72,7 @@ func (d *Daemon) watchCore(ctx context.Context, c Core) {
 			s = CoreSight{Fate: member.CoreDied, Why: err.Error()}
 			fallthrough
 		case f == nil:
-			if !say(s.Fate, s.Why) {
+			if !say(s.Fate, s.Why, "") {
 				return
 			}
 			select {
@@ -81,7 +81,7 @@ func (d *Daemon) watchCore(ctx context.Context, c Core) {
 			}
 			continue
 		}
-		if !say(member.CoreRuns, "") {
+		if !say(member.CoreRuns, "", fmt.Sprintf("%d, started again %d times, %s", s.PID, s.Restarts, s.Origin)) {
 			_ = f.Close()
 			return
 		}
@@ -92,7 +92,7 @@ func (d *Daemon) watchCore(ctx context.Context, c Core) {
 		}
 		last = s
 		fate, why := coreEnd(ctx, c.Look, s)
-		if ctx.Err() != nil || !say(fate, why) {
+		if ctx.Err() != nil || !say(fate, why, "") {
 			return
 		}
 	}

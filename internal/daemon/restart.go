@@ -84,5 +84,5 @@ func restartRecord(o residual.Options) member.RestartRecord {
 	if err != nil || s.Restart == nil {
 		return member.RestartRecord{}
 	}
-	return member.RestartRecord{Nonce: s.Restart.Nonce, UntilMS: s.Restart.UntilMS, Print: s.Restart.Print}
+	return member.RestartRecord{Nonce: s.Restart.Nonce, UntilMS: s.Restart.UntilMS, Print: s.Restart.Print, Cores: s.Restart.Cores}
 }

@@ -109,7 +109,7 @@ func (f *sessionFiles) save(s member.Session) error {
 		Boot: s.Boot, Instance: s.Instance, Stateful: s.State == member.SessionStateful, CleanLeave: s.State == member.SessionClosed, Armed: s.EverArmed,
 	}
 	if r := s.Restart; r.Nonce != "" {
-		record.Restart = &residual.SessionRestart{Nonce: r.Nonce, UntilMS: r.UntilMS, Print: r.Print}
+		record.Restart = &residual.SessionRestart{Nonce: r.Nonce, UntilMS: r.UntilMS, Print: r.Print, Cores: r.Cores}
 	}
 	b, err := json.Marshal(record)
 	if err != nil {
