@@ -36,6 +36,7 @@ const (
 	AttentionUnfenceable    = "W215"
 	AttentionStranger       = "W216"
 	AttentionUnfence        = "W217"
+	AttentionKeptOff        = "W218"
 	AttentionWatchdogAbsent = "W220"
 	AttentionWatchdogSoft   = "W221"
 	AttentionLastWords      = "W222"

@@ -39,6 +39,7 @@ const (
 	EventReplace      = "replace"
 	EventClientGone   = "client-gone"
 	EventStateful     = "stateful"
+	EventHeld         = "held"     // one of two nodes came back and was lost again too often: it stays off until a person lifts that
 	EventDiverged     = "diverged" // a member has another state than the majority, and is frozen
 	EventColdStart    = "cold-start"
 	EventRecover      = "recover"

@@ -207,6 +207,12 @@ var explanations = []Explanation{
 		"See that the switch or the array answers (`fenced test NODE`). `fenced unfence NODE` tries once more. Of a virtual machine a new boot does not prove that the cut one is over: `fenced reboot NODE` by a device that switches power does.",
 	},
 	{
+		AttentionKeptOff, "one of two nodes came back and was lost again too often",
+		"With corosync's two_node either node goes on without the other. A link that heals and breaks costs a power-off each time: after three returns with less than an hour of quiet between them, the one that stays leaves the other off (R23).",
+		"One node is left. Should it go down too, the cluster waits for both, because of wait_for_all.",
+		"`fenced history NODE` shows the losses. Mend the link between both: cable, switch, network card, corosync's token. Then `fenced on NODE`, which lifts the hold and begins the count anew.",
+	},
+	{
 		AttentionWatchdogAbsent, "this node has no open watchdog",
 		"`watchdog.mode` wants one, and its device is missing, held by another process (systemd's RuntimeWatchdogSec=, sbd), was left running by an owner that died, or fenced-watchdog is not there: the text says which.",
 		"A node that is cut off, or whose daemon dies, is not reset by itself; the others need another proof that it is over, and `wait: watchdog` is refused for it.",

@@ -171,6 +171,7 @@ func (t *turn) admit(n *Node) {
 	}
 	n.Machine.Virtual = n.Machine.Virtual || a.Machine.Virtual
 	t.runs(n)
+	t.calm(n)
 	t.emit(Event{Kind: EventClean, Node: n.ID, Life: n.Life})
 	t.resumed(n, was)
 }

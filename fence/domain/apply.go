@@ -50,6 +50,7 @@ const (
 	EventDiverged EventKind = "diverged" // a member has another state than the majority, and is frozen (I3)
 	EventFrozen   EventKind = "frozen"   // in a Notice: this node found that out
 	EventThawed   EventKind = "thawed"
+	EventHeld     EventKind = "held" // one of two came back and was lost again too often: it stays off (R23)
 	// EventRestarting is a planned restart of a daemon: On when it begins, else what came of it (R26).
 	EventRestarting EventKind = "restart"
 )

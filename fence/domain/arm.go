@@ -183,7 +183,7 @@ func (t *turn) disarmed(text string) {
 }
 
 // TimeOver says that, by the proposer's own timer since it applied the entry at Index, the time that was given there is over: a disarm that waits
-// takes effect, one in force ends, a pause ends, a planned restart is late, or may come again. The log has no clock: whoever counts may be late and is never early, and the first to say so is believed (0002).
+// takes effect, one in force ends, a pause ends, a planned restart is late, or may come again, and one of two was not lost for long enough. The log has no clock: whoever counts may be late and is never early, and the first to say so is believed (0002).
 type TimeOver struct {
 	Index uint64 `json:"index"`
 }
@@ -203,6 +203,7 @@ func (t *turn) timeOver(o TimeOver) error {
 		return n.Restart != nil && n.Restart.Since == o.Index || n.Restarted != 0 && n.Restarted == o.Index
 	})
 	i := slices.IndexFunc(t.s.Paused, func(p Pause) bool { return p.Since == o.Index && p.ForMS > 0 })
+	c := slices.IndexFunc(t.s.Nodes, func(n Node) bool { return n.Calms() && n.Losses.Since == o.Index })
 	switch {
 	case !t.s.Clean(t.by.Node) || t.s.Node(t.by.Node).Outvoted():
 		return fmt.Errorf("%s is no clean member, or has another state than the majority", t.name(t.by.Node))
@@ -216,6 +217,8 @@ func (t *turn) timeOver(o TimeOver) error {
 		t.s.Nodes[r].Restarted = 0
 	case i >= 0:
 		t.unpaused(i, t.s.Paused[i].By+": "+t.s.Paused[i].Reason+" (its time is over)")
+	case c >= 0:
+		t.s.Nodes[c].Losses = Losses{}
 	default:
 		return fmt.Errorf("%w: nothing that began at index %d ends by time", fence.ErrStale, o.Index)
 	}

@@ -31,6 +31,9 @@ type LocalPower struct {
 	Attempts []Attempt `json:"attempts,omitempty"`
 }
 
+// ByItself is in whose name one of two nodes switches off the other (ADR 0083), and nobody else's.
+const ByItself = "fenced"
+
 // maxLocal bounds what local power adds to Node.Unquiet beyond what claims may.
 const maxLocal = 64
 

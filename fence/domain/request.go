@@ -72,7 +72,7 @@ func (t *turn) request(r Request) error {
 		return ErrDisarming
 	}
 	t.makeVictim(n, life, r.Cause)
-	n.Victim.Action, n.Victim.Force, n.Victim.Requests = r.Action, r.Force, []Ask{ask}
+	n.Victim.Action, n.Victim.Force, n.Victim.Requests = t.wished(n, r), r.Force, []Ask{ask}
 	n.Victim.Named = r.Cause == fence.CauseOperator
 	t.askedNow(r.Cause, &n.Victim.AskedAt)
 	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: life, Request: r.ID, Text: r.By + ": " + r.Reason})
@@ -86,9 +86,9 @@ func (t *turn) leaveBehind(n *Node, r Request) {
 	case n.Life != n.Last.Incarnation && !t.s.IsOver(n.Life):
 	case r.Action == fence.ActionOff:
 		n.PowerOn, n.OffHeld = nil, true
-	case n.OffHeld:
+	case n.OffHeld && t.wished(n, r) != fence.ActionOff:
 		n.PowerOn = &PowerOn{ID: n.LastOperation, For: n.Last.Incarnation, Level: n.Last.Evidence.Level, Force: r.Force, Named: t.names(r)}
-		n.OffHeld = false
+		n.OffHeld, n.Losses = false, Losses{}
 	}
 }
 
@@ -173,20 +173,16 @@ func (t *turn) requestOn(n *Node, r Request) error {
 		return errors.New("the node is in the view: it runs")
 	case n.Drill != nil:
 		return errors.New("the node is being drilled: it is powered on by that")
+	case n.OffHeld && r.By == ByItself && t.s.Feature >= FeatureHold:
+		return errors.New("the node is held off: only a person switches it on (0082)")
 	case n.PowerOn == nil && t.s.Disarming() && !r.Force:
 		return ErrDisarming
-	case n.PowerOn == nil:
-		p := &PowerOn{ID: t.number(), For: n.Life, Force: r.Force}
-		if p.For.Zero() { // nobody has seen it yet, and the walk must know whose node it is
-			p.For = fence.UnknownLife(n.ID, t.s.Generation)
-		}
-		if n.Last != nil {
-			p.For, p.Level = n.Last.Incarnation, n.Last.Evidence.Level
-			if n.Last.Kind == fence.VerdictCut {
-				p.Level = allLevels // that level switches no power
-			}
-		}
-		n.PowerOn = p
+	}
+	if t.restored(n, r) {
+		return nil
+	}
+	if n.PowerOn == nil {
+		n.PowerOn = t.powerOn(n, r)
 	}
 	n.OffHeld = false
 	n.PowerOn.Force = n.PowerOn.Force || r.Force
@@ -194,4 +190,19 @@ func (t *turn) requestOn(n *Node, r Request) error {
 	t.askedNow(r.Cause, &n.PowerOn.AskedAt)
 	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.PowerOn.For, Request: r.ID, On: true, Text: r.By + ": " + r.Reason})
 	return nil
+}
+
+// powerOn is the obligation to switch a node on: at the level that its last verdict rests on, or at all of them.
+func (t *turn) powerOn(n *Node, r Request) *PowerOn {
+	p := &PowerOn{ID: t.number(), For: n.Life, Force: r.Force}
+	if p.For.Zero() { // nobody has seen it yet, and the walk must know whose node it is
+		p.For = fence.UnknownLife(n.ID, t.s.Generation)
+	}
+	if n.Last != nil {
+		p.For, p.Level = n.Last.Incarnation, n.Last.Evidence.Level
+		if n.Last.Kind == fence.VerdictCut {
+			p.Level = allLevels // that level switches no power
+		}
+	}
+	return p
 }

@@ -109,6 +109,8 @@ type Node struct {
 	Victim  *Victim   `json:"victim,omitempty"`
 	PowerOn *PowerOn  `json:"power_on,omitempty"`
 	OffHeld bool      `json:"off_held,omitempty"`
+	// Losses are those of one of two nodes with two_node, with too little time between them (R23, level 3).
+	Losses Losses `json:"losses,omitzero"`
 	// Switched are the levels, ascending, of which claims may have commanded devices off since a life was admitted or they were powered on (level 3).
 	Switched []int `json:"switched,omitempty"`
 	// Shared is what Life has announced that it uses of what is shared, sorted (level 3).

@@ -71,7 +71,7 @@ func (t *turn) verdict(p Proof) error {
 		n.PowerOn = &PowerOn{ID: n.LastOperation, For: v.Incarnation, Level: n.Switched[0], Force: force} // a level that failed may have switched it off (R9)
 	case p.Evidence.Kind != fence.EvidencePowerOff:
 	case action == fence.ActionOff:
-		n.OffHeld = true
+		t.keep(n, v.Incarnation)
 	case cause == fence.CauseStartup && claim.Number == first && p.Evidence.FirstReadOff():
 		// it was off already: a node that nobody knew is not powered on (R10)
 	default:

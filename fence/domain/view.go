@@ -247,6 +247,9 @@ func (t *turn) makeVictim(n *Node, life fence.Incarnation, cause fence.Cause) {
 		n.Pending = nil
 	}
 	t.drillFailed(n, "the node is a victim")
+	if cause != fence.CauseOperator && cause != fence.CauseRecover {
+		t.lostAgain(n, life.Boot)
+	}
 	n.Victim = &Victim{ID: t.number(), Victim: fence.Victim{Incarnation: life, Machine: machine, Cause: cause, Index: t.index, Action: t.leaves(n)}, Watchdog: t.victimWatchdog(n, life), Shared: t.sharedOf(n, life), Rewired: life == n.Life && n.Rewired}
 	n.Unknown = n.Unknown && life == n.Life && n.Foreign != nil // a life elsewhere answers nothing about this node's own machine
 	if p := n.PowerOn; p != nil {                               // off comes first (V5); what the new operation is to leave behind decides about on

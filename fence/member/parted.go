@@ -203,7 +203,7 @@ func (m *Member) restore() {
 }
 
 // duelist is in whose name a node switches off the other of two.
-const duelist = "fenced"
+const duelist = domain.ByItself
 
 // vouch tells the provider of a proof that stands: that life's devices read off, and it was not heard since the first of these reads began (R16 d). It
 // reports whether there is one.

@@ -6,7 +6,7 @@ import (
 	"github.com/fenced-project/fenced/fence/domain"
 )
 
-// Times that end by themselves: a disarm that waits, one that is for a while, a pause (0080, 0081), a planned restart and the hour after it (R26). The log has no clock, so every clean member counts by its own
+// Times that end by themselves: a disarm that waits, one that is for a while, a pause (0080, 0081), a planned restart and the hour after it (R26), and the hour in which one of two was not lost again (R23). The log has no clock, so every clean member counts by its own
 // from when it applied the entry, afresh after a restart, a snapshot and a gap: it is late and never early, and the first to say so is believed.
 
 // timeMark is since when this node counts the time that was given at this index.
@@ -22,6 +22,9 @@ func (m *Member) times() {
 			m.timeOf(n.Restart.Since, n.Restart.ForMS)
 		} else if n.Restarted != 0 {
 			m.timeOf(n.Restarted, domain.RestartPauseMS)
+		}
+		if n := &m.dom.Nodes[i]; n.Calms() {
+			m.timeOf(n.Losses.Since, domain.QuietMS)
 		}
 	}
 	for i := range m.dom.Paused {

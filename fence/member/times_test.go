@@ -138,3 +138,25 @@ func TestAPauseForAWhileEndsByItself(t *testing.T) { // L10
 		t.Fatalf("offs %v, %+v", c.offs, c.dom(1).Paused)
 	}
 }
+
+// R23: that one of two was not lost for an hour is counted from its admission, afresh by whoever was stopped, and ends the count of its returns.
+func TestAnHourWithoutALossEndsTheCount(t *testing.T) {
+	c := newCluster(t, 3, true)
+	since := c.dom(1).Index
+	for id := fence.NodeID(1); id <= 3; id++ {
+		c.dom(id).Node(3).Losses = domain.Losses{Count: 2, Boot: "before", Since: since}
+	}
+	c.run(1000)
+	for id := fence.NodeID(1); id <= 3; id++ { // so long, but for five seconds
+		m := &c.n(id).m.since
+		m.set(timeMark(since), m.get(timeMark(since), c.now)-domain.QuietMS+5000)
+	}
+	c.run(3000)
+	if n := c.dom(1).Node(3); n.Losses.Count != 2 {
+		t.Fatalf("before the hour is over: %+v", n.Losses)
+	}
+	c.run(5000)
+	if n := c.dom(1).Node(3); n.Losses != (domain.Losses{}) {
+		t.Fatalf("after it: %+v", n.Losses)
+	}
+}

@@ -159,6 +159,8 @@ func (d *Daemon) nodeAttention(n *domain.Node, add func(code, node, text, next s
 		add(client.AttentionUnknown, name, "nobody knows whether "+name+" holds state", "start fenced on "+name)
 	case n.Added:
 		add(client.AttentionAdded, name, name+" was added and has not come yet; its vote does not count before it does", "start fenced on "+name)
+	case n.Kept():
+		add(client.AttentionKeptOff, name, name+" is held off: "+n.KeptWhy(), "mend the link, then fenced on "+name)
 	case d.missing(n):
 		add(client.AttentionMissing, name, name+" is away since "+d.seen[n.ID].since.UTC().Format(time.RFC3339)+" and nobody waits for it", "fenced status "+name)
 	}

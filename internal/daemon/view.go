@@ -157,6 +157,9 @@ func (d *Daemon) nodes(s *client.Status) {
 		}
 		if n.OffHeld {
 			out.Flags = append(out.Flags, client.FlagOffHeld)
+			if n.Kept() {
+				out.Why = n.KeptWhy()
+			}
 		}
 		if n.Cut != nil {
 			out.Flags = append(out.Flags, client.FlagUnfencePending)
