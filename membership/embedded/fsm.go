@@ -48,6 +48,8 @@ type fsm struct {
 
 	mu    sync.Mutex
 	state logState
+	// serversAt is the index of the newest committed change of Raft's servers since this daemon began, 0 before the first.
+	serversAt uint64
 }
 
 var _ raft.ConfigurationStore = (*fsm)(nil)
@@ -156,7 +158,7 @@ func (f *fsm) StoreConfiguration(index uint64, c raft.Configuration) {
 	f.mu.Lock()
 	defer f.changed()
 	defer f.mu.Unlock()
-	f.state.Index = index
+	f.state.Index, f.serversAt = index, index
 	f.state.Voters = nil
 	for _, s := range c.Servers {
 		if s.Suffrage == raft.Voter {

@@ -78,12 +78,14 @@ const catchUp = 16
 // tidy makes one change to Raft's servers, if one is due: out go nodes that are not in the roster, and older stores of a node; a store that has
 // caught up becomes a voter, by a committed change (R3).
 func (p *Provider) tidy(r *raft.Raft, k known, now int64) error {
-	f := r.GetConfiguration()
-	at := f.Index()
+	c, at := p.servers(r)
+	if at == 0 {
+		return nil // nothing is due that could not wait for the next look
+	}
 	p.mu.Lock()
 	nodes := p.nodes
 	p.mu.Unlock()
-	for _, s := range f.Configuration().Servers {
+	for _, s := range c.Servers {
 		node, store, err := parseServerID(string(s.ID))
 		if err != nil {
 			return err
@@ -133,8 +135,11 @@ func (p *Provider) admit(r *raft.Raft, h hello) error {
 	}
 	id := serverID(h.Node, h.Store)
 	for range 2 * membership.MaxNodes { // a node has one or two servers; bounded all the same
-		f := r.GetConfiguration()
-		done, err := p.admitStep(r, f.Configuration(), f.Index(), h.Node, id)
+		c, at := p.servers(r)
+		if at == 0 {
+			return errServers
+		}
+		done, err := p.admitStep(r, c, at, h.Node, id)
 		if err != nil || done {
 			return err
 		}

@@ -137,6 +137,8 @@ type snapshots struct {
 	raft.SnapshotStore
 	mu  sync.Mutex
 	top position
+	// serversAt is the index of the newest change of Raft's servers that a snapshot holds.
+	serversAt uint64
 }
 
 func newSnapshots(files *raft.FileSnapshotStore) (*snapshots, error) {
@@ -146,7 +148,7 @@ func newSnapshots(files *raft.FileSnapshotStore) (*snapshots, error) {
 	}
 	s := &snapshots{SnapshotStore: files}
 	if len(list) > 0 {
-		s.top = position{list[0].Term, list[0].Index}
+		s.top, s.serversAt = position{list[0].Term, list[0].Index}, list[0].ConfigurationIndex
 	}
 	return s, nil
 }
@@ -170,6 +172,7 @@ func (s *snapshots) Create(v raft.SnapshotVersion, index, term uint64, c raft.Co
 		if p := (position{term, index}); s.top.less(p) {
 			s.top = p
 		}
+		s.serversAt = max(s.serversAt, at)
 	}}, nil
 }
 
