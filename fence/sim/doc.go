@@ -1,8 +1,8 @@
-// Package sim is the simulated world. This first part is the network and log model: who reaches whom, who is there, and one ordered log that
-// only a connected majority can extend. membership/memory runs it in goroutines. The simulator's worlds (fence/sim/world) have models of their own,
-// which can do more; that memory is to run those is not done yet.
+// Package sim is what every simulated world stands on: virtual time, and a network whose links may be cut, slow or lossy. The models of what the two
+// membership providers may do stand on it (fence/sim/embedded, fence/sim/evs), and on those the simulator (fence/sim/world); membership/memory runs
+// the embedded one in a goroutine.
 //
-// It is pure: time is an argument, nothing is random, no goroutine, no map order decides anything.
+// It is pure: chance comes from a generator that its owner seeded, no goroutine, no map order decides anything.
 //
-// Start reading at model.go.
+// Start reading at time.go.
 package sim

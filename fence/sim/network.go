@@ -1,31 +1,60 @@
 package sim
 
-import "github.com/fenced-project/fenced/fence"
+import "math/rand/v2"
 
-// Network says whose messages arrive. The zero value is a whole network.
+// Durations of virtual time, in microseconds.
+const (
+	MS     int64 = 1000
+	Second       = 1000 * MS
+	Minute       = 60 * Second
+)
+
+// Network carries messages between nodes, which are known by their place. Times are microseconds.
 type Network struct {
-	cut map[[2]fence.NodeID]bool
+	Cut    [][]int8 // Cut[from][to]: how many faults cut this direction
+	Loss   float64  // of datagrams
+	Slow   int64    // the longest extra delay of a message
+	Delays *rand.Rand
 }
 
-// CutOneWay stops messages from one node to another; the other direction goes on.
-func (n *Network) CutOneWay(from, to fence.NodeID) {
-	if n.cut == nil {
-		n.cut = make(map[[2]fence.NodeID]bool)
+// NewNetwork is a whole network of n nodes.
+func NewNetwork(n int, delays *rand.Rand) *Network {
+	w := &Network{Cut: make([][]int8, n), Delays: delays}
+	for i := range w.Cut {
+		w.Cut[i] = make([]int8, n)
 	}
-	n.cut[[2]fence.NodeID{from, to}] = true
+	return w
 }
 
-// Cut stops messages between two nodes.
-func (n *Network) Cut(a, b fence.NodeID) {
-	n.CutOneWay(a, b)
-	n.CutOneWay(b, a)
+// Reach reports whether what from sends arrives at to now.
+func (w *Network) Reach(from, to int) bool { return w.Cut[from][to] == 0 }
+
+// Both reports whether messages arrive in both directions.
+func (w *Network) Both(a, b int) bool { return w.Reach(a, b) && w.Reach(b, a) }
+
+// Heal joins every link.
+func (w *Network) Heal() {
+	for i := range w.Cut {
+		clear(w.Cut[i])
+	}
 }
 
-// Heal restores everything.
-func (n *Network) Heal() { n.cut = nil }
+// Hop is how long a message is on its way.
+func (w *Network) Hop() int64 {
+	d := Span(w.Delays, 100, 1500)
+	if w.Slow > 0 && w.Delays.IntN(4) == 0 {
+		d += Span(w.Delays, 0, w.Slow)
+	}
+	return d
+}
 
-// Reaches says whether a message of from arrives at to now.
-func (n *Network) Reaches(from, to fence.NodeID) bool { return !n.cut[[2]fence.NodeID{from, to}] }
+// Loses draws whether a datagram is lost.
+func (w *Network) Loses() bool { return w.Loss > 0 && w.Delays.Float64() < w.Loss }
 
-// Both says whether messages arrive in both directions.
-func (n *Network) Both(a, b fence.NodeID) bool { return n.Reaches(a, b) && n.Reaches(b, a) }
+// Span draws a duration between two bounds.
+func Span(r *rand.Rand, low, high int64) int64 {
+	if high <= low {
+		return low
+	}
+	return low + r.Int64N(high-low)
+}

@@ -3,17 +3,20 @@ package memory
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/sim"
+	"github.com/fenced-project/fenced/fence/sim/embedded"
 	"github.com/fenced-project/fenced/membership"
 )
 
 // Config of a cluster in memory.
 type Config struct {
-	Nodes          []membership.Voter // sorted by id
+	Nodes          []membership.Voter // sorted by id, one vote each
 	FailureTimeout time.Duration
 	// Outcome is how long a proposal is tried; 0 means five failure timeouts.
 	Outcome time.Duration
@@ -23,10 +26,15 @@ type Config struct {
 type Cluster struct {
 	cfg Config
 
-	mu        sync.Mutex
-	model     *sim.Model
-	providers []*Provider // running, sorted by node
+	mu        sync.Mutex // protects what follows, and the model
+	now       int64      // microseconds of CLOCK_BOOTTIME: how far the model has come
+	events    sim.Queue[*Provider]
+	net       *sim.Network
+	model     *embedded.Cluster
+	stores    []embedded.Store
+	providers []*Provider // by place, nil where nobody runs
 
+	kick chan struct{} // something was put in the queue from outside
 	stop chan struct{}
 	done chan struct{}
 }
@@ -36,145 +44,124 @@ func New(cfg Config) *Cluster {
 	if cfg.Outcome == 0 {
 		cfg.Outcome = 5 * cfg.FailureTimeout
 	}
-	c := &Cluster{cfg: cfg, stop: make(chan struct{}), done: make(chan struct{})}
-	sc := sim.Config{FailureTimeoutMS: cfg.FailureTimeout.Milliseconds(), ProposalMS: cfg.Outcome.Milliseconds()}
-	for _, v := range cfg.Nodes {
-		sc.Nodes = append(sc.Nodes, sim.Node{ID: v.ID, Votes: v.Votes})
+	n := len(cfg.Nodes)
+	c := &Cluster{
+		cfg: cfg, now: clock(), stores: make([]embedded.Store, n), providers: make([]*Provider, n),
+		kick: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
-	sc.Choose = func(up func(fence.NodeID) bool, mutual func(a, b fence.NodeID) bool) []fence.NodeID {
-		return membership.Connected(cfg.Nodes, up, mutual)
-	}
-	c.model = sim.New(sc)
+	c.net = sim.NewNetwork(n, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	c.found()
 	go c.run()
 	return c
 }
 
+// found gives every node a store that votes.
+func (c *Cluster) found() {
+	var places []membership.Voter // the model knows nodes by their place
+	conf := &embedded.Conf{}
+	log := []*embedded.Entry{{Term: 1, Kind: embedded.KindConf, Conf: conf}}
+	for i := range c.stores {
+		places = append(places, membership.Voter{ID: fence.NodeID(i + 1), Votes: 1})
+		conf.Store, conf.Voter = append(conf.Store, i+1), append(conf.Voter, true)
+		log = append(log, &embedded.Entry{Term: 1, Kind: embedded.KindStore, Node: i, Store: i + 1})
+	}
+	fail := c.cfg.FailureTimeout.Milliseconds()
+	c.model = embedded.New(len(c.stores), embedded.Config{
+		Timing: fence.Timing{FailureTimeoutMS: fail, PingMS: max(fail/10, 1), LeaseMS: fail}, Quorum: membership.Need(places), OutcomeMS: c.cfg.Outcome.Milliseconds(),
+		Choose: func(up func(fence.NodeID) bool, mutual func(a, b fence.NodeID) bool) []fence.NodeID {
+			return membership.Connected(places, up, mutual)
+		},
+	}, (*world)(c), c.net)
+	for i := range c.stores {
+		c.stores[i] = embedded.Store{ID: i + 1, Member: true, Term: 1, Log: slices.Clip(log), Floor: make([]embedded.Floor, len(c.stores))}
+	}
+	c.model.Found(log)
+}
+
+// place is where a node is, -1 for nowhere.
+func (c *Cluster) place(id fence.NodeID) int {
+	return slices.IndexFunc(c.cfg.Nodes, func(v membership.Voter) bool { return v.ID == id })
+}
+
 // Start runs a daemon; one that still runs on that node is killed first.
 func (c *Cluster) Start(self membership.Self) (*Provider, error) {
-	found := false
-	for _, v := range c.cfg.Nodes {
-		found = found || v.ID == self.Node
-	}
-	if !found {
-		return nil, fmt.Errorf("cannot start node %d: it is not configured", self.Node)
+	i := c.place(self.Node)
+	if i < 0 || c.cfg.Nodes[i].Votes != 1 {
+		return nil, fmt.Errorf("cannot start node %d: it is not configured with one vote", self.Node)
 	}
 	c.Kill(self.Node)
-	p := &Provider{c: c, self: self, queue: membership.NewQueue()}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.model.Start(sim.Daemon{Incarnation: fence.Incarnation{Node: self.Node, Boot: self.Boot}, Instance: self.Instance})
-	c.providers = append(c.providers, p)
+	p := &Provider{c: c, i: i, self: self, queue: membership.NewQueue()}
+	c.outside(func() {
+		c.stores[i].Starts++
+		run := &embedded.Run{
+			Incarnation: fence.Incarnation{Node: self.Node, Boot: self.Boot}, Instance: self.Instance, I: i, Store: c.stores[i].ID, Starts: c.stores[i].Starts,
+		}
+		c.providers[i] = p
+		p.model = c.model.NewDaemon((*host)(p), run, &c.stores[i])
+		p.model.Begin()
+	})
 	return p, nil
 }
 
-// Kill ends a daemon without a goodbye; what the log holds stays. It does nothing if the node is not running.
+// Kill ends a daemon without a goodbye; what its store holds stays. It does nothing if the node is not running.
 func (c *Cluster) Kill(id fence.NodeID) {
 	c.mu.Lock()
-	p := c.provider(id)
-	if p != nil {
-		c.remove(p)
+	var p *Provider
+	if i := c.place(id); i >= 0 {
+		p = c.providers[i]
 	}
 	c.mu.Unlock()
 	if p != nil {
-		p.queue.Close()
+		p.end()
 	}
 }
 
 // Cut drops everything between two nodes.
 func (c *Cluster) Cut(a, b fence.NodeID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.model.Cut(a, b)
+	c.CutOneWay(a, b)
+	c.CutOneWay(b, a)
 }
 
 // CutOneWay drops what one node sends to another.
 func (c *Cluster) CutOneWay(from, to fence.NodeID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.model.CutOneWay(from, to)
+	c.outside(func() { c.net.Cut[c.place(from)][c.place(to)] = 1 })
 }
 
 // Heal ends all cuts.
-func (c *Cluster) Heal() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.model.Heal()
-}
+func (c *Cluster) Heal() { c.outside(c.net.Heal) }
 
-// Compact asks the first running daemon for its state and forgets the log before it. It waits for the reader, ten seconds at most.
+// Compact asks every running daemon for its state and forgets the log before it. It waits for the readers, ten seconds at most.
 func (c *Cluster) Compact() error {
-	reply := make(chan []byte, 1)
-	c.mu.Lock()
-	if len(c.providers) == 0 {
-		c.mu.Unlock()
+	var wanted []*keeping
+	c.outside(func() {
+		for _, p := range c.providers {
+			if p != nil {
+				p.model.Compact()
+				wanted = append(wanted, p.keeping)
+			}
+		}
+	})
+	if len(wanted) == 0 {
 		return errors.New("nobody runs: no state to keep")
 	}
-	p := c.providers[0]
-	index := c.model.Cursor(p.self.Node)
-	p.queue.Push(membership.SnapshotWanted{Reply: reply})
-	c.mu.Unlock()
-	select {
-	case data := <-reply:
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.model.Compact(index, data)
-		return nil
-	case <-time.After(10 * time.Second):
-		return fmt.Errorf("node %d did not answer the snapshot in 10 s", p.self.Node)
-	}
-}
-
-// Close ends every daemon and the cluster.
-func (c *Cluster) Close() {
-	c.mu.Lock()
-	var ids []fence.NodeID
-	for _, p := range c.providers {
-		ids = append(ids, p.self.Node)
-	}
-	c.mu.Unlock()
-	for _, id := range ids {
-		c.Kill(id)
-	}
-	close(c.stop)
-	<-c.done
-}
-
-func (c *Cluster) provider(id fence.NodeID) *Provider {
-	for _, p := range c.providers {
-		if p.self.Node == id {
-			return p
+	limit := time.NewTimer(10 * time.Second)
+	defer limit.Stop()
+	for _, k := range wanted {
+		select {
+		case state := <-k.reply:
+			c.outside(func() { k.done(state) })
+		case <-limit.C:
+			return errors.New("a daemon did not answer the snapshot in 10 s")
 		}
 	}
 	return nil
 }
 
-// remove takes a provider out of the world; the caller holds the lock.
-func (c *Cluster) remove(p *Provider) {
-	for i, o := range c.providers {
-		if o == p {
-			c.providers = append(c.providers[:i:i], c.providers[i+1:]...)
-			c.model.Kill(p.self.Node)
-			return
-		}
+// Close ends every daemon and the cluster.
+func (c *Cluster) Close() {
+	for _, v := range c.cfg.Nodes {
+		c.Kill(v.ID)
 	}
-}
-
-func (c *Cluster) run() {
-	defer close(c.done)
-	tick := time.NewTicker(max(c.cfg.FailureTimeout/20, time.Millisecond))
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			c.mu.Lock()
-			for _, o := range c.model.Step(membership.BootMS()) {
-				if p := c.provider(o.To); p != nil {
-					p.queue.Push(translate(o))
-				}
-			}
-			c.mu.Unlock()
-		case <-c.stop:
-			return
-		}
-	}
+	close(c.stop)
+	<-c.done
 }

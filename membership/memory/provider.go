@@ -5,15 +5,27 @@ import (
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
-	"github.com/fenced-project/fenced/fence/sim"
+	"github.com/fenced-project/fenced/fence/sim/embedded"
 	"github.com/fenced-project/fenced/membership"
 )
 
 // Provider is one daemon's membership in memory.
 type Provider struct {
 	c     *Cluster
+	i     int // its place
 	self  membership.Self
 	queue *membership.Queue
+
+	// The cluster's lock protects what follows.
+	model   *embedded.Daemon
+	dead    bool
+	keeping *keeping // the newest state that it was asked for
+}
+
+// keeping is a state that the reader was asked for, and what is to be done with it.
+type keeping struct {
+	reply chan []byte
+	done  func([]byte)
 }
 
 var _ membership.Provider = (*Provider)(nil)
@@ -22,98 +34,55 @@ var _ membership.Provider = (*Provider)(nil)
 func (p *Provider) Events() <-chan membership.Event { return p.queue.Out() }
 
 // Propose queues a proposal; after Close or Kill it is membership.ErrClosed.
-func (p *Provider) Propose(number uint64, data []byte) error {
-	p.c.mu.Lock()
-	defer p.c.mu.Unlock()
-	if !p.running() {
-		return membership.ErrClosed
-	}
-	p.c.model.Propose(p.self.Node, number, slices.Clone(data))
-	return nil
+func (p *Provider) Propose(number uint64, data []byte) (err error) {
+	p.c.outside(func() {
+		if p.dead {
+			err = membership.ErrClosed
+			return
+		}
+		p.model.Propose(number+1, slices.Clone(data)) // the model's 0 is what a founding wrote
+	})
+	return err
 }
 
 // Deny stops acknowledging a life (R14).
-func (p *Provider) Deny(life fence.Incarnation) {
-	p.c.mu.Lock()
-	defer p.c.mu.Unlock()
-	if p.running() {
-		p.c.model.Deny(p.self.Node, life)
-	}
-}
+func (p *Provider) Deny(life fence.Incarnation) { p.c.outside(func() { p.model.Deny(life) }) }
 
 // SetDurable does nothing: there is no disk.
 func (p *Provider) SetDurable(time.Time) {}
 
 // Info is a snapshot for status.
 func (p *Provider) Info() membership.Info {
-	p.c.mu.Lock()
-	defer p.c.mu.Unlock()
-	i := membership.Info{Provider: "memory", Domain: "memory"}
-	i.Votes, i.Need = p.c.model.Votes()
-	for _, v := range p.c.cfg.Nodes {
-		if v.ID == p.self.Node {
-			continue
+	i := membership.Info{Provider: "memory", Domain: "memory", Need: membership.Need(p.c.cfg.Nodes)}
+	p.c.outside(func() {
+		i.Votes = len(p.model.State().View.Members)
+		for at, v := range p.c.cfg.Nodes {
+			if at == p.i {
+				continue
+			}
+			path := membership.Path{Node: v.ID, LastSeen: -1}
+			if ms, ok := p.model.HeardAt(at); ok {
+				path.LastSeen = time.Duration(membership.BootMS()-ms) * time.Millisecond
+			}
+			i.Paths = append(i.Paths, path)
 		}
-		path := membership.Path{Node: v.ID, LastSeen: -1}
-		if at, ok := p.c.model.LastHeard(p.self.Node, v.ID); ok {
-			path.LastSeen = time.Duration(membership.BootMS()-at) * time.Millisecond
-		}
-		i.Paths = append(i.Paths, path)
-	}
+	})
 	return i
 }
 
 // Close ends this daemon. It may be called twice.
 func (p *Provider) Close() error {
-	p.c.mu.Lock()
-	p.c.remove(p)
-	p.c.mu.Unlock()
-	p.queue.Close()
+	p.end()
 	return nil
 }
 
-func (p *Provider) running() bool { return slices.Contains(p.c.providers, p) }
-
-func translate(o sim.Output) membership.Event {
-	switch o.Kind {
-	case sim.KindEntry:
-		if v := o.Entry.View; v != nil {
-			return membership.ViewInstalled{Index: o.Entry.Index, View: view(*v)}
+func (p *Provider) end() {
+	p.c.outside(func() {
+		if !p.dead {
+			p.dead = true
+			p.c.providers[p.i] = nil
+			p.model.End()
 		}
-		return membership.Committed{Index: o.Entry.Index, Proposer: member(o.Entry.Proposer), Number: o.Entry.Number, Data: slices.Clone(o.Entry.Data)}
-	case sim.KindSnapshot:
-		return membership.SnapshotInstalled{Index: o.Entry.Index, Data: o.Entry.Data}
-	case sim.KindOutcome:
-		return membership.Outcome{Number: o.Number, Delivered: o.Flag}
-	case sim.KindLost:
-		return membership.QuorumLost{Why: o.Why}
-	case sim.KindHeld:
-		return membership.QuorumHeld{}
-	case sim.KindHeard:
-		return membership.Heard{Member: member(o.Daemon)}
-	case sim.KindSuspect:
-		return membership.Suspect{Member: member(o.Daemon), Gone: o.Flag}
-	case sim.KindLease:
-		return membership.LeaseRenewed{SentMS: o.MS}
-	}
-	panic("memory: unknown output of the model")
-}
-
-func member(d sim.Daemon) membership.Member {
-	return membership.Member{Incarnation: d.Incarnation, Instance: d.Instance}
-}
-
-func view(v sim.View) membership.View {
-	out := membership.View{Quorate: v.Quorate}
-	for _, d := range v.Members {
-		out.Members = append(out.Members, member(d))
-	}
-	for _, d := range v.Left {
-		how := membership.HowNodeGone
-		if d.Process {
-			how = membership.HowProcessGone
-		}
-		out.Left = append(out.Left, membership.Departure{Member: member(d.Daemon), How: how})
-	}
-	return out
+	})
+	p.queue.Close()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/fence/sim/embedded"
 )
 
 // checker judges everything that happens, at once. It believes the hardware, and its own replica of what was committed; never what a daemon says.
@@ -16,7 +17,7 @@ type checker struct {
 	w         *World
 	violation *Violation
 	dom       *domain.State // what is committed, applied here first
-	fsm       *fsm
+	fsm       *embedded.FSM
 	digests   []uint64         // of the events at each index
 	lives     map[string]*life // by boot id
 	active    map[fence.NodeID]uint64
@@ -54,7 +55,7 @@ type answering struct {
 
 func newChecker(w *World) *checker {
 	return &checker{
-		w: w, dom: domain.New(), fsm: newFSM(w.opt.Nodes), lives: map[string]*life{}, active: map[fence.NodeID]uint64{}, open: map[fence.NodeID]int64{}, hashes: map[uint64]string{}, vouched: map[string]bool{}, again: map[fence.NodeID]int{}, named: map[fence.NodeID]uint64{}, claimed: map[claimKey]claimed{}, arrived: map[fence.NodeID]arrival{},
+		w: w, dom: domain.New(), fsm: embedded.NewFSM(w.opt.Nodes), lives: map[string]*life{}, active: map[fence.NodeID]uint64{}, open: map[fence.NodeID]int64{}, hashes: map[uint64]string{}, vouched: map[string]bool{}, again: map[fence.NodeID]int{}, named: map[fence.NodeID]uint64{}, claimed: map[claimKey]claimed{}, arrived: map[fence.NodeID]arrival{},
 	}
 }
 
@@ -69,8 +70,12 @@ func (c *checker) fail(invariant, format string, args ...any) {
 }
 
 // commit applies one committed entry to the checker's own replica, and judges what came of it.
-func (c *checker) commit(index int, e *ent) {
-	c.committedInput(index, c.fsm.take(index, e))
+func (c *checker) commit(index int, e *embedded.Entry) {
+	var in member.Input
+	if c.fsm.Take(index, e) {
+		in = inputOf(index, e)
+	}
+	c.committedInput(index, in)
 }
 
 // committedInput judges what a committed entry says to a reader.

@@ -32,7 +32,7 @@ func (p *proc) beginCoro() {
 	var err error
 	c.m, err = agreement.New(agreement.Config{
 		Self:  membership.Self{Node: p.n.id, Boot: p.run.Boot, Instance: p.run.Instance},
-		Store: storeName(p.st.id), Starts: p.st.starts, Version: "sim", FailMS: t.FailureTimeoutMS, LeaseMS: t.LeaseMS, JoinMS: 2 * t.PingMS,
+		Store: storeName(p.st.ID), Starts: p.st.Starts, Version: "sim", FailMS: t.FailureTimeoutMS, LeaseMS: t.LeaseMS, JoinMS: 2 * t.PingMS,
 	}, p.st.disk, p.n.local())
 	if err != nil {
 		w.check.fail("V16", "%s does not start on its store: %v", p.n.name, err)
@@ -49,7 +49,7 @@ func storeName(id int) string { return fmt.Sprintf("store-%d", id) }
 // connect joins the group, if corosync runs.
 func (c *coro) connect() {
 	p, net := c.p, c.p.w.rings.net
-	if c.connected || c.hangs || p.out || !net.Running(p.n.i) || p.w.rings.still(p.n) {
+	if c.connected || c.hangs || p.emb.Out || !net.Running(p.n.i) || p.w.rings.still(p.n) {
 		return
 	}
 	c.connected = true
@@ -76,7 +76,7 @@ func (c *coro) disconnect(how membership.How) {
 func (c *coro) tick() {
 	p := c.p
 	p.after(p.w.roster.Timing.PingMS*ms, c.ticked)
-	if p.out {
+	if p.emb.Out {
 		return
 	}
 	c.connect()
@@ -125,7 +125,7 @@ func (c *coro) hear() {
 		c.wake()
 		return
 	}
-	for c.connected && !p.out && !p.dead {
+	for c.connected && !p.emb.Out && !p.dead {
 		e, ok := p.w.rings.net.NextOfGroup(p.n.i)
 		if !ok {
 			return
@@ -160,7 +160,7 @@ func (c *coro) wakeQuorum() {
 func (c *coro) askQuorum() {
 	c.asking = false
 	p := c.p
-	for c.connected && !p.out && !p.dead {
+	for c.connected && !p.emb.Out && !p.dead {
 		q, ok := p.w.rings.net.NextOfQuorum(p.n.i)
 		if !ok {
 			return
@@ -174,7 +174,7 @@ func (c *coro) askQuorum() {
 func (c *coro) lost() {
 	c.connected, c.hangs = false, true
 	c.p.after(span(c.p.w.delays, ms, 50*ms), func() {
-		if c.hangs = false; !c.p.out {
+		if c.hangs = false; !c.p.emb.Out {
 			c.m.Disconnected(c.p.n.local())
 			c.effects()
 		}
@@ -186,7 +186,7 @@ func (p *proc) applied() int {
 	if p.co != nil {
 		return int(p.co.m.Applied())
 	}
-	return p.fsm.index
+	return p.emb.Applied()
 }
 
 // committedIndex is the end of what is committed.
@@ -194,7 +194,7 @@ func (w *World) committedIndex() int {
 	if w.rings != nil {
 		return int(w.rings.top)
 	}
-	return len(w.canon)
+	return len(w.log.Canon)
 }
 
 // told hands an event to the deciding loop, after the world has judged it.

@@ -45,7 +45,7 @@ func (c *coro) landOne() {
 	c.writes = c.writes[1:]
 	c.p.st.land(c.p.w, c.p.n.i, e.Change)
 	c.p.after(span(c.p.w.delays, 10, 100), func() {
-		if !c.p.out {
+		if !c.p.emb.Out {
 			c.m.Written(e.Seq, c.p.n.local())
 			c.effects()
 		}
@@ -206,7 +206,7 @@ func (w *World) soundBeside(n *node) (have int) {
 // sound reports whether a node's disk has all that is committed, under a store that votes.
 func (w *World) sound(n *node) bool {
 	r := w.rings
-	if r.voting[n.i] != storeName(n.st.id) || n.st.copied || n.st.last() < r.top {
+	if r.voting[n.i] != storeName(n.st.ID) || n.st.copied || n.st.last() < r.top {
 		return false
 	}
 	for _, o := range w.nodes {

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/fence/sim/embedded"
 )
 
 // What happens to what a node's disk keeps.
@@ -19,9 +20,9 @@ func (w *World) strikeDisk(k faultKind, r *rand.Rand, n *node, d int64) bool {
 		}
 		w.wipe(n)
 	case faultRollback:
-		if n.old == nil || n.old.id != n.st.id || !w.spare(n) || !w.known(n) {
+		if n.old == nil || n.old.ID != n.st.ID || !w.spare(n) || !w.known(n) {
 			c := *n.st
-			c.floor, c.copied = append([]floor(nil), n.st.floor...), true
+			c.Floor, c.copied = append([]embedded.Floor(nil), n.st.Floor...), true
 			n.old = &c
 			return false
 		}
@@ -42,22 +43,22 @@ func (w *World) spare(n *node) bool {
 	if w.rings != nil {
 		return w.soundBeside(n) >= w.roster.Quorum()
 	}
-	c := w.check.fsm.conf
+	c := w.check.fsm.Conf
 	intact := 0
 	for _, o := range w.nodes {
-		if p := o.p; p != nil && p.raft.leads && p.conf() != c {
+		if p := o.p; p != nil && p.emb.Leads() && p.emb.Conf() != c {
 			return false // a change of the voters is under way
 		}
-		for _, e := range o.st.log[min(len(w.canon), len(o.st.log)):] {
-			if e.kind == entConf {
+		for _, e := range o.st.Log[min(len(w.log.Canon), len(o.st.Log)):] {
+			if e.Kind == embedded.KindConf {
 				return false // or was, when its leader fell: the next one may have to finish it
 			}
 		}
-		if o != n && c.votes(o.i, o.st.id) && !o.st.copied && o.st.member {
+		if o != n && c.Votes(o.i, o.st.ID) && !o.st.copied && o.st.Member {
 			intact++
 		}
 	}
-	return intact >= c.need()
+	return intact >= c.Need()
 }
 
 // known reports whether every other voter saw this store go further than its copy does. One that did not cannot refuse the copy, and with it may
@@ -67,8 +68,8 @@ func (w *World) known(n *node) bool {
 		return w.soundBeside(n) == len(w.nodes)-1
 	}
 	for _, o := range w.nodes {
-		f := o.st.floor[n.i]
-		if o != n && w.opt.broken == "" && (f.store != n.old.id || f.starts <= n.old.starts && (f.term < n.old.lastTerm() || f.term == n.old.lastTerm() && f.length <= len(n.old.log))) {
+		f := o.st.Floor[n.i]
+		if o != n && w.opt.broken == "" && (f.Store != n.old.ID || f.Starts <= n.old.Starts && (f.Term < n.old.LastTerm() || f.Term == n.old.LastTerm() && f.Length <= len(n.old.Log))) {
 			return false
 		}
 	}
@@ -97,13 +98,13 @@ func (w *World) wipe(n *node) {
 	n.stores++
 	id := n.newStore()
 	if w.opt.broken == brokenWiped {
-		id = n.st.id
+		id = n.st.ID
 	}
 	if w.rings != nil { // what counts its starts is lost with it
-		n.st = &store{id: id}
+		n.st = &store{Store: embedded.Store{ID: id}}
 		n.session, n.armed, n.old = member.Session{}, false, nil
 		return
 	}
-	n.st = &store{id: id, floor: make([]floor, len(w.nodes)), member: w.opt.broken == brokenWiped, starts: n.st.starts}
+	n.st = &store{Store: embedded.Store{ID: id, Floor: make([]embedded.Floor, len(w.nodes)), Member: w.opt.broken == brokenWiped, Starts: n.st.Starts}}
 	n.session, n.armed, n.old = member.Session{}, false, nil
 }

@@ -29,15 +29,15 @@ func (w *World) strikeProcess(k faultKind, r *rand.Rand, n *node, d int64) bool 
 	case faultLag:
 		n.lagUntil = w.now + min(d, w.plan.writeDeadline) // longer only with a disk that does not answer, which ends it (R20)
 	case faultElection:
-		w.push(event{at: w.now, p: p, f: func() { p.campaign(true) }})
+		w.push(event{at: w.now, p: p, f: func() { p.emb.Campaign(true) }})
 	case faultCompact:
 		if p.co != nil {
 			p.co.m.Compact()
 			p.co.effects()
 			return true
 		}
-		if p.raft.leads && p.fsm.index > p.st.base {
-			p.compact()
+		if p.emb.Leads() && p.emb.Applied() > p.st.Base {
+			p.emb.Compact()
 			return true
 		}
 		return false

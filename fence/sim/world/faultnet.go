@@ -9,14 +9,14 @@ import (
 // sever cuts links for a while.
 func (w *World) sever(pairs [][2]int, d int64) {
 	for _, p := range pairs {
-		w.cut[p[0]][p[1]]++
+		w.net.Cut[p[0]][p[1]]++
 	}
 	w.after(d, func() {
 		if w.live {
 			return // healed, or cut for ever
 		}
 		for _, p := range pairs {
-			w.cut[p[0]][p[1]]--
+			w.net.Cut[p[0]][p[1]]--
 		}
 	})
 }
@@ -49,11 +49,11 @@ func (w *World) strikeNetwork(k faultKind, r *rand.Rand, n *node, d int64) bool 
 		pairs = [][2]int{{n.i, o.i}, {o.i, n.i}}
 		w.say("fault: %s and %s do not reach each other for %d ms", n.name, o.name, d/ms)
 	case faultLoss:
-		w.loss = 0.05 + 0.4*r.Float64()
-		w.after(d, func() { w.loss = 0 })
+		w.net.Loss = 0.05 + 0.4*r.Float64()
+		w.after(d, func() { w.net.Loss = 0 })
 	case faultSlow:
-		w.slow = span(r, 10*ms, 2*second)
-		w.after(d, func() { w.slow = 0 })
+		w.net.Slow = span(r, 10*ms, 2*second)
+		w.after(d, func() { w.net.Slow = 0 })
 	case faultManagement:
 		n.mgmtUntil = w.now + d
 	}

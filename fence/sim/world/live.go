@@ -12,9 +12,9 @@ import (
 func (w *World) beginLiveness() {
 	w.live = true
 	r := rand.New(rand.NewPCG(w.opt.Seed, 6))
-	w.loss, w.slow = 0, 0
-	for i := range w.cut {
-		clear(w.cut[i])
+	w.net.Loss, w.net.Slow = 0, 0
+	for i := range w.net.Cut {
+		clear(w.net.Cut[i])
 	}
 	for _, n := range w.nodes {
 		if n.bmc.behind != n {
@@ -41,8 +41,8 @@ func (w *World) beginLiveness() {
 // while those of them that are victims are fenced one after the other.
 func (w *World) core(r *rand.Rand) []bool {
 	in := make([]bool, len(w.nodes))
-	c := w.check.fsm.conf
-	intact, sound, need := 0, 0, c.need()
+	c := w.check.fsm.Conf
+	intact, sound, need := 0, 0, c.Need()
 	if w.rings != nil {
 		need = w.roster.Quorum()
 	}
@@ -54,7 +54,7 @@ func (w *World) core(r *rand.Rand) []bool {
 		if n := w.nodes[i]; w.check.dom.Clean(n.id) && n.p != nil && n.p.run.Instance == w.check.dom.Node(n.id).Instance {
 			sound++
 		}
-		if w.rings != nil && w.sound(w.nodes[i]) || w.rings == nil && c.votes(i, w.nodes[i].st.id) && !w.nodes[i].st.copied {
+		if w.rings != nil && w.sound(w.nodes[i]) || w.rings == nil && c.Votes(i, w.nodes[i].st.ID) && !w.nodes[i].st.copied {
 			intact++
 		}
 	}
@@ -89,7 +89,7 @@ func (w *World) heal(n *node) {
 	case p == nil && m.running:
 		n.startLater(second)
 	case p == nil:
-	case p.out:
+	case p.emb.Out:
 		n.kill("restarted by an operator")
 	case p.stopped:
 		p.stopped = false
@@ -112,7 +112,7 @@ func (w *World) lose(n *node, how int) {
 		n.apart = true
 		for i := range w.nodes {
 			if i != n.i {
-				w.cut[i][n.i], w.cut[n.i][i] = 1, 1
+				w.net.Cut[i][n.i], w.net.Cut[n.i][i] = 1, 1
 			}
 		}
 	case 2:
@@ -168,21 +168,21 @@ func (w *World) watchLiveness() {
 
 // dump traces where every node stands.
 func (w *World) dump() {
-	c := w.check.fsm.conf
-	w.say("voters %v %v, committed %d", c.store, c.voter, len(w.canon))
+	c := w.check.fsm.Conf
+	w.say("voters %v %v, committed %d", c.Store, c.Voter, len(w.log.Canon))
 	for _, n := range w.nodes {
 		m := n.mach
 		w.say("%s lost %v power %v chassis %v running %v hung %v paused %v boot %s store %d copied %v member %v term %d log %d", n.name, n.lost, m.power(), m.chassis, m.running,
-			m.hung, m.paused, m.boot, n.st.id, n.st.copied, n.st.member, n.st.term, len(n.st.log))
+			m.hung, m.paused, m.boot, n.st.ID, n.st.copied, n.st.Member, n.st.Term, len(n.st.Log))
 		if p := n.p; p != nil && p.co != nil {
-			w.say("    %s stopped %v hung %v out %v connected %v quorate %v granted %v sound %v: %+v", p, p.stopped, p.hung, p.out, p.co.connected, p.m.Quorate(),
+			w.say("    %s stopped %v hung %v out %v connected %v quorate %v granted %v sound %v: %+v", p, p.stopped, p.hung, p.emb.Out, p.co.connected, p.m.Quorate(),
 				n.app.granted, w.sound(n), p.co.m.Status())
 		} else if p != nil {
-			w.say("    %s stopped %v hung %v out %v leader %d leads %v blocked %b set %b applied %d quorate %v granted %v", p, p.stopped, p.hung, p.out, p.raft.leader,
-				p.raft.leads, p.raft.blocked, p.pres.set, p.fsm.index, p.m.Quorate(), n.app.granted)
+			w.say("    %s stopped %v hung %v out %v leader %d leads %v blocked %b set %b applied %d quorate %v granted %v", p, p.stopped, p.hung, p.emb.Out, p.emb.Leader(),
+				p.emb.Leads(), p.emb.Blocked(), p.emb.Set(), p.emb.Applied(), p.m.Quorate(), n.app.granted)
 			for _, o := range w.nodes {
 				if o.p != nil && o != n {
-					w.say("        refuses %s: %q", o.name, p.refusal(o.p))
+					w.say("        refuses %s: %q", o.name, p.emb.Refuses(o.p.emb))
 				}
 			}
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/fence/sim/embedded"
 )
 
 // node is one configured node: its machine, its disk, and the daemon that runs on it, if one does.
@@ -288,10 +289,14 @@ func (w *World) found() {
 		w.switches[i] = &device{w: w, port: i + 1}
 		w.pdus[i] = &device{w: w, pdu: i + 1}
 	}
+	w.log = embedded.New(len(w.nodes), embedded.Config{
+		Timing: w.roster.Timing, Quorum: w.roster.Quorum(), OutcomeMS: w.plan.outcome, DropProposal: w.plan.dropProposal,
+		BelieveCopies: w.opt.broken == brokenRollback, Choose: w.opt.Choose,
+	}, (*around)(w), w.net)
 	if w.rings != nil {
 		for _, n := range w.nodes {
 			n.stores = 1
-			n.st = &store{id: n.newStore(), member: true}
+			n.st = &store{Store: embedded.Store{ID: n.newStore(), Member: true}}
 		}
 		before, behind := w.foundingEntries()
 		w.foundCoro(append(before, behind...))
@@ -300,9 +305,9 @@ func (w *World) found() {
 	log := w.foundingLog()
 	for _, n := range w.nodes {
 		n.stores = 1
-		n.st = &store{id: n.newStore(), member: true, term: 1, log: log[:len(log):len(log)], floor: make([]floor, len(w.nodes))}
+		n.st = &store{Store: embedded.Store{ID: n.newStore(), Member: true, Term: 1, Log: log[:len(log):len(log)], Floor: make([]embedded.Floor, len(w.nodes))}}
 	}
-	w.committed(log)
+	w.log.Found(log)
 }
 
 // newStore gives a store its random id.

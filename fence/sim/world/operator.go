@@ -36,7 +36,7 @@ func (w *World) operator() {
 		if p := n.p; !n.lost && p != nil && p.fellAt > 0 && w.now-p.fellAt > 3*minute && w.now-w.plan.calm > 3*minute {
 			n.mach.reset("its machine did not end, as it says: reset by an operator")
 		}
-		if !n.lost && n.p != nil && n.p.out {
+		if !n.lost && n.p != nil && n.p.emb.Out {
 			n.kill("restarted by an operator")
 		}
 		if !n.lost && n.down && n.p == nil && n.mach.running { // its leave was committed long after it was asked for, when nobody waited for it any more

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/sim/embedded"
 )
 
 // faultKind is one item of the fault menu (RELIABILITY.md).
@@ -231,29 +232,30 @@ func (w *World) setTiming(t fence.Timing) {
 }
 
 // foundingLog is what bootstrap and the first administrator wrote: everybody's store, the roster, armed, and the drills of the PDUs.
-func (w *World) foundingLog() []*ent {
-	c := &conf{}
+func (w *World) foundingLog() []*embedded.Entry {
+	c := &embedded.Conf{}
 	for _, n := range w.nodes {
 		n.stores = 1
-		c.store, c.voter = append(c.store, n.newStore()), append(c.voter, true)
+		c.Store, c.Voter = append(c.Store, n.newStore()), append(c.Voter, true)
 	}
-	founder := &runID{Origin: domain.Origin{Incarnation: fence.Incarnation{Node: 1, Boot: "founding"}, Instance: "founder"}}
-	log := []*ent{{term: 1, kind: entConf, conf: c}}
+	founding := domain.Origin{Incarnation: fence.Incarnation{Node: 1, Boot: "founding"}, Instance: "founder"}
+	founder := &embedded.Run{Incarnation: founding.Incarnation, Instance: founding.Instance, Tag: &runID{Origin: founding}}
+	log := []*embedded.Entry{{Term: 1, Kind: embedded.KindConf, Conf: c}}
 	for i, n := range w.nodes {
-		log = append(log, &ent{term: 1, kind: entStore, node: i, store: n.newStore()})
+		log = append(log, &embedded.Entry{Term: 1, Kind: embedded.KindStore, Node: i, Store: n.newStore()})
 	}
 	add := func(e domain.Entry) {
 		b, err := domain.Encode(e)
 		if err != nil {
 			panic("sim: the founding does not encode: " + err.Error())
 		}
-		log = append(log, &ent{term: 1, kind: entData, by: founder, data: b})
+		log = append(log, &embedded.Entry{Term: 1, Kind: embedded.KindData, By: founder, Data: b})
 	}
 	before, behind := w.foundingEntries()
 	for _, e := range before {
 		add(e)
 	}
-	log = append(log, &ent{term: 1, kind: entView, view: &view{members: []*runID{founder}, quorate: true}})
+	log = append(log, &embedded.Entry{Term: 1, Kind: embedded.KindView, View: &embedded.View{Members: []*embedded.Run{founder}, Quorate: true}})
 	for _, e := range behind {
 		add(e)
 	}

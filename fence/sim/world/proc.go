@@ -6,6 +6,7 @@ import (
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/fence/sim/embedded"
 	"github.com/fenced-project/fenced/membership"
 )
 
@@ -19,31 +20,17 @@ type proc struct {
 	stopped bool // SIGSTOP
 	hung    bool // its deciding loop stands still, the rest goes on
 	waiting []func()
-	socket  []*ping
 
-	co                   *coro // the provider over corosync, nil with the embedded one, which is:
-	fsm                  *fsm
-	raft                 raft
-	pres                 presence
-	out                  bool // out of service until the daemon restarts
-	proposals            []proposal
-	announced, leaderAt  int64
-	lost                 bool
-	lostView             int
-	applying             bool
-	leadWoken, workWoken bool
-	leading              *ent
-	leadUntil            int64
-	leadingAt            int
+	co  *coro            // the provider over corosync, nil with the embedded one
+	emb *embedded.Daemon // that one; over corosync it only knows that it is out of service
 
 	// the loop
 	m          *member.Member
 	events     items // of the provider, in order
 	inputs     items // everything else
 	looping    bool
-	looped     func() // loop, beaten is beat, ticked is ticks: made once
+	looped     func() // loop, beaten is beat: made once
 	beaten     func()
-	ticked     func()
 	dieIn      int // effects until it is killed, 0 for never
 	asked      uint64
 	asks       map[uint64]string
@@ -103,21 +90,19 @@ func (n *node) start() {
 		return
 	}
 	n.instance++
-	n.st.starts++
+	n.st.Starts++
 	self := domain.Origin{Incarnation: fence.Incarnation{Node: n.id, Boot: n.mach.boot}, Instance: fmt.Sprintf("%s-%d", n.name, n.instance)}
-	run := &runID{Origin: self, i: n.i, store: n.st.id, starts: n.st.starts}
-	run.heard = member.Heard{By: self}
-	p := &proc{w: w, n: n, run: run, st: n.st, fsm: newFSM(len(w.nodes)), pres: w.newPresence(), asks: map[uint64]string{}, queues: map[string]*queue{}}
-	p.looped, p.beaten, p.ticked = p.loop, p.beat, p.ticks
+	p := &proc{w: w, n: n, run: &runID{Origin: self, heard: member.Heard{By: self}}, st: n.st, asks: map[uint64]string{}, queues: map[string]*queue{}}
+	p.emb = w.log.NewDaemon((*host)(p), &embedded.Run{Incarnation: self.Incarnation, Instance: self.Instance, I: n.i, Store: n.st.ID, Starts: n.st.Starts, Tag: p.run}, &n.st.Store)
+	p.looped, p.beaten = p.loop, p.beat
 	p.m = member.New(member.Config{Self: self, Machine: fence.Machine{UUID: n.mach.uuid, Virtual: n.mach.virtual}, RosterHash: n.file(), Version: "sim", Watchdog: n.mach.dog.mode, Shared: w.roster.Nodes[n.i].Shared})
 	n.p = p
 	p.found()
-	w.say("%s starts as %s, store %d start %d", n.name, self.Instance, n.st.id, n.st.starts)
+	w.say("%s starts as %s, store %d start %d", n.name, self.Instance, n.st.ID, n.st.Starts)
 	if w.rings != nil {
 		p.beginCoro()
 	} else {
-		p.beginRaft()
-		p.after(span(w.delays, 0, w.roster.Timing.PingMS*ms), p.ticks)
+		p.emb.Begin()
 	}
 	p.after(span(w.delays, 0, w.plan.tick), p.beat)
 	n.app.connect(p)
@@ -132,6 +117,7 @@ func (n *node) kill(why string) {
 	n.w.say("%s: daemon ends (%s)", n.name, why)
 	p.dead = true
 	n.p = nil
+	p.emb.End()
 	n.cutShort = n.app.granted
 	if p.co != nil {
 		p.co.ended()
@@ -146,9 +132,32 @@ func (n *node) kill(why string) {
 // after lets f happen in this process in a while.
 func (p *proc) after(d int64, f func()) { p.w.push(event{at: p.w.now + d, p: p, f: f}) }
 
+// propose takes a proposal of the reader.
+func (p *proc) propose(number uint64, data []byte) {
+	if p.co == nil {
+		p.emb.Propose(number, data)
+		return
+	}
+	now := p.n.local()
+	if p.emb.Out || p.co.m.Propose(number, data, now+p.w.plan.outcome, now) != nil {
+		p.pushInput(member.ProposalDone{Number: number})
+	}
+	p.co.effects()
+}
+
+func (p *proc) deny(life fence.Incarnation) {
+	if p.co != nil {
+		p.co.m.Deny(life)
+		return
+	}
+	p.emb.Deny(life)
+}
+
+func (p *proc) String() string { return fmt.Sprintf("%s/%s", p.n.name, p.run.Instance) }
+
 // silent reports whether nothing comes from this process now.
 func (p *proc) silent() bool {
-	return p.dead || p.stopped || p.out || !p.n.mach.alive()
+	return p.dead || p.stopped || p.emb.Out || !p.n.mach.alive()
 }
 
 // stop is SIGSTOP, wake SIGCONT: what was due meanwhile comes at once, in any order.
@@ -172,10 +181,8 @@ func (p *proc) wake() {
 	for _, f := range p.waiting {
 		p.after(span(p.w.delays, 0, 2*ms), f)
 	}
-	for _, m := range p.socket {
-		p.after(span(p.w.delays, 0, 2*ms), func() { p.hearPing(m) })
-	}
-	p.waiting, p.socket = nil, nil
+	p.waiting = nil
+	p.emb.Woken()
 }
 
 // hang lets the deciding loop stand still.
@@ -189,11 +196,10 @@ func (p *proc) hang(d int64) {
 
 // fail takes the provider out of service for the rest of this run (R20).
 func (p *proc) fail(why string) {
-	if p.out {
+	if p.emb.Out {
 		return
 	}
-	p.out, p.lost = true, true
-	p.raft.leads = false
+	p.emb.Fail()
 	if p.co != nil {
 		p.co.disconnect(membership.HowProcessGone)
 	}

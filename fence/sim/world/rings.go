@@ -265,9 +265,9 @@ func (r *rings) down(n *node, ghost bool) {
 func (w *World) foundCoro(entries []domain.Entry) {
 	v := &agreement.View{}
 	for _, n := range w.nodes {
-		n.stores, n.st.starts = 1, 1
+		n.stores, n.st.Starts = 1, 1
 		v.Members = append(v.Members, agreement.Hello{
-			Node: n.id, Boot: "founding", Instance: "founding-" + n.name, Store: storeName(n.st.id), Starts: 1, Count: 1,
+			Node: n.id, Boot: "founding", Instance: "founding-" + n.name, Store: storeName(n.st.ID), Starts: 1, Count: 1,
 		})
 	}
 	by := domain.Origin{Incarnation: fence.Incarnation{Node: 1, Boot: "founding"}, Instance: v.Members[0].Instance}

@@ -8,6 +8,7 @@ import (
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/fence/sim"
 )
 
 // Script is a world in which nothing goes wrong by itself: its caller (test/scenarios/script) makes each fault at its instant. The same checkers
@@ -200,10 +201,7 @@ func bare(o Options) *World {
 	w.delays = rand.New(rand.NewPCG(o.Seed, 1))
 	w.chance = rand.New(rand.NewPCG(o.Seed, 2))
 	w.plan = drawPlan(w, rand.New(rand.NewPCG(o.Seed, 3)))
-	w.cut = make([][]int8, o.Nodes)
-	for i := range w.cut {
-		w.cut[i] = make([]int8, o.Nodes)
-	}
+	w.net = sim.NewNetwork(o.Nodes, w.delays)
 	w.check = newChecker(w)
 	if w.opt.Membership == Corosync {
 		w.rings = w.newRings()

@@ -4,6 +4,7 @@ import (
 	"github.com/fenced-project/fenced/fence"
 	"github.com/fenced-project/fenced/fence/domain"
 	"github.com/fenced-project/fenced/fence/member"
+	"github.com/fenced-project/fenced/fence/sim/embedded"
 )
 
 // The faults of a script. Each happens now; nodes are given by their place in Setup.Nodes, durations in milliseconds.
@@ -74,7 +75,7 @@ func (s *Script) Lag(i int, d int64) { s.w.nodes[i].lagUntil = s.w.now + d*ms }
 // Elect makes a node the leader if the log's rules allow it.
 func (s *Script) Elect(i int) {
 	if p := s.w.nodes[i].p; p != nil {
-		s.w.push(event{at: s.w.now, p: p, f: func() { p.campaign(true) }})
+		s.w.push(event{at: s.w.now, p: p, f: func() { p.emb.Campaign(true) }})
 	}
 }
 
@@ -83,16 +84,16 @@ func (s *Script) Compact(i int) {
 	if p := s.w.nodes[i].p; p != nil && p.co != nil {
 		p.co.m.Compact()
 		p.co.effects()
-	} else if p != nil && p.fsm.index > p.st.base {
-		p.compact()
+	} else if p != nil && p.emb.Applied() > p.st.Base {
+		p.emb.Compact()
 	}
 }
 
 // Cut severs one direction of one link, or joins it again.
 func (s *Script) Cut(from, to int, cut bool) {
-	s.w.cut[from][to] = 0
+	s.w.net.Cut[from][to] = 0
 	if cut {
-		s.w.cut[from][to] = 1
+		s.w.net.Cut[from][to] = 1
 	}
 }
 
@@ -112,7 +113,7 @@ func (s *Script) Wipe(i int) { s.w.wipe(s.w.nodes[i]) }
 func (s *Script) Copy(i int) {
 	n := s.w.nodes[i]
 	c := *n.st
-	c.floor, c.copied = append([]floor(nil), n.st.floor...), true
+	c.Floor, c.copied = append([]embedded.Floor(nil), n.st.Floor...), true
 	n.old = &c
 }
 

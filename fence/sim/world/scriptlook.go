@@ -29,7 +29,7 @@ func (s *Script) Look(i int) Look {
 	l := Look{Power: n.mach.alive(), Lives: n.mach.life, Boot: n.mach.boot, Granted: n.app.granted, State: n.mach.residue}
 	l.Using = l.Power && n.app.uses()
 	if p := n.p; p != nil {
-		l.Daemon, l.Out, l.Leads, l.Applied = true, p.out, p.raft.leads && !p.silent(), p.applied()
+		l.Daemon, l.Out, l.Leads, l.Applied = true, p.emb.Out, p.emb.Leads() && !p.silent(), p.applied()
 		l.Quorate = !p.stopped && p.m.Quorate()
 	}
 	return l

@@ -14,7 +14,7 @@ func (w *World) sole(nodes uint64) bool {
 		return false
 	}
 	for _, n := range w.nodes {
-		if in, ok := w.check.dom.InView(n.id); nodes>>n.i&1 == 0 && ok && n.p != nil && !n.p.out && n.p.co.connected && n.mach.running && n.p.run.Origin == in {
+		if in, ok := w.check.dom.InView(n.id); nodes>>n.i&1 == 0 && ok && n.p != nil && !n.p.emb.Out && n.p.co.connected && n.mach.running && n.p.run.Origin == in {
 			return false
 		}
 	}
@@ -48,7 +48,7 @@ func (p *proc) found() {
 func (p *proc) vouch(life fence.Incarnation) {
 	w := p.w
 	w.check.vouches(p, life)
-	if p.co != nil && p.co.connected && !p.out && p.co.m.Vouch(life, p.n.local()) {
+	if p.co != nil && p.co.connected && !p.emb.Out && p.co.m.Vouch(life, p.n.local()) {
 		w.say("%s goes on without %s", p.n.name, life)
 	}
 	if p.co != nil {

@@ -5,23 +5,24 @@ import (
 	"math/rand/v2"
 
 	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/sim"
+	"github.com/fenced-project/fenced/fence/sim/embedded"
 )
 
 // Virtual time is in microseconds since the beginning of the world.
 const (
-	ms     int64 = 1000
-	second       = 1000 * ms
-	minute       = 60 * second
+	ms     = sim.MS
+	second = sim.Second
+	minute = sim.Minute
 )
 
 // World is one simulated cluster.
 type World struct {
-	opt   Options
-	two   bool // corosync has two_node
-	now   int64
-	seq   uint64
-	queue []event
-	hash  uint64
+	opt  Options
+	two  bool // corosync has two_node
+	now  int64
+	time sim.Queue[*proc]
+	hash uint64
 
 	delays *rand.Rand // network, disk and process latencies
 	chance *rand.Rand // everything else that is not a fault
@@ -33,12 +34,10 @@ type World struct {
 	// switches are those between the machines and the disk; paths is how many of them are a way to it, 0 where nothing can cut a machine off.
 	switches [2]*device
 	paths    int
-	cut      [][]int8 // cut[from][to]: how many faults cut this direction
-	loss     float64  // of pings
-	slow     int64    // the longest extra delay of a message
+	net      *sim.Network
 
-	rings   *rings // corosync's, nil with the embedded membership
-	canon   []*ent // the committed log
+	rings   *rings            // corosync's, nil with the embedded membership
+	log     *embedded.Cluster // the embedded membership; over corosync nobody runs in it
 	check   *checker
 	watch   Watcher // of a script, nil for a run from a seed
 	live    bool    // the second phase has begun
@@ -53,13 +52,10 @@ type World struct {
 
 // event is something that happens at an instant. One that belongs to a process is dropped with it, and waits while it is stopped.
 type event struct {
-	at  int64
-	seq uint64
-	p   *proc
-	f   func()
+	at int64
+	p  *proc
+	f  func()
 }
-
-func (e event) before(o event) bool { return e.at < o.at || e.at == o.at && e.seq < o.seq }
 
 // at lets f happen at an instant.
 func (w *World) at(at int64, f func()) { w.push(event{at: max(at, w.now), f: f}) }
@@ -67,64 +63,26 @@ func (w *World) at(at int64, f func()) { w.push(event{at: max(at, w.now), f: f})
 // after lets f happen in a while.
 func (w *World) after(d int64, f func()) { w.push(event{at: w.now + d, f: f}) }
 
-func (w *World) push(e event) {
-	w.seq++
-	e.seq = w.seq
-	q := append(w.queue, e)
-	i := len(q) - 1
-	for i > 0 {
-		up := (i - 1) / 4
-		if !q[i].before(q[up]) {
-			break
-		}
-		q[i], q[up] = q[up], q[i]
-		i = up
-	}
-	w.queue = q
-}
-
-func (w *World) pop() event {
-	q := w.queue
-	top := q[0]
-	n := len(q) - 1
-	q[0] = q[n]
-	q[n] = event{}
-	q = q[:n]
-	for i := 0; ; {
-		least := i
-		for c := 4*i + 1; c <= 4*i+4 && c < n; c++ {
-			if q[c].before(q[least]) {
-				least = c
-			}
-		}
-		if least == i {
-			break
-		}
-		q[i], q[least] = q[least], q[i]
-		i = least
-	}
-	w.queue = q
-	return top
-}
+func (w *World) push(e event) { w.time.Put(e.at, e.p, e.f) }
 
 // step lets the next event happen. It reports whether there was one.
 func (w *World) step() bool {
-	if len(w.queue) == 0 || w.done {
+	if w.time.Len() == 0 || w.done {
 		return false
 	}
-	e := w.pop()
-	w.now = e.at
+	e := w.time.Take()
+	w.now = e.At
 	w.steps++
-	w.mix(uint64(e.at))
-	w.mix(e.seq)
+	w.mix(uint64(e.At))
+	w.mix(e.Seq)
 	switch {
-	case e.p == nil:
-		e.f()
-	case e.p.dead:
-	case e.p.stopped || e.p.n.mach.paused:
-		e.p.waiting = append(e.p.waiting, e.f)
+	case e.Of == nil:
+		e.Do()
+	case e.Of.dead:
+	case e.Of.stopped || e.Of.n.mach.paused:
+		e.Of.waiting = append(e.Of.waiting, e.Do)
 	default:
-		e.f()
+		e.Do()
 	}
 	return true
 }
@@ -147,22 +105,9 @@ func (w *World) say(format string, args ...any) {
 	}
 }
 
-// span draws a duration between two bounds.
-func span(r *rand.Rand, low, high int64) int64 {
-	if high <= low {
-		return low
-	}
-	return low + r.Int64N(high-low)
-}
+func span(r *rand.Rand, low, high int64) int64 { return sim.Span(r, low, high) }
 
-func (w *World) reach(from, to int) bool { return w.cut[from][to] == 0 }
-func (w *World) both(a, b int) bool      { return w.reach(a, b) && w.reach(b, a) }
+func (w *World) both(a, b int) bool { return w.net.Both(a, b) }
 
 // hop is how long a message is on its way.
-func (w *World) hop() int64 {
-	d := span(w.delays, 100, 1500)
-	if w.slow > 0 && w.delays.IntN(4) == 0 {
-		d += span(w.delays, 0, w.slow)
-	}
-	return d
-}
+func (w *World) hop() int64 { return w.net.Hop() }

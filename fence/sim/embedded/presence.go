@@ -1,10 +1,9 @@
-package world
+package embedded
 
 import (
 	"slices"
 
 	"github.com/fenced-project/fenced/fence"
-	"github.com/fenced-project/fenced/fence/member"
 )
 
 // presence is the matrix of who hears whom as one node sees it: membership/embedded/presence.go, acks.go and tick.go, with bits for lists.
@@ -32,19 +31,18 @@ type peer struct {
 	acked   uint64
 	answers bool
 	suspect bool
-	refused int64
 }
 
 // row is whom a node hears.
 type row struct {
-	run *runID
+	run *Run
 	at  int64
 	in  uint64
 }
 
 // ping is one datagram. All receivers share it.
 type ping struct {
-	run     *runID
+	run     *Run
 	seq     uint64
 	applied int
 	term    uint64
@@ -55,12 +53,12 @@ type ping struct {
 }
 
 type ack struct {
-	run *runID
+	run *Run
 	seq uint64
 }
 
-func (w *World) newPresence() presence {
-	t, n := w.roster.Timing, len(w.nodes)
+func (w *Cluster) newPresence() presence {
+	t, n := w.cfg.Timing, len(w.seats)
 	settle := min(3*t.PingMS, t.FailureTimeoutMS/3)
 	return presence{
 		link: t.FailureTimeoutMS - settle, settle: settle, fail: t.FailureTimeoutMS, durable: 3 * t.FailureTimeoutMS,
@@ -69,23 +67,23 @@ func (w *World) newPresence() presence {
 }
 
 // heard takes a ping; false for one that is not newer than the last.
-func (p *proc) heard(m *ping, now int64) bool {
+func (p *Daemon) heard(m *ping, now int64) bool {
 	s := &p.pres
-	pe := &s.peers[m.run.i]
+	pe := &s.peers[m.run.I]
 	same := pe.ping != nil && pe.ping.run == m.run
 	if same {
 		if m.seq <= pe.ping.seq {
 			return false
 		}
 	} else {
-		if pe.ping != nil && pe.ping.run.store == m.run.store && m.run.starts < pe.ping.run.starts {
+		if pe.ping != nil && pe.ping.run.Store == m.run.Store && m.run.Starts < pe.ping.run.Starts {
 			return false
 		}
 		pe.acked = 0
-		s.rows[m.run.i] = row{}
+		s.rows[m.run.I] = row{}
 	}
 	pe.ping, pe.heardAt, pe.answers = m, now, false
-	if a := m.acks[p.n.i]; a.run == p.run {
+	if a := m.acks[p.i]; a.run == p.run {
 		pe.answers = true
 		pe.acked = max(pe.acked, a.seq)
 	}
@@ -100,44 +98,44 @@ func (p *proc) heard(m *ping, now int64) bool {
 	return true
 }
 
-func (p *proc) takeRow(i int, r row, now int64) {
+func (p *Daemon) takeRow(i int, r row, now int64) {
 	s := &p.pres
-	if i == p.n.i || r.at < 0 || r.at > s.fail {
+	if i == p.i || r.at < 0 || r.at > s.fail {
 		return
 	}
 	at := now - r.at
-	if pe := &s.peers[i]; pe.ping != nil && r.run != pe.ping.run && (now-pe.heardAt < s.fail || r.run.starts <= pe.ping.run.starts) {
+	if pe := &s.peers[i]; pe.ping != nil && r.run != pe.ping.run && (now-pe.heardAt < s.fail || r.run.Starts <= pe.ping.run.Starts) {
 		return
 	}
-	if k := &s.rows[i]; k.run != nil && now-k.at < s.fail && (k.run.starts > r.run.starts || k.run.starts == r.run.starts && k.at >= at) {
+	if k := &s.rows[i]; k.run != nil && now-k.at < s.fail && (k.run.Starts > r.run.Starts || k.run.Starts == r.run.Starts && k.at >= at) {
 		return
 	}
 	s.rows[i] = row{run: r.run, at: at, in: r.in}
 }
 
-func (p *proc) own(now int64) uint64 {
+func (p *Daemon) own(now int64) uint64 {
 	var in uint64
 	for i := range p.pres.peers {
-		if i != p.n.i && p.hears(i, now) {
+		if i != p.i && p.hears(i, now) {
 			in |= 1 << i
 		}
 	}
 	return in
 }
 
-func (p *proc) hears(i int, now int64) bool {
+func (p *Daemon) hears(i int, now int64) bool {
 	pe := &p.pres.peers[i]
 	return pe.ping != nil && pe.answers && now-pe.heardAt < p.pres.link && pe.ping.durable < p.pres.durable
 }
 
 // look makes the matrix: each healthy node's row, and who has one.
-func (p *proc) look(now int64) (masks []uint64, up uint64) {
+func (p *Daemon) look(now int64) (masks []uint64, up uint64) {
 	s := &p.pres
 	masks = make([]uint64, len(s.rows))
 	for i := range s.rows {
 		switch {
-		case i == p.n.i:
-			if !p.out {
+		case i == p.i:
+			if !p.Out {
 				masks[i], up = p.own(now), up|1<<i
 			}
 		case s.rows[i].run != nil && now-s.rows[i].at < s.link:
@@ -174,12 +172,12 @@ func (s *presence) gap(now, lease int64) bool {
 }
 
 // choose takes R20's choice of the matrix; the same matrix gives the same set.
-func (p *proc) choose(now int64) {
+func (p *Daemon) choose(now int64) {
 	s := &p.pres
 	masks, up := p.look(now)
 	if up != s.up || !slices.Equal(masks, s.masks) || s.setSince == 0 {
 		s.masks, s.up = masks, up
-		ids := p.w.opt.Choose(func(id fence.NodeID) bool { return up>>(id-1)&1 == 1 },
+		ids := p.w.cfg.Choose(func(id fence.NodeID) bool { return up>>(id-1)&1 == 1 },
 			func(a, b fence.NodeID) bool { return mutual(masks, up, int(a)-1, int(b)-1) })
 		var set uint64
 		for _, id := range ids {
@@ -192,7 +190,7 @@ func (p *proc) choose(now int64) {
 }
 
 // suspicion tells of whom nothing was heard for the failure timeout, and who is back.
-func (p *proc) suspicion(now int64) {
+func (p *Daemon) suspicion(now int64) {
 	for i := range p.pres.peers {
 		pe := &p.pres.peers[i]
 		if pe.ping == nil {
@@ -200,21 +198,21 @@ func (p *proc) suspicion(now int64) {
 		}
 		if gone := now-pe.heardAt >= p.pres.fail; gone != pe.suspect {
 			pe.suspect = gone
-			p.pushInput(member.Suspect{By: pe.ping.run.Origin, Gone: gone})
+			p.h.Suspect(pe.ping.run, gone)
 		}
 	}
 }
 
 // lease is the number of the newest ping that a majority of votes acknowledged, 0 for none (R14).
-func (p *proc) lease() uint64 {
+func (p *Daemon) lease() uint64 {
 	s := &p.pres
 	var all [64]uint64
-	n, need := 0, p.w.roster.Quorum()
+	n, need := 0, p.w.cfg.Quorum
 	if need > 1 {
 		all[0], n = s.seq, 1
 	}
 	for i := range s.peers {
-		if i != p.n.i && s.peers[i].ping != nil && s.peers[i].acked != 0 {
+		if i != p.i && s.peers[i].ping != nil && s.peers[i].acked != 0 {
 			k := n
 			for ; k > 0 && all[k-1] < s.peers[i].acked; k-- {
 				all[k] = all[k-1]
@@ -230,14 +228,14 @@ func (p *proc) lease() uint64 {
 }
 
 // newPing is the next ping of this run.
-func (p *proc) newPing(now int64) *ping {
+func (p *Daemon) newPing(now int64) *ping {
 	s := &p.pres
 	s.seq++
 	s.sent[s.seq%uint64(len(s.sent))] = now
 	n := len(s.peers)
-	m := &ping{run: p.run, seq: s.seq, applied: p.fsm.index, term: p.st.lastTerm(), length: len(p.st.log), durable: p.n.durableAge(), acks: make([]ack, n), rows: make([]row, n)}
+	m := &ping{run: p.run, seq: s.seq, applied: p.fsm.Index, term: p.st.LastTerm(), length: len(p.st.Log), durable: p.h.DurableMS(), acks: make([]ack, n), rows: make([]row, n)}
 	for i := range s.peers {
-		if i == p.n.i {
+		if i == p.i {
 			m.rows[i] = row{run: p.run, in: p.own(now)}
 			continue
 		}
@@ -255,9 +253,5 @@ func (p *proc) newPing(now int64) *ping {
 	return m
 }
 
-func (p *proc) deny(life fence.Incarnation) {
-	p.pres.denied[life] = true
-	if p.co != nil {
-		p.co.m.Deny(life)
-	}
-}
+// Deny stops acknowledging a life (R14).
+func (p *Daemon) Deny(life fence.Incarnation) { p.pres.denied[life] = true }
