@@ -8,8 +8,6 @@ type Event[P any] struct {
 	Do  func()
 }
 
-func (e *Event[P]) before(o *Event[P]) bool { return e.At < o.At || e.At == o.At && e.Seq < o.Seq }
-
 // Queue is what is going to happen. Events of one instant happen in the order in which they were put. It is a heap of four children.
 type Queue[P any] struct {
 	seq  uint64
@@ -25,16 +23,18 @@ func (q *Queue[P]) Next() int64 { return q.heap[0].At }
 // Put adds an event.
 func (q *Queue[P]) Put(at int64, of P, do func()) {
 	q.seq++
-	h := append(q.heap, Event[P]{At: at, Seq: q.seq, Of: of, Do: do})
+	e := Event[P]{At: at, Seq: q.seq, Of: of, Do: do}
+	h := append(q.heap, e)
 	i := len(h) - 1
 	for i > 0 {
 		up := (i - 1) / 4
-		if !h[i].before(&h[up]) {
+		if h[up].At <= at { // of one instant this one is the last
 			break
 		}
-		h[i], h[up] = h[up], h[i]
+		h[i] = h[up]
 		i = up
 	}
+	h[i] = e
 	q.heap = h
 }
 
@@ -43,22 +43,27 @@ func (q *Queue[P]) Take() Event[P] {
 	h := q.heap
 	top := h[0]
 	n := len(h) - 1
-	h[0] = h[n]
+	last := h[n]
 	h[n] = Event[P]{}
 	h = h[:n]
-	for i := 0; ; {
-		least := i
+	q.heap = h
+	if n == 0 {
+		return top
+	}
+	i := 0
+	for {
+		least, at, seq := i, last.At, last.Seq
 		for c := 4*i + 1; c <= 4*i+4 && c < n; c++ {
-			if h[c].before(&h[least]) {
-				least = c
+			if k := &h[c]; k.At < at || k.At == at && k.Seq < seq {
+				least, at, seq = c, k.At, k.Seq
 			}
 		}
 		if least == i {
 			break
 		}
-		h[i], h[least] = h[least], h[i]
+		h[i] = h[least]
 		i = least
 	}
-	q.heap = h
+	h[i] = last
 	return top
 }
