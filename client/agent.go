@@ -8,13 +8,16 @@ type Agents struct {
 
 // Agent is one installed fence agent. Class says what its success means (power, storage, delay; R18) and Why how that is known.
 type Agent struct {
-	Name    string        `json:"name"`
-	Path    string        `json:"path"`
-	Class   string        `json:"class,omitempty"`
-	Why     string        `json:"why,omitempty"`
-	Summary string        `json:"summary,omitempty"`
-	Actions []string      `json:"actions,omitempty"`
-	Options []AgentOption `json:"options,omitempty"`
+	Name    string   `json:"name"`
+	Path    string   `json:"path"`
+	Class   string   `json:"class,omitempty"`
+	Why     string   `json:"why,omitempty"`
+	Summary string   `json:"summary,omitempty"`
+	Actions []string `json:"actions,omitempty"`
+	// OnTarget: it does `on` only on the machine that it is about, so a device of it wants `on_target: true`. Automatic: a node must do it when it joins.
+	OnTarget  bool          `json:"on_target,omitempty"`
+	Automatic bool          `json:"automatic,omitempty"`
+	Options   []AgentOption `json:"options,omitempty"`
 	// Sample is a piece of configuration that is accepted when its values are replaced.
 	Sample string `json:"sample,omitempty"`
 	// Error says why this agent cannot be used.

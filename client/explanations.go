@@ -202,9 +202,9 @@ var explanations = []Explanation{
 	},
 	{
 		AttentionUnfence, "a node came back and is still cut off from storage",
-		"Its ports or registrations were closed by a cut, and they are opened again before it is admitted: nobody could do it yet, or may not. The text says why.",
+		"Its ports or registrations were closed by a cut, and they are opened again before it is admitted: nobody could do it yet, or may not. The text says why. What stands behind `on_target` the node's own daemon opens, once in each boot, cut before or not.",
 		"None for data. The node is kept out until its ways are open; the others work on.",
-		"See that the switch or the array answers (`fenced test NODE`). `fenced unfence NODE` tries once more. Of a virtual machine a new boot does not prove that the cut one is over: `fenced reboot NODE` by a device that switches power does.",
+		"See that the switch or the array answers (`fenced test NODE`). `fenced unfence NODE` tries once more. Of a virtual machine a new boot does not prove that the cut one is over: `fenced reboot NODE` by a device that switches power does. One that an operator held off and somebody switched on waits for `fenced unfence NODE`.",
 	},
 	{
 		AttentionKeptOff, "one of two nodes came back and was lost again too often",

@@ -102,6 +102,7 @@ func deviceFields(o, d Device) []string {
 		{"plugin", o.Plugin, d.Plugin},
 		{"kind", string(o.Kind), string(d.Kind)},
 		{"accept_mapping", fmt.Sprint(o.Accepted), fmt.Sprint(d.Accepted)},
+		{"on_target", fmt.Sprint(o.OnTarget), fmt.Sprint(d.OnTarget)},
 		{"settle", ms(o.SettleMS), ms(d.SettleMS)},
 		{"hold_up", ms(o.HoldUpMS), ms(d.HoldUpMS)},
 		{"attempt_timeout", ms(o.AttemptMS), ms(d.AttemptMS)},

@@ -119,6 +119,9 @@ type Device struct {
 	// Accepted is the operator's declaration that every target that a node's level names at this storage device is that node's: no drill can prove
 	// it (R16 a, level 3).
 	Accepted bool `json:"mapping_accepted,omitempty"`
+	// OnTarget: its `on` works only on the machine that the target is. That node's own daemon asks for it, once in each boot before it is admitted, and
+	// nobody else ever does (R18, V11, level 3).
+	OnTarget bool `json:"on_target,omitempty"`
 	// SettleMS lies between the two reads of R16; HoldUpMS between the last command and the all-off pass of R17.
 	SettleMS int64 `json:"settle_ms"`
 	HoldUpMS int64 `json:"hold_up_ms"`

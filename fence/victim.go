@@ -24,6 +24,8 @@ const (
 	ActionOn     Action = "on"
 	// ActionUnfence opens the ways that a cut has closed (R18).
 	ActionUnfence Action = "unfence"
+	// ActionOnTarget is on, asked for by the daemon of the very machine that the target is (0099).
+	ActionOnTarget Action = "on-target"
 )
 
 // Victim is a life that must be proven over before anybody may recover from it.

@@ -180,6 +180,9 @@ func (t *turn) disarmed(text string) {
 	}
 	t.emit(Event{Kind: EventDisarm, Text: text})
 	t.orphans()
+	for i := range t.s.Nodes {
+		t.settle(&t.s.Nodes[i]) // who had only to open its own ways has not any more
+	}
 }
 
 // TimeOver says that, by the proposer's own timer since it applied the entry at Index, the time that was given there is over: a disarm that waits

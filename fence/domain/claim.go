@@ -20,11 +20,11 @@ func (t *turn) claim(e ClaimEntry) error {
 	if err != nil {
 		return err
 	}
-	actor := t.by.Node
+	actor, itself := t.by.Node, t.itself(n, e) // who opens its own ways is no member yet: claimUnfence judges whether it may (0099)
 	switch {
-	case !t.s.Eligible(actor):
+	case !itself && !t.s.Eligible(actor):
 		return fmt.Errorf("%s is not eligible (R8)", t.name(actor))
-	case actor == e.Node:
+	case !itself && actor == e.Node:
 		return errors.New("nobody fences itself remotely (V7)")
 	case e.Number != n.NextClaim:
 		return fmt.Errorf("claim number %d was asked, the next is %d (R7)", e.Number, n.NextClaim)
@@ -232,7 +232,7 @@ func (t *turn) claimEnd(e ClaimEnd) error {
 	default:
 		t.switched(n, e.Switched)
 	}
-	t.failed(tried, round, c.Actor.Node)
+	t.failedFor(n, tried, round, c)
 	t.emit(Event{Kind: EventClaimEnd, Node: n.ID, Life: life, Claim: c.Number, Actor: c.Actor.Node, On: c.On, Attempts: e.Attempts, Text: e.Text})
 	t.vouched(n)
 	t.settle(n)
@@ -248,6 +248,16 @@ func (t *turn) failed(tried *[]fence.NodeID, round *int, actor fence.NodeID) {
 		if !slices.Contains(*tried, id) {
 			return
 		}
+	}
+	*tried = nil
+	*round++
+}
+
+// failedFor is failed for a claim on a node: where only the node itself may try, its failure is a full round.
+func (t *turn) failedFor(n *Node, tried *[]fence.NodeID, round *int, c Claim) {
+	if c.Actor.Node != n.ID {
+		t.failed(tried, round, c.Actor.Node)
+		return
 	}
 	*tried = nil
 	*round++

@@ -27,6 +27,8 @@ type Cut struct {
 	Verdict *fence.Verdict `json:"verdict,omitempty"`
 	// Over: that life is proven over since, by more than a cut.
 	Over bool `json:"over,omitempty"`
+	// Owed: nobody has closed anything, but the boot has to open its own ways before it is admitted (0099).
+	Owed bool `json:"owed,omitempty"`
 	// Steps are what may be closed, in the order of the levels.
 	Steps []fence.Step `json:"steps"`
 	// Force: an operator asked for it, at the index AskedAt; it is carried out also while disarmed.
@@ -70,7 +72,7 @@ func (t *turn) closed(n *Node, operation uint64, steps []fence.Step) {
 	if n.Cut != nil {
 		c = *n.Cut
 	}
-	c.Steps = slices.Clone(c.Steps)
+	c.Steps, c.Owed = slices.Clone(c.Steps), false
 	for _, s := range steps {
 		if !slices.Contains(c.Steps, s) {
 			c.Steps = append(c.Steps, s)
@@ -165,6 +167,7 @@ func (s *State) Unfences(n *Node) bool {
 // required reports whether the pending life waits until its ways are open again (required unfencing). Where nothing of them is configured any more,
 // and the cut life is over, nothing is left to open.
 func (t *turn) required(n *Node) bool {
+	t.owes(n)
 	if n.Cut == nil {
 		return false
 	}
@@ -194,10 +197,7 @@ func (t *turn) claimUnfence(n *Node, e ClaimEntry) error {
 	case len(n.Unquiet) > 0:
 		return fmt.Errorf("claim %d may still have something in flight (R9)", n.Unquiet[0].Number)
 	}
-	if err := t.s.MayUnfence(n); err != nil {
-		return err
-	}
-	if err := t.turnOf(c.Tried, e.Again); err != nil {
+	if err := errors.Join(t.s.MayUnfence(n), t.whoOpens(n), t.turnOf(c.Tried, e.Again)); err != nil {
 		return err
 	}
 	c.Claim = t.grant(n, e)
@@ -215,13 +215,20 @@ func (t *turn) unfenced(n *Node, e PowerDone) {
 	if !e.Quiet {
 		n.Unquiet = append(n.Unquiet, claim)
 	}
-	if e.OK {
+	switch {
+	case !e.OK:
+		t.failedFor(n, &c.Tried, &c.Round, claim)
+	default:
+		if claim.Own() {
+			n.opened(c.Steps)
+		}
+		if c.Steps, c.Tried, c.Round = t.s.left(n, claim), nil, 0; len(c.Steps) > 0 {
+			break // what is left only the node itself opens, or only others do
+		}
 		n.Cut = nil
 		if n.Pending != nil {
 			n.again(t.index)
 		}
-	} else {
-		t.failed(&c.Tried, &c.Round, claim.Actor.Node)
 	}
 	t.emit(Event{Kind: EventUnfence, Node: n.ID, Life: n.Life, Operation: c.ID, Claim: claim.Number, Actor: claim.Actor.Node, On: e.OK, Attempts: e.Attempts, Text: e.Text})
 	t.settle(n)
@@ -273,7 +280,13 @@ func (t *turn) requestUnfence(n *Node, r Request) error {
 	for _, l := range rn.Levels {
 		all = append(all, t.s.cutSteps(l)...)
 	}
+	cuts := len(all) > 0
+	if n.Pending == nil { // what it would have to open itself it opens in no boot in which it was admitted
+		all = slices.DeleteFunc(all, t.s.onTarget)
+	}
 	switch {
+	case cuts && len(all) == 0:
+		return fmt.Errorf("%s registers itself once in each boot, before it is admitted: `fenced reboot %s` lets it do so again (V11)", t.name(n.ID), t.name(n.ID))
 	case len(all) == 0:
 		return fmt.Errorf("%w: no level of %s cuts storage", fence.ErrNoCut, t.name(n.ID))
 	case n.Cut == nil || n.Cut.Claim == nil: // what is being opened now is told as a whole at its end
@@ -292,6 +305,9 @@ func (t *turn) cutsKnown(r fence.Roster) error {
 		slices.ContainsFunc(r.Devices, func(d fence.Device) bool { return d.Accepted })
 	if says && t.s.Feature < FeatureCut && t.s.Roster.Version > 0 {
 		return fmt.Errorf("shared and accept_mapping need feature level %d, the committed one is %d (R11)", FeatureCut, t.s.Feature)
+	}
+	if t.s.Feature < FeatureOwn && t.s.Roster.Version > 0 && slices.ContainsFunc(r.Devices, func(d fence.Device) bool { return d.OnTarget }) {
+		return fmt.Errorf("on_target needs feature level %d, the committed one is %d (R11)", FeatureOwn, t.s.Feature)
 	}
 	return nil
 }

@@ -119,6 +119,8 @@ type Node struct {
 	Rewired bool `json:"rewired,omitempty"`
 	// Cut is what is closed of its ways to what is shared (level 3).
 	Cut *Cut `json:"cut,omitempty"`
+	// Opened is what its own daemon has opened, in the newest boot that did (level 3).
+	Opened *Opened `json:"opened,omitempty"`
 	// NextClaim is the number of the next claim on this node; numbers never repeat. Unquiet are ended claims of which something may still be in flight (R9).
 	NextClaim uint64         `json:"next_claim"`
 	Unquiet   []Claim        `json:"unquiet,omitempty"`

@@ -222,7 +222,7 @@ func (t *turn) lost(c *Claim, force bool) (EventKind, string) {
 	switch {
 	case !ok || m != c.Actor:
 		return EventHandover, "actor left the view"
-	case !t.s.Clean(c.Actor.Node):
+	case !c.Own() && !t.s.Clean(c.Actor.Node):
 		return EventHandover, "actor is no clean member any more"
 	case !t.s.Armed && !force:
 		return EventCanceled, "disarmed"

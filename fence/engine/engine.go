@@ -14,7 +14,7 @@ import (
 // Device performs calls at fence devices; the plugin host implements it. Both methods end soon after their context does, and when they
 // return, nothing that they started is left running on this machine. Errors may tell their class (Classed).
 type Device interface {
-	// Do asks for ActionOff or ActionOn and returns when the device has accepted it. It proves nothing (V2).
+	// Do asks for ActionOff, ActionOn or ActionOnTarget and returns when the device has accepted it. It proves nothing (V2).
 	Do(ctx context.Context, device, target string, action fence.Action) error
 	// Status reads state and identity in one session, now, never from a cache (R16).
 	Status(ctx context.Context, device, target string) (Reading, error)

@@ -39,6 +39,8 @@ type cluster struct {
 	// fabric gives each node a first level that closes its port at a switch, its only way to san; closed are those ports.
 	fabric bool
 	closed map[fence.NodeID]bool
+	// own, where it is set, makes these ports such that their nodes open only themselves.
+	own    *registrar
 	noBoot map[fence.NodeID]bool // its power comes back and it does not start
 	frozen map[fence.NodeID]bool // its loop hangs
 	dogs   map[fence.NodeID]*kennel
@@ -140,7 +142,7 @@ func newCluster(t *testing.T, n int, armed bool) *cluster {
 
 func startCluster(c *cluster, n int, armed bool) *cluster {
 	t := c.t
-	*c = cluster{t: t, fabric: c.fabric, closed: map[fence.NodeID]bool{}, now: 1000, dead: map[fence.NodeID]bool{}, lies: map[fence.NodeID]bool{}, offs: map[fence.NodeID]int{}, swapped: map[fence.NodeID]string{}}
+	*c = cluster{t: t, fabric: c.fabric, own: c.own, closed: map[fence.NodeID]bool{}, now: 1000, dead: map[fence.NodeID]bool{}, lies: map[fence.NodeID]bool{}, offs: map[fence.NodeID]int{}, swapped: map[fence.NodeID]string{}}
 	for i := 1; i <= n; i++ {
 		c.nodes = append(c.nodes, &node{id: fence.NodeID(i)})
 	}
@@ -169,6 +171,9 @@ func (c *cluster) roster() fence.Roster {
 	r.Policy = c.policy
 	if c.fabric {
 		withFabric(&r)
+		for i := range r.Devices {
+			r.Devices[i].OnTarget = c.own != nil && r.Devices[i].Kind == fence.KindStorage
+		}
 	}
 	return r
 }
@@ -328,7 +333,7 @@ func (c *cluster) operate(x *node, o *op, in operation.Input) {
 			}
 			c.ask(o, r)
 		case operation.Do:
-			c.ask(o, c.answer(call.ID, call.Device, call.Action, call.DeadlineMS))
+			c.ask(o, c.own.registers(call, c.answer(call.ID, call.Device, c.own.effect(x.id, call), call.DeadlineMS)))
 		case operation.WaitUntil:
 			o.calls = append(o.calls, pending{call.AtMS, operation.Timer{ID: call.ID}})
 		case operation.Finished:

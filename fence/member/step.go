@@ -287,6 +287,9 @@ func (m *Member) think() {
 		m.raiseFeature()
 		m.claims()
 	}
+	if !m.rewiring {
+		m.claimOwn()
+	}
 	if m.dom.Clean(m.cfg.Self.Node) {
 		m.overdue()
 		m.windows()

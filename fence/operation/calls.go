@@ -49,7 +49,7 @@ type Status struct {
 	DeadlineMS     int64
 }
 
-// Do asks a device for an action, ActionOff or ActionOn. Accepted is not done (V2): the operation reads the state back itself.
+// Do asks a device for an action, ActionOff, ActionOn or ActionOnTarget. Accepted is not done (V2): the operation reads the state back itself.
 type Do struct {
 	ID             uint64
 	Device, Target string

@@ -150,6 +150,11 @@ func (o *Operation) callReturned(r CallResult) {
 
 // readBefore judges the read before the command: whoever is behind the device must be the victim's machine before it is touched.
 func (o *Operation) readBefore(d *device, r CallResult) {
+	if o.opensBlind(r.Class) {
+		d.lastState = fence.PowerUnknown
+		o.command(d)
+		return
+	}
 	if r.Class != ClassOK {
 		o.endAttempt(d, r.Class, r.Text)
 		return
@@ -184,6 +189,12 @@ func (o *Operation) readBefore(d *device, r CallResult) {
 	}
 	d.stand, d.endID = ready, 0
 	o.stageAdvanced()
+}
+
+// opensBlind reports whether a step is commanded although its device cannot say how it stands: where a node opens its own way, that is so on storage
+// that knows no reservation yet, and the way is its own by definition. What is read back afterwards must say on, as everywhere.
+func (o *Operation) opensBlind(c Class) bool {
+	return o.spec.Own && (c == ClassRefused || c == ClassUnknown)
 }
 
 // ran notes that a machine which was off at first was seen on since: somebody switched it on in the middle of the walk, so it is switched off by us,

@@ -36,6 +36,8 @@ type Spec struct {
 	Only bool
 	// Open, to on: these steps are switched on and nothing else, to open what a cut has closed (R18). Without it no step that cuts storage is.
 	Open []fence.Step
+	// Own, to on: the walk runs on the very machine that is opened (0099).
+	Own bool
 	// InFlight: something of an earlier claim on this machine may still take effect, so that no read-back shows whose command did what (R9).
 	InFlight bool
 	// Speaks: a life of this machine was heard until just now. Its supplies hold up after the devices read off, so it speaks on, and what is heard
@@ -59,7 +61,10 @@ func (s Spec) want() fence.PowerState {
 }
 
 func (s Spec) do() fence.Action {
-	if s.on() {
+	switch {
+	case s.Own:
+		return fence.ActionOnTarget
+	case s.on():
 		return fence.ActionOn
 	}
 	return fence.ActionOff
@@ -148,7 +153,7 @@ func (s Spec) walkOn() []stage {
 
 // switchesOn reports whether a walk to on is about a step.
 func (s Spec) switchesOn(step fence.Step) bool {
-	if len(s.Open) > 0 {
+	if s.Open != nil { // empty, it is about nothing: never about power
 		return slices.Contains(s.Open, step)
 	}
 	d, _ := s.device(step.Device)

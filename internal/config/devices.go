@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"sort"
 	"strconv"
 	"time"
@@ -18,7 +19,7 @@ type deviceEntry struct {
 }
 
 // ownFields are the fields of a device that fenced itself reads; every other field is an option of the plugin.
-var ownFields = []string{"plugin", "kind", "secrets", "limit", "isolate", "attempts", "attempt_timeout", "settle", "hold_up", "poll", "effect", "accept_mapping"}
+var ownFields = []string{"plugin", "kind", "secrets", "limit", "isolate", "attempts", "attempt_timeout", "settle", "hold_up", "poll", "effect", "accept_mapping", "on_target"}
 
 // inlineName is the name of a device that a node defines for itself: DEVICE@NODE, which no name in `devices:` can be.
 func inlineName(device, node string) string { return device + "@" + node }
@@ -49,6 +50,7 @@ func (l *loader) readDevice(f field, name, path string) {
 	if d.Accepted = r.boolean("accept_mapping", false); d.Accepted && d.Kind != fence.KindStorage {
 		l.rep.at(r.key("accept_mapping"), "remove the line: `fenced drill` proves the mapping of what switches power", "%s: only the targets of a device of kind storage are vouched for", r.path)
 	}
+	l.onTarget(&d, r)
 	def := defaultsOf(d.Plugin)
 	d.Limit = r.number("limit", def.limit, 1, 1000)
 	d.Attempts = r.number("attempts", def.attempts, 1, 100)
@@ -68,6 +70,22 @@ func (l *loader) readDevice(f field, name, path string) {
 func (l *loader) checkClass(d deviceEntry, r reader) {
 	if c := d.dev.Options["class"]; d.Plugin == "agent" && c != "" && c != string(d.Kind) {
 		l.rep.at(r.key("class"), "let `kind` and `class` say the same", "%s: the agent is of class %s and the device of kind %s", r.path, quote(c), d.Kind)
+	}
+}
+
+// registrars are the agents of which everybody knows that a node opens its way only itself (ADR 0099).
+var registrars = []string{"fence_scsi", "fence_mpath"}
+
+// onTarget reads whether each node opens its own way through this device itself.
+func (l *loader) onTarget(d *deviceEntry, r reader) {
+	d.OnTarget = r.boolean("on_target", false)
+	agent, _ := r.text("agent")
+	switch {
+	case d.OnTarget && d.Kind != fence.KindStorage:
+		l.rep.at(r.key("on_target"), "remove the line: a node registers itself only at a device of kind storage", "%s: who switches power is no node's own", r.path)
+	case d.Plugin == "agent" && contains(registrars, filepath.Base(agent)) && !r.has("on_target"):
+		l.rep.warn(d.at, "write `on_target: true`, and each node's daemon does it once in each boot, before it is admitted; or false, where something else does at each boot",
+			"device %s: %s registers a node only on the node itself, and nothing here says who does that", d.Name, filepath.Base(agent))
 	}
 }
 

@@ -92,6 +92,8 @@ func mistakes(t *testing.T) []mistake {
 		{name: "too much is shared", text: good + fabrics + "shared:\n" + many(65, "  lun-%d: {cut_by: [fc-a]}\n")},
 		{name: "what a node shares", text: strings.Replace(ch("    id: 2\n", "    id: 2\n    shared: [lum, lun, lun]\n"), "    id: 3\n", "    id: 3\n    shared: []\n", 1) + fabrics + "shared: {lun: {cut_by: [fc-a]}, spare: {cut_by: [fc-b]}}\n"},
 		{name: "a mapping of power that is vouched for", text: ch("    plugin: pdu\n", "    plugin: pdu\n    accept_mapping: true\n")},
+		{name: "who switches power registers itself", text: ch("    plugin: pdu\n", "    plugin: pdu\n    on_target: true\n")},
+		{name: "nobody says who registers the nodes", text: good + "  d: {plugin: agent, agent: /usr/sbin/fence_scsi, kind: storage, devices: /dev/x}\n  e: {plugin: agent, agent: fence_mpath, kind: storage, devices: /dev/x, on_target: false}\n"},
 		{name: "selffence as a device", text: good + "  d: {plugin: selffence}\n"},
 		{name: "device timings", text: ch("    plugin: pdu\n", "    plugin: pdu\n    attempt_timeout: 6s\n    poll: 0s\n    limit: 0\n    attempts: many\n    settle: 1us\n")},
 		{name: "option of a plugin that is a map", text: ch("    plugin: pdu\n", "    plugin: pdu\n    extra: {a: b}\n")},

@@ -29,10 +29,21 @@ func (d *Daemon) whyNotOpened(n *domain.Node) string {
 		return dom.MayOpen(n).Error()
 	case len(n.Unquiet) > 0:
 		return "an earlier claim may still have something in flight"
+	case opensItself(dom, n):
+		if err := dom.MayOpenItself(n); err != nil {
+			return err.Error()
+		}
+		return "its own daemon is to open it"
 	case len(dom.Eligibles()) == 0:
 		return "no member is eligible"
 	}
 	return "waiting for a claim"
+}
+
+// opensItself reports whether only the node's own daemon opens what is still closed to it (ADR 0099).
+func opensItself(dom *domain.State, n *domain.Node) bool {
+	others, own := dom.ToOpen(n)
+	return len(others) == 0 && len(own) > 0
 }
 
 // unfenceAttention is what a person should see to about a node whose ways stay closed although it came back.
@@ -50,12 +61,23 @@ func (d *Daemon) unfenceAttention(n *domain.Node, add func(code, node, text, nex
 		text = dom.MayOpen(n).Error()
 	case dom.MayOpen(n) != nil:
 		text, next = dom.MayOpen(n).Error()+", so no device is touched", next+" --force, or fenced arm"
+	case opensItself(dom, n) && dom.MayOpenItself(n) != nil:
+		text = dom.MayOpenItself(n).Error()
+		if n.Roster != dom.RosterHash {
+			next = "fenced apply"
+		}
+	case opensItself(dom, n) && n.Cut.Round > 0:
+		text = fmt.Sprintf("its own daemon could not register it, %d times; `fenced history` and its log say why", n.Cut.Round)
 	case n.Cut.Round > 0:
 		text = fmt.Sprintf("nobody could open its ways again, all members tried %d times", n.Cut.Round)
 	default:
 		return // it is being done
 	}
-	add(client.AttentionUnfence, name, name+" came back and stays cut off: "+text, next)
+	what := " came back and stays cut off: "
+	if n.Cut.Owed {
+		what = " is not admitted before it has registered itself: "
+	}
+	add(client.AttentionUnfence, name, name+what+text, next)
 }
 
 // declared reports whether an operator has declared whose ways the targets of a device are (R16 a).

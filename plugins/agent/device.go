@@ -82,19 +82,25 @@ func (d *device) read(ctx context.Context, s settings) (sdk.State, error) {
 
 // Do runs one action. Its success proves nothing: fenced reads Status afterwards. Each of several plugs is a run of its own (ADR 0092).
 func (d *device) Do(ctx context.Context, target string, action sdk.Action) error {
-	a, ok := d.meta.action(string(action))
+	name := string(action)
+	if action == sdk.ActionOnTarget {
+		name = string(sdk.ActionOn)
+	}
+	a, ok := d.meta.action(name)
 	switch {
 	case !ok:
-		return sdk.Unsupported(fmt.Errorf("%s knows no action %s", d.name(), action))
-	case a.OnTarget:
-		return sdk.Unsupported(fmt.Errorf("%s does %s only on the node itself: it registers at boot, before fenced starts (docs/howto/fabric.md)", d.name(), action))
+		return sdk.Unsupported(fmt.Errorf("%s knows no action %s", d.name(), name))
+	case a.OnTarget && action != sdk.ActionOnTarget:
+		return sdk.Unsupported(fmt.Errorf("%s does %s only on the node itself: write `on_target: true` for this device (docs/howto/fabric.md)", d.name(), name))
+	case !a.OnTarget && action == sdk.ActionOnTarget:
+		return sdk.Unsupported(fmt.Errorf("%s does %s from anywhere: remove `on_target` from this device", d.name(), name))
 	}
 	all, err := d.with(target)
 	if err != nil {
 		return err
 	}
 	for _, s := range d.each(all) {
-		if err := d.act(ctx, s, string(action)); err != nil {
+		if err := d.act(ctx, s, name); err != nil {
 			return err
 		}
 	}

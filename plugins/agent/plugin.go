@@ -34,7 +34,7 @@ type plugin struct{}
 func (plugin) Describe() sdk.Description {
 	return sdk.Description{
 		Name: "agent", Version: "0.1.0", Summary: "any installed ClusterLabs-style fence agent (fence_*)",
-		Kind: sdk.Power, Actions: []sdk.Action{sdk.ActionOff, sdk.ActionOn, sdk.ActionDiag},
+		Kind: sdk.Power, Actions: []sdk.Action{sdk.ActionOff, sdk.ActionOn, sdk.ActionDiag, sdk.ActionOnTarget},
 		Effect: 90 * time.Second, Settle: time.Second, HoldUp: 5 * time.Second, Limit: 1, ExtraOptions: true, Sample: sample,
 		Options: []sdk.Option{
 			{Name: "agent", Required: true, Mapping: true, Help: "its name (in /usr/sbin) or absolute path"},

@@ -23,9 +23,12 @@ type found struct {
 	Why     string   `json:"why,omitempty"`
 	Summary string   `json:"summary,omitempty"`
 	Actions []string `json:"actions,omitempty"`
-	Options []option `json:"options,omitempty"`
-	Sample  string   `json:"sample,omitempty"`
-	Error   string   `json:"error,omitempty"`
+	// OnTarget: it does on only on the machine that it is about. Automatic: a node must do it when it joins.
+	OnTarget  bool     `json:"on_target,omitempty"`
+	Automatic bool     `json:"automatic,omitempty"`
+	Options   []option `json:"options,omitempty"`
+	Sample    string   `json:"sample,omitempty"`
+	Error     string   `json:"error,omitempty"`
 }
 
 type option struct {
@@ -112,6 +115,8 @@ func examine(path string) found {
 	for _, a := range m.Actions {
 		f.Actions = append(f.Actions, a.Name)
 	}
+	on, _ := m.action("on")
+	f.OnTarget, f.Automatic = on.OnTarget, on.Automatic
 	for _, p := range m.Params {
 		if newest, _ := m.find(p.Name); newest.Name != p.Name || reserved[canonical(p.Name)] != "" {
 			continue
@@ -132,6 +137,9 @@ func (m metadata) sample(name string, c class) string {
 	fmt.Fprintf(&b, "devices:\n  %s-1:\n    plugin: agent\n    agent: %s\n", strings.ReplaceAll(strings.TrimPrefix(name, "fence_"), "_", "-"), name)
 	if c.kind != sdk.Power {
 		fmt.Fprintf(&b, "    kind: %s   # %s\n", c.kind, c.why)
+	}
+	if on, _ := m.action("on"); on.OnTarget {
+		fmt.Fprintf(&b, "    on_target: true   # each node's own daemon registers it, once in each boot, before it is admitted\n")
 	}
 	if r, ok := reserves(name, m); ok {
 		fmt.Fprintf(&b, "    devices: /dev/disk/by-id/VALUE   # every disk that is to be cut, with commas\n")

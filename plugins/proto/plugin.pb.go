@@ -74,7 +74,7 @@ type DescribeResponse struct {
 	// Kind of what a success means: power, storage, delay, self.
 	Kind          string `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"`
 	GivesIdentity bool   `protobuf:"varint,7,opt,name=gives_identity,json=givesIdentity,proto3" json:"gives_identity,omitempty"`
-	// Actions that Do knows: off, on, diag.
+	// Actions that Do knows: off, on, diag, on-target.
 	Actions []string `protobuf:"bytes,8,rep,name=actions,proto3" json:"actions,omitempty"`
 	// Longest time by which an effect may lag behind its request (R9), and defaults for the roster; milliseconds.
 	EffectMs int64  `protobuf:"varint,9,opt,name=effect_ms,json=effectMs,proto3" json:"effect_ms,omitempty"`
@@ -664,7 +664,7 @@ type DoRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Device string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
 	Target string                 `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
-	// off, on, diag
+	// off, on, diag; on-target: on, asked for on the very machine that the target is
 	Action        string `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`
 	DeadlineMs    int64  `protobuf:"varint,4,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields

@@ -87,6 +87,9 @@ const (
 	ActionOff  Action = "off"
 	ActionOn   Action = "on"
 	ActionDiag Action = "diag"
+	// ActionOnTarget is on, asked for by the daemon of the very machine that the target is: for ways that only that machine opens. Of the bundled plugins
+	// only agent knows it.
+	ActionOnTarget Action = "on-target"
 )
 
 // Status is one fresh look at a target.

@@ -97,8 +97,8 @@ func (d Description) problems() []string {
 		}
 	}
 	for _, a := range d.Actions {
-		if !slices.Contains([]Action{ActionOff, ActionOn, ActionDiag}, a) {
-			bad("the action %q must be off, on or diag", a)
+		if !slices.Contains([]Action{ActionOff, ActionOn, ActionDiag, ActionOnTarget}, a) {
+			bad("the action %q must be off, on, diag or on-target", a)
 		}
 	}
 	return out

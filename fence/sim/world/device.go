@@ -65,6 +65,12 @@ func (d *device) now() mode {
 	return d.mode
 }
 
+// onTarget reports whether the ports of a switch are opened only by the machines behind them.
+func (w *World) onTarget(port int) bool {
+	d, ok := w.roster.Device("fc-" + strconv.Itoa(port))
+	return ok && d.OnTarget
+}
+
 // dead reports whether the device has no power of its own: a BMC dies with its machine's mains.
 func (d *device) dead() bool { return d.node != nil && !d.behind.mach.power() }
 
@@ -88,6 +94,8 @@ func (d *device) ask(p *proc, c *call, m *node, done func(operation.CallResult))
 		fails(deadline+span(w.chance, 0, 20*ms), operation.ClassTimeout)
 	case mo == modeUnreachable:
 		fails(w.now+lat, operation.ClassUnreachable)
+	case d.port > 0 && c.action == fence.ActionOn && w.onTarget(d.port), c.action == fence.ActionOnTarget && (d.port == 0 || !w.onTarget(d.port)):
+		fails(w.now+lat, operation.ClassUnsupported)
 	case mo == modeAuth:
 		fails(w.now+lat, operation.ClassAuth)
 	case c.action == "":
@@ -164,6 +172,9 @@ func (d *device) effect(p *proc, spec operation.Spec, action fence.Action, targe
 		return
 	}
 	w.check.effect(p, d, spec, action, m)
+	if action == fence.ActionOnTarget {
+		action = fence.ActionOn
+	}
 	w.say("%s%s: %s of %s takes effect (claim %d of %s)", d, target, action, m.name, spec.Claim, p)
 	if w.watch != nil && (d.state(m) == fence.PowerOn) != (action == fence.ActionOn) {
 		w.watch.Switched(d.String(), m.name, action, spec.Claim)

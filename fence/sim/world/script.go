@@ -21,7 +21,9 @@ type Setup struct {
 	// Membership is Corosync, or "" for the embedded one.
 	Membership string
 	// Paths is behind how many of the switches fc-1 and fc-2 the disk is; 0 where nothing cuts a machine off from it.
-	Paths    int
+	Paths int
+	// OnTarget: each machine opens its ports itself, as it registers itself at a disk.
+	OnTarget bool
 	Timing   fence.Timing
 	Policy   fence.Policy
 	Nodes    []ScriptNode
@@ -129,7 +131,7 @@ func (s *Setup) fabric(f *fence.Roster) {
 	disk := fence.Shared{Name: "disk", CutBy: [][]string{nil}}
 	for i := range s.Paths {
 		d := s.device(fmt.Sprintf("fc-%d", i+1), "pdu", 1000, 0)
-		d.Kind, d.Accepted = fence.KindStorage, true
+		d.Kind, d.Accepted, d.OnTarget = fence.KindStorage, true, s.OnTarget
 		f.Devices, disk.CutBy[0] = append(f.Devices, d), append(disk.CutBy[0], d.Name)
 	}
 	f.Shared = []fence.Shared{disk}

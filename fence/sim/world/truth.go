@@ -34,10 +34,13 @@ func (c *checker) leftOff(n *node, dn *domain.Node) {
 	}
 }
 
-// opens is V11: the ways of a machine are opened for no life that was cut off.
+// opens is V11: the ways of a machine are opened for no life that was cut off, and by itself only before it is admitted.
 func (c *checker) opens(p *proc, s operation.Spec, m *node) {
 	if l := c.lives[m.mach.boot]; m.mach.running && l != nil && l.cut {
 		c.fail("V11", "claim %d of %s opens a way to the disk for %s, which was cut off", s.Claim, p, m.mach.boot)
+	}
+	if s.Own && c.dom.Clean(m.id) {
+		c.fail("V11", "claim %d of %s registers %s, which is admitted already", s.Claim, p, m.name)
 	}
 }
 
@@ -125,7 +128,9 @@ func (c *checker) starts(p *proc, s operation.Spec) {
 		c.fail("V3", "%s acts on node %d without its claim", p, s.Victim.Node)
 	case !p.m.Quorate():
 		c.fail("V3", "%s acts on node %d without a quorate view", p, s.Victim.Node)
-	case s.Victim.Node == p.n.id:
+	case s.Own != (s.Victim.Node == p.n.id) && s.Action == fence.ActionOn && len(s.Open) > 0:
+		c.fail("V11", "%s is to open the ways of node %d, which only that node does, or only others", p, s.Victim.Node)
+	case s.Victim.Node == p.n.id && !s.Own:
 		c.fail("V7", "%s fences itself remotely", p)
 	}
 }
@@ -137,7 +142,7 @@ func (c *checker) calls(p *proc, k *call) {
 	if k.action == fence.ActionOff && member.LocalWalk(k.r.spec.Claim) {
 		c.oneAtATime(p, k)
 	}
-	if k.action == fence.ActionOn {
+	if k.action != fence.ActionOff && k.action != "" {
 		c.poweringOn(p, k.r.spec)
 	}
 	began, known := c.claimed[claimKey{k.r.spec.Victim.Node, k.r.spec.Claim}]
@@ -188,10 +193,13 @@ func (c *checker) effect(p *proc, d *device, s operation.Spec, action fence.Acti
 		}
 		return
 	}
-	if d.port > 0 && action == fence.ActionOn {
+	if action == fence.ActionOnTarget && p.n != m {
+		c.fail("V11", "%s registers %s, which only that machine may", p, m.name)
+	}
+	if d.port > 0 && action != fence.ActionOff {
 		c.opens(p, s, m)
 	}
-	if action == fence.ActionOn {
+	if action != fence.ActionOff {
 		c.poweringOn(p, s)
 		return
 	}

@@ -107,6 +107,8 @@ func setLine(c *compiler, args []string) error {
 		*at, err = span(value)
 	case name == "paths":
 		p.Paths, err = number(value, 1, 2)
+	case name == "on_target":
+		p.OnTarget, err = strconv.ParseBool(value)
 	case name == "attempts":
 		p.Attempts, err = number(value, 1, 10)
 	case name == "max_concurrent":
@@ -129,7 +131,7 @@ func setLine(c *compiler, args []string) error {
 	case name == "idle_stateless":
 		p.Policy.IdleStateless, err = strconv.ParseBool(value)
 	default:
-		known := append(slices.Collect(maps.Keys(times)), "attempts", "max_concurrent", "on_residual", "idle_stateless", "even_split", "membership", "paths")
+		known := append(slices.Collect(maps.Keys(times)), "attempts", "max_concurrent", "on_residual", "idle_stateless", "even_split", "membership", "on_target", "paths")
 		err = fmt.Errorf("nothing is called %q; there are %s", name, strings.Join(slices.Sorted(slices.Values(known)), ", "))
 	}
 	return err

@@ -1,0 +1,99 @@
+package member
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/fenced-project/fenced/fence"
+	"github.com/fenced-project/fenced/fence/domain"
+	"github.com/fenced-project/fenced/fence/operation"
+)
+
+// registrar is an agent that registers only the machine that it runs on, which is the node of the port's number.
+type registrar struct {
+	asked, wrong int
+	deaf         bool
+}
+
+// effect is what a command does to a port: nothing, where it is refused.
+func (g *registrar) effect(by fence.NodeID, call operation.Do) fence.Action {
+	var target fence.NodeID
+	_, err := fmt.Sscanf(call.Device, "fc-%d", &target)
+	switch {
+	case g == nil || err != nil || call.Action == fence.ActionOff:
+		return call.Action
+	case call.Action != fence.ActionOnTarget || target != by:
+		g.wrong++
+		return ""
+	}
+	if g.asked++; g.deaf {
+		return ""
+	}
+	return fence.ActionOn
+}
+
+// registers is its answer.
+func (g *registrar) registers(call operation.Do, r operation.CallResult) operation.CallResult {
+	if g != nil && g.deaf && call.Action == fence.ActionOnTarget {
+		r.Class, r.Text = operation.ClassRefused, "no disk"
+	}
+	return r
+}
+
+// registering makes every port one that its node opens itself.
+func registering(t *testing.T) *cluster {
+	c := startCluster(&cluster{t: t, fabric: true, own: &registrar{}}, 3, true)
+	c.run(1000)
+	return c
+}
+
+// R18, V11, 0099: the next boot of a cut life is opened by its own daemon, before it is admitted, after pauses where that fails, and by nobody else.
+func TestR18TheNextBootRegistersItself(t *testing.T) {
+	c := registering(t)
+	c.kill(3)
+	c.install()
+	c.run(3000)
+	if !c.closed[3] {
+		t.Fatalf("%+v", c.dom(1).Node(3))
+	}
+	c.powerOff(3)
+	c.own.deaf = true
+	c.boot(3)
+	c.install()
+	c.run(30_000)
+	asked := c.own.asked
+	if n := c.dom(1).Node(3); n.Cut == nil || n.Cut.Round < 2 || n.Pending == nil || asked < 2 || asked > 20 {
+		t.Fatalf("asked %d times: %+v", asked, n)
+	}
+	c.own.deaf = false
+	for range 600 {
+		c.run(50)
+		if c.closed[3] && c.dom(1).Clean(3) {
+			t.Fatal("admitted behind a closed port")
+		}
+	}
+	n := c.dom(1).Node(3)
+	if c.closed[3] || !c.dom(1).Clean(3) || n.Cut != nil || len(n.Opened.Steps) != 1 {
+		t.Fatalf("%+v", n)
+	}
+	if c.own.wrong > 0 {
+		t.Errorf("others asked for it %d times", c.own.wrong)
+	}
+	asked = c.own.asked
+	c.run(60_000)
+	if c.own.asked != asked {
+		t.Error("it registers itself again while it is a member")
+	}
+	c.agree()
+}
+
+// An unfencing that is about nothing any more switches nothing on: not the power either.
+func TestR18NothingToOpenIsNotPower(t *testing.T) {
+	c := registering(t)
+	n := *c.dom(1).Node(3)
+	n.Cut = &domain.Cut{}
+	s := c.n(1).m.unfenceSpec(&n, &domain.Claim{Number: 1, Boot: n.Life.Boot, On: true, Unfence: true})
+	if s.Open == nil || s.Action != fence.ActionOn {
+		t.Errorf("%+v", s)
+	}
+}
