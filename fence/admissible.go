@@ -47,6 +47,8 @@ type Watchdog struct {
 // again when it applies one. The error wraps ErrNotAdmissible and says which demand is not met.
 //
 // Acknowledgements (R19) and new boot ids (R2) are not claims' evidence; the domain judges them where it has the facts.
+// Kept for R16: S5.7, V1, V6.
+// Kept for R17: S5.15, V2.
 func Admissible(v Victim, e Evidence, j Judge) error {
 	if e.Claim != j.Claim || j.Claim == 0 {
 		return refuse("it was obtained under claim %d, the active claim is %d (R7)", e.Claim, j.Claim)
@@ -191,6 +193,7 @@ func allOff(e Evidence, j Judge) error {
 }
 
 // watchdogProof checks R14 and R15: an elapsed watchdog counts only where nothing can have paused it and the victim's side cannot have been quorate.
+// Kept for R15: S5.1, V10.
 func watchdogProof(v Victim, e Evidence, j Judge) error {
 	w := j.Watchdog
 	switch {

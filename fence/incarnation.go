@@ -10,6 +10,7 @@ type NodeID uint32
 
 // Incarnation is one life of a node (R1): from one boot of its kernel to the next. Victims, verdicts and acknowledgements are keyed by it.
 // The instance id of a daemon is deliberately absent: five restarts of a daemon are one life.
+// Kept for R1: S0.12, V9.
 type Incarnation struct {
 	Node NodeID `json:"node"`
 	// Boot is the kernel's boot id, or "unknown@GENERATION" for a life that nobody has seen (R10).

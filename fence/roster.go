@@ -8,6 +8,7 @@ import (
 
 // Roster is the one committed description of the cluster (R5): nodes, levels, devices without secrets, timings, policies.
 // It is proposed from a file by `fenced apply` and by bootstrap; whoever applies an entry reads only the committed one.
+// Kept for R5: S5.8, V17.
 type Roster struct {
 	Version uint64       `json:"version"`
 	Cluster string       `json:"cluster"`

@@ -7,6 +7,7 @@ import (
 )
 
 // Shared is one thing that nodes share, an array or a volume, and what cuts a node off from it (R18).
+// Kept for R18: R18-cut.txt, I1.
 type Shared struct {
 	Name string `json:"name"`
 	// CutBy are alternatives. Each is a set of devices that close every way to it together: of two paths, one alone cuts nothing.

@@ -30,6 +30,7 @@ func Need(voters []Voter) int {
 // Connected is R20's choice: the largest set of nodes that all hear each other and have a majority of the votes, ties to the lowest ids.
 // Voters are sorted by id; mutual(a, b) says that both hear each other. Without such a set it returns nil. Pure: every node that sees the same
 // matrix chooses the same set.
+// Kept for R20: S5.4, S5.5, V14.
 func Connected(voters []Voter, up func(fence.NodeID) bool, mutual func(a, b fence.NodeID) bool) []fence.NodeID {
 	voters = voters[:min(len(voters), MaxNodes)]
 	best := look(voters, up, mutual).best

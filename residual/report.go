@@ -111,6 +111,7 @@ func (r Report) NoAnswer() bool {
 }
 
 // ResetClears reports whether a reset would clear all residue; where it is false a reset would only be repeated (R25).
+// Kept for R25: S2.1, V12.
 func (r Report) ResetClears() bool {
 	for _, f := range r.Residue() {
 		if !f.Reset {

@@ -89,6 +89,7 @@ func (t *turn) dirty(n *Node, a Announce) {
 
 // foreign refuses a life that runs on another machine than this node's (R2, S5.6). A clean one is nobody's victim: the devices of this node
 // reach another machine. One that holds state is dirty, and must be proven over where it runs.
+// Kept for R2: S5.6, V11.
 func (t *turn) foreign(n *Node, a Announce, why string) error {
 	clean := a.Clean && n.Phase == PhaseJoining && !n.Stateful
 	t.halts(n, a)
@@ -118,6 +119,7 @@ func (t *turn) refuse(n *Node, life fence.Incarnation, why string) error {
 
 // settle ends a victim that a clean later life of the same machine proves over, and admits a pending life, as soon as nothing of an
 // earlier claim can take effect any more (R2, R9). It is called after every change that may allow it.
+// Kept for R9: S5.9, S5.10, V5.
 func (t *turn) settle(n *Node) {
 	if n.Pending == nil || n.Instance == "" || !t.s.Quorate() || n.Suspect != "" || !n.Lapsed.Zero() {
 		return

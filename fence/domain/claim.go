@@ -9,6 +9,7 @@ import (
 )
 
 // claim gives one eligible member the right to act (R7, R8). The log's order decides between two that ask.
+// Kept for R7: S5.11, I5.
 func (t *turn) claim(e ClaimEntry) error {
 	if err := t.quorate(); err != nil {
 		return err

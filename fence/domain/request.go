@@ -9,6 +9,7 @@ import (
 )
 
 // FeatureNamed is the feature level from which a request for a life that has its verdict succeeds although a later life is there (R11, R29).
+// Kept for R29: S2.17, V7.
 const FeatureNamed = 3
 
 // request makes a life a victim because somebody asked (R29), joins an open operation, or succeeds at once when a fresh verdict satisfies it.

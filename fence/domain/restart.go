@@ -11,6 +11,7 @@ import (
 // A planned restart (R26, ADR 0094): a daemon says in the log that it ends and that the next one of the same boot goes on where it stood. Until the
 // time it asked for is over its absence is no failure. Nothing else changes: its life stays stateful, nobody is released from it, nobody is granted
 // anything while it is away, and whoever is not back in time, or comes back with another word, is what it would have been without: a victim.
+// Kept for R26: R26-in-time.txt, V11.
 
 // FeatureRestart is the feature level from which a restart is planned (R11).
 const FeatureRestart = 3

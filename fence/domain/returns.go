@@ -8,7 +8,7 @@ import (
 
 // Of two nodes with two_node the one that is switched off boots, waits for the other, is let in, and is lost again when their link breaks again. Each time
 // costs a power-off, and everything that runs there. The one that stays counts these returns and stops at a bound: then it leaves the other off until
-// a person lifts the hold (R23, L5, ADR 0106). Proven by: test/scenarios/R23-two-node-loop.txt.
+// a person lifts the hold (R23, L5, ADR 0106). Kept for R23: S5.14, R23-two-node-loop.txt, L5.
 
 // FeatureReturns is the feature level from which the returns of one of two are counted (R11).
 const FeatureReturns = 3

@@ -7,6 +7,7 @@ import (
 )
 
 // ApplyView applies a view that the membership provider put in the sequence. It is where lives that vanished become victims (R30).
+// Kept for R30: S1.5, V3.
 func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event {
 	if index <= s.Index {
 		return nil
@@ -41,6 +42,7 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 
 // continues reports whether some daemon of the old view is in the new one: its memory vouches for what was agreed (R10). A witness's does not:
 // it stays up while every node dies, and whoever comes back would be a victim with nobody clean left to act.
+// Kept for R10: S5.12, V16.
 func (s *State) continues(old, now []Origin) bool {
 	for _, m := range now {
 		if among(old, m) && !s.Witness(m.Node) {

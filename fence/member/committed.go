@@ -91,6 +91,7 @@ func (m *Member) present() bool {
 
 // snapshot replaces the domain and makes good for the entries that it skipped: nobody's pings are acknowledged who became a victim (R14), and
 // every verdict is released (pitfall 4).
+// Kept for R14: S1.14, V14.
 func (m *Member) snapshot(s *domain.State) {
 	old := m.dom
 	m.dom = s

@@ -21,6 +21,7 @@ const maxReleases = 1024
 // shut says why this node releases and grants nothing at this moment, "" when it may: only an admitted clean member in a quorate view of an
 // armed cluster does, with a lease that runs (R13, R14), not while it leaves, not for one lease after it was stopped (R20), and not without its core
 // processes (S4.6).
+// Kept for R13: S5.16, I1.
 func (m *Member) shut() string {
 	switch {
 	case m.leaving != nil:

@@ -26,6 +26,7 @@ const (
 // input and takes exit 0 for a fenced node. What it asks is a report, never more than a request (R29): the node's present life becomes a victim
 // unless it is proven over, and success is a proof and nothing else. The fail time is of a clock on a wall and orders nothing. Nobody reads
 // the output of what dlm_controld runs, so every failure goes to the journal too.
+// Kept for R27: S5.17, I1.
 func (a *app) fenceDLM(ctx context.Context, args []string) int {
 	ctx, stop := interruptible(ctx)
 	defer stop()

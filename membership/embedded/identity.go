@@ -15,6 +15,7 @@ import (
 )
 
 // ErrHasDomain: bootstrap happens once; this store belongs to a domain already (R3, R4).
+// Kept for R3: S5.2, S5.3, I3.
 var ErrHasDomain = errors.New("this node's store belongs to a domain already")
 
 var (
