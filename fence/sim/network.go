@@ -17,6 +17,9 @@ type Network struct {
 	Delays *rand.Rand
 }
 
+// Seeded is chance that a seed repeats.
+func Seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
 // NewNetwork is a whole network of n nodes.
 func NewNetwork(n int, delays *rand.Rand) *Network {
 	w := &Network{Cut: make([][]int8, n), Delays: delays}

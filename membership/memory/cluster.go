@@ -3,7 +3,6 @@ package memory
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -49,7 +48,7 @@ func New(cfg Config) *Cluster {
 		cfg: cfg, now: clock(), stores: make([]embedded.Store, n), providers: make([]*Provider, n),
 		kick: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
-	c.net = sim.NewNetwork(n, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	c.net = sim.NewNetwork(n, sim.Seeded(uint64(c.now)))
 	c.found()
 	go c.run()
 	return c

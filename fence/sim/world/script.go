@@ -200,7 +200,7 @@ func bare(o Options) *World {
 	if w.two {
 		w.opt.Membership = Corosync // that it is, but for the votes
 	}
-	w.delays = rand.New(rand.NewPCG(o.Seed, 1))
+	w.delays = sim.Seeded(o.Seed)
 	w.chance = rand.New(rand.NewPCG(o.Seed, 2))
 	w.plan = drawPlan(w, rand.New(rand.NewPCG(o.Seed, 3)))
 	w.net = sim.NewNetwork(o.Nodes, w.delays)
