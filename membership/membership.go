@@ -123,6 +123,13 @@ type Voucher interface {
 	Vouch(life fence.Incarnation)
 }
 
+// Expeller is a provider that can end the membership of a node which was away and came back as the life that is to be fenced: over corosync by a word to
+// that node's corosync. What the node's kernel holds stays, and nobody hears whether it worked: it is never evidence (S1.3, ADR 0102).
+type Expeller interface {
+	// Expel: that life is a victim, this node's claim on it is open, and the others are quorate without it. It does not wait, and may be repeated.
+	Expel(life fence.Incarnation)
+}
+
 // NewInstance: this daemon's connection to the group ended, and with it its instance: to the others it is a new daemon of the same life from here on
 // (S4, R10). Every proposal of the earlier instance has had its Outcome. Between QuorumLost and the view that has the new instance nothing is held.
 type NewInstance struct{ Instance string }

@@ -82,6 +82,7 @@ func (m *Member) hear(by domain.Origin) {
 		m.heard[i].over = m.now
 	}
 	m.alarm(by)
+	m.expel(by)
 }
 
 // refutes reports whether a life that is heard was proven over. A cut life may go on and be heard: that says nothing about its storage (R18).

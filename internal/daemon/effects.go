@@ -50,6 +50,10 @@ func (d *Daemon) perform(e member.Effect) {
 			d.log.Info("the other node's power is off, by this node's own reads: this node can commit without it", "node", d.name(e.Life.Node), "boot", e.Life.Boot)
 			p.Vouch(e.Life)
 		}
+	case member.Expel:
+		if p, ok := d.cfg.Provider.(membership.Expeller); ok {
+			p.Expel(e.Life)
+		}
 	case member.Feed, member.Unfeed:
 		d.keeper.tell(e)
 	case member.SelfFence:

@@ -89,6 +89,13 @@ func (p *Provider) speaks(node fence.NodeID, other agreement.ProtocolError) stri
 
 func (p *Provider) settled() {}
 
+// expelled says what became of a word to another node's corosync: that it was sent, never that it was heard.
+func (p *Provider) expelled(node fence.NodeID, err error) {
+	if err != nil {
+		p.log.Warn("cannot ask a node's corosync to end; it is fenced all the same", "node", p.named(node), "error", err)
+	}
+}
+
 // refuseEvery is how often the same refusal is told; maxReported bounds what is remembered of them.
 const (
 	refuseEvery = 10 * time.Second

@@ -34,6 +34,7 @@ type link struct {
 	to     receiver
 	wakeR  int // a pipe that ends a poll
 	wakeW  int
+	expels chan fence.NodeID // whose corosync is to end
 }
 
 // receiver is who gets what corosync tells, in order. None of its methods blocks.
@@ -47,6 +48,7 @@ type receiver interface {
 	counted(total int)
 	deliver(from agreement.Process, data []byte)
 	settled() // a batch is over
+	expelled(node fence.NodeID, err error)
 }
 
 func newLink(cfg *Config, f *frames, to receiver) (*link, error) {
@@ -54,13 +56,37 @@ func newLink(cfg *Config, f *frames, to receiver) (*link, error) {
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil, fmt.Errorf("cannot make a pipe: %w", err)
 	}
-	l := &link{cfg: cfg, frames: f, to: to, wakeR: fds[0], wakeW: fds[1]}
+	l := &link{cfg: cfg, frames: f, to: to, wakeR: fds[0], wakeW: fds[1], expels: make(chan fence.NodeID, maxExpels)}
 	f.wake = l.wake
 	return l, nil
 }
 
 // wake ends the poll. A full pipe is awake already.
 func (l *link) wake() { _, _ = unix.Write(l.wakeW, []byte{0}) }
+
+// maxExpels is how many nodes' corosyncs wait to be ended; what is more is not ended.
+const maxExpels = 16
+
+// expel asks the corosync of another node to end. It does not wait.
+func (l *link) expel(node fence.NodeID) {
+	select {
+	case l.expels <- node:
+		l.wake()
+	default:
+	}
+}
+
+// expelAll sends what was asked for. It is no fencing: nothing may follow from it.
+func (l *link) expelAll() {
+	for {
+		select {
+		case node := <-l.expels:
+			l.to.expelled(node, libcorosync.KillNode(uint32(node), "fenced: this node was away and is to be fenced"))
+		default:
+			return
+		}
+	}
+}
 
 func (l *link) close() {
 	_ = unix.Close(l.wakeR)
@@ -186,6 +212,7 @@ func (l *link) serve(ctx context.Context) error {
 	}
 	l.to.connected(agreement.Process{Node: fence.NodeID(c.node), PID: uint32(unix.Getpid())})
 	for ctx.Err() == nil {
+		l.expelAll()
 		wait, err := l.send(c)
 		if err != nil {
 			return err

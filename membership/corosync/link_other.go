@@ -22,11 +22,13 @@ type receiver interface {
 	counted(total int)
 	deliver(from agreement.Process, data []byte)
 	settled()
+	expelled(node fence.NodeID, err error)
 }
 
 type link struct{}
 
 func newLink(*Config, *frames, receiver) (*link, error) { return nil, supported() }
 func (*link) run(context.Context)                       {}
+func (*link) expel(fence.NodeID)                        {}
 func (*link) wake()                                     {}
 func (*link) close()                                    {}

@@ -127,6 +127,9 @@ func (p *Provider) locked(f func(m *agreement.Machine, now int64)) {
 			p.tell(e.Event)
 		case agreement.Collect:
 			p.collect(e.Log)
+		case agreement.Expel:
+			p.log.Warn("a node is back in the ring as the life that is to be fenced: its corosync is asked to end", "node", p.name(e.Node))
+			p.link.expel(e.Node)
 		}
 	}
 }
@@ -234,6 +237,13 @@ var _ membership.Voucher = (*Provider)(nil)
 // Vouch implements membership.Voucher (R23).
 func (p *Provider) Vouch(life fence.Incarnation) {
 	p.do(func(m *agreement.Machine, now int64) { m.Vouch(life, now) })
+}
+
+var _ membership.Expeller = (*Provider)(nil)
+
+// Expel implements membership.Expeller (S1.3).
+func (p *Provider) Expel(life fence.Incarnation) {
+	p.do(func(m *agreement.Machine, now int64) { m.Expel(life, now) })
 }
 
 // SetDurable tells of a durable write of the daemon; the newest of these and of this provider's own counts.

@@ -388,3 +388,34 @@ func TestSettingsOfARunningCorosync(t *testing.T) {
 		return nil
 	}))
 }
+
+// S1.3: a node that was away comes back as the life that the others fence: whoever fences it ends its corosync too, where a quorum stays without it (S2.6).
+// Its daemon is another to everybody with the next corosync.
+func TestWhoMergesIsExpelled(t *testing.T) {
+	p := newParty(t, 3)
+	p.all()
+	life := p.readers[3].Member()
+	for _, a := range []int{1, 2} {
+		p.Cluster.Cut(a, 3)
+	}
+	p.view(1, 2)
+	mark := p.readers[3].Mark()
+	for _, id := range []fence.NodeID{1, 2} {
+		p.provider(id).Deny(life.Incarnation)
+	}
+	p.Heal()
+	p.until("node 3 to be in the ring again", func() bool { return len(p.provider(1).Info().Nodes) == 3 })
+	p.until("node 3 to be without its corosync", func() bool {
+		p.provider(1).Expel(life.Incarnation)
+		return p.readers[3].Any(mark, another)
+	})
+	p.view(1, 2)
+	p.Node(3).Kill() // it has ended, and is forgotten
+	p.Node(3).Start()
+	p.view(1, 2, 3)
+	if got := p.readers[3].Member(); got.Instance == life.Instance || got.Boot != life.Boot {
+		t.Errorf("it is %+v, and was %+v", got, life)
+	}
+	p.provider(1).Expel(life.Incarnation)
+	p.commits(3, 9, "it is another now, and stays")
+}

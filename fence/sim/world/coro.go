@@ -101,6 +101,8 @@ func (c *coro) effects() {
 			c.told(e.Event)
 		case agreement.Collect:
 			c.collect(e.Log)
+		case agreement.Expel:
+			w.rings.expel(p, w.nodes[e.Node-1])
 		}
 	}
 	if sent {

@@ -63,6 +63,8 @@ func (p *proc) perform(e member.Effect) {
 		p.writeLocal(e)
 	case member.Vouch:
 		p.vouch(e.Life)
+	case member.Expel:
+		p.expel(e.Life)
 	case member.CancelOperation:
 		p.cancelWalk(e.Life, e.Claim, e.Why)
 	case member.Probe:

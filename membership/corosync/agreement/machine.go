@@ -49,7 +49,7 @@ type Change struct {
 	Append   []Entry
 }
 
-// Effect is one of Send, Write, Tell and Collect, to be done in order.
+// Effect is one of Send, Write, Tell, Collect and Expel, to be done in order.
 type Effect interface{ effect() }
 
 // Send a message to the group, itself included.
@@ -100,6 +100,7 @@ type Machine struct {
 	lent       uint64 // the index of the view that ended this daemon's being the sole one, when that was not committed yet; 0 for none
 	askedAt    int64  // when it last asked for a session because the other says nothing
 	partedFrom membership.Member
+	merges
 
 	session
 	shadow *shadow

@@ -108,6 +108,7 @@ func (m *Machine) how(old membership.Member) membership.How {
 
 // installed forgets what a view has settled.
 func (m *Machine) installed(v membership.View) {
+	m.loseTo(v)
 	m.gone = slices.DeleteFunc(m.gone, func(d departure) bool {
 		return !slices.ContainsFunc(v.Members, func(o membership.Member) bool { return o.Instance == d.instance })
 	})
