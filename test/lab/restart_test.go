@@ -14,6 +14,7 @@ var restarts = Setup{SelfFence: true, Lease: 90 * time.Second}
 
 // A daemon is restarted as planned on a node whose file system is mounted and written (R26): it ends and another takes its place within the same life of
 // the machine. Nobody is fenced, nobody reaches for its journal, and it writes on all the time.
+// proves: R26
 func TestAPlannedRestartUnderAFileSystem(t *testing.T) {
 	l := cluster(t, restarts, 1, 2)
 	ctx := within(t, l, scenarioWithin)
