@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -43,20 +42,13 @@ func newSeeds(hash string) ([]sweep, error) {
 	return []sweep{{5, 10, n, n + 2999, false}, {3, 10, n, n + 499, false}, {16, 2, n, n + 9, false}, {3, 10, n, n + 999, true}}, nil
 }
 
-// askNewSeeds is the setting that adds new seeds. It is not CI's own yet: new seeds still find something once in a few thousand
-// (docs/reference/simulator.md names what), and until 20,000 in a row are clean a change would be judged by the luck of its hash.
-const askNewSeeds = "FENCED_TEST_NEW_SEEDS"
-
-// sim simulates the same seeds, and new ones before where that is asked for.
+// sim simulates new seeds, then the same ones as always.
 func sim(ctx context.Context, b *Bench) error {
-	sweeps := sameSeeds
-	if os.Getenv(askNewSeeds) == "1" {
-		fresh, err := b.newSeeds(ctx)
-		if err != nil {
-			return err
-		}
-		sweeps = slices.Concat(fresh, sweeps)
+	sweeps, err := b.newSeeds(ctx)
+	if err != nil {
+		return err
 	}
+	sweeps = slices.Concat(sweeps, sameSeeds)
 	fenced := filepath.Join(b.root, "build", "fenced")
 	for _, s := range sweeps {
 		membership := "embedded"
