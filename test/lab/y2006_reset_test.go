@@ -32,7 +32,7 @@ func TestTheDirtyResetThemselves(t *testing.T) {
 
 // All three wrote, and none has anybody who is clean. Each resets itself by sysrq, tells why after its boot, and the cluster forms clean: no node waits for
 // another, and the file system has what each wrote.
-// part of: S2.3
+// proves: S2.3
 func TestAllThreeAreDirty(t *testing.T) {
 	l := cluster(t, Setup{AllAsk: true, SelfFence: true}, 1, 2, 3)
 	ctx := within(t, l, scenarioWithin)
