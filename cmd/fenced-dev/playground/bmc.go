@@ -53,11 +53,19 @@ type Counts struct {
 
 // config writes its device into a configuration file.
 func (b *BMC) config(w func(string, ...any)) {
-	timeout, attempts := b.spec.AttemptTimeout, max(b.spec.Attempts, 1)
-	if timeout == 0 {
-		timeout = defaultAttemptTimeout
-	}
 	w("  %s:", b.Name)
+	if b.spec.Registrar != "" {
+		w("    plugin: agent")
+		w("    agent: %s", b.spec.Registrar)
+		w("    class: storage")
+		w("    dir: %s", b.cluster.dir)
+		w("    kind: storage")
+		w("    accept_mapping: true")
+		w("    on_target: true")
+		w("    hold_up: 0s")
+		b.timing(w)
+		return
+	}
 	host, port, _ := net.SplitHostPort(b.cluster.net.bmcAddress(b.number))
 	w("    address: %q", host)
 	w("    port: %s", port)
@@ -75,7 +83,7 @@ func (b *BMC) config(w func(string, ...any)) {
 	if b.snmp() {
 		w("    version: 2c")
 		w("    community_file: %s", b.cluster.path("bmc-password"))
-		w("    timeout: %dms", timeout.Milliseconds()) // it answers when its switch has moved, which takes a busy machine long
+		w("    timeout: %dms", b.timeout().Milliseconds()) // it answers when its switch has moved, which takes a busy machine long
 	} else {
 		w("    plugin: bmc")
 		w("    username: %s", bmcUser)
@@ -84,8 +92,21 @@ func (b *BMC) config(w func(string, ...any)) {
 	if b.spec.Redfish {
 		b.redfishConfig(w)
 	}
-	w("    attempt_timeout: %dms", timeout.Milliseconds())
-	w("    attempts: %d", attempts)
+	b.timing(w)
+}
+
+// timeout bounds one attempt at it.
+func (b *BMC) timeout() time.Duration {
+	if b.spec.AttemptTimeout == 0 {
+		return defaultAttemptTimeout
+	}
+	return b.spec.AttemptTimeout
+}
+
+// timing writes what the daemon is told of its times.
+func (b *BMC) timing(w func(string, ...any)) {
+	w("    attempt_timeout: %dms", b.timeout().Milliseconds())
+	w("    attempts: %d", max(b.spec.Attempts, 1))
 	effect := b.spec.Effect
 	if effect == 0 {
 		effect = defaultEffect
@@ -97,7 +118,10 @@ func (b *BMC) snmp() bool { return b.spec.PDU || b.spec.Port }
 
 // step is the device in a level.
 func (b *BMC) step() string {
-	if b.snmp() {
+	switch {
+	case b.spec.Registrar != "":
+		return "{device: " + b.Name + ", target: " + b.node.Name + "}"
+	case b.snmp():
 		return "{device: " + b.Name + ", target: \"1\"}"
 	}
 	return b.Name

@@ -57,6 +57,9 @@ type BMCSpec struct {
 	// Port makes it a port of a network switch instead, by SNMP: through it its node reaches what the nodes share. No power hangs on it; while it is closed
 	// there is a file of that name in Cluster.Dir: closed-NODE.
 	Port bool
+	// Registrar, beside Port, is the path of a fence agent whose `on` works only on the node itself: nobody asks the switch then. The agent gets Cluster.Dir as dir
+	// and the node's name as plug, and keeps the same file.
+	Registrar string
 	// Redfish makes it speak Redfish instead of IPMI. Fingerprint is the one that the configuration demands of its certificate, "" for that which it shows.
 	Redfish     bool
 	Fingerprint string
