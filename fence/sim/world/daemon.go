@@ -34,18 +34,7 @@ func (p *proc) perform(e member.Effect) {
 	}
 	switch e := e.(type) {
 	case member.Propose:
-		w.check.proposes(p, e.Entry)
-		e.Entry.AtMS = w.now/ms + 1_700_000_000_000 + p.n.wallMS
-		data, err := domain.Encode(e.Entry)
-		if err != nil {
-			w.check.fail("V16", "%s cannot encode its proposal: %v", p.n.name, err)
-			return
-		}
-		w.mixString(string(data))
-		if p.w.opt.Trace != nil {
-			w.say("%s proposes %d %s", p.n.name, e.Number, data)
-		}
-		p.propose(e.Number, data)
+		p.proposal(e)
 	case member.Answer:
 		p.answered(e)
 	case member.Scan:
@@ -98,6 +87,23 @@ func (p *proc) perform(e member.Effect) {
 	default:
 		w.check.fail("V16", "an effect %T that the model does not know", e)
 	}
+}
+
+// proposal encodes an entry, by this machine's wall clock, and gives it to the log.
+func (p *proc) proposal(e member.Propose) {
+	w := p.w
+	w.check.proposes(p, e.Entry)
+	e.Entry.AtMS = w.now/ms + 1_700_000_000_000 + p.n.wallMS
+	data, err := domain.Encode(e.Entry)
+	if err != nil {
+		w.check.fail("V16", "%s cannot encode its proposal: %v", p.n.name, err)
+		return
+	}
+	w.mixString(string(data))
+	if p.w.opt.Trace != nil {
+		w.say("%s proposes %d %s", p.n.name, e.Number, data)
+	}
+	p.propose(e.Number, data)
 }
 
 // scan reads the kernel and the session record, some time after it was asked for.
