@@ -103,8 +103,9 @@ func sampleValues(t *testing.T, f found) map[string]string {
 			}
 		}
 	}
-	delete(values, "plugin")
-	delete(values, "kind") // fenced's own
+	for _, own := range []string{"plugin", "kind", "on_target"} { // fenced's, not the agent's
+		delete(values, own)
+	}
 	return values
 }
 
