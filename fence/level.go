@@ -36,6 +36,16 @@ func (l Level) Proof(s Step, devices []Device) string {
 	return digest(l.Reach(devices) + "\n" + s.end(devices))
 }
 
+// OnlyWaits reports whether the level waits for the node's watchdog and asks no device: nobody can look beforehand whether it would do.
+func (l Level) OnlyWaits() bool {
+	for _, s := range l.Steps {
+		if s.Wait == "" {
+			return false
+		}
+	}
+	return len(l.Steps) > 0
+}
+
 // Proofs are those of all its devices.
 func (l Level) Proofs(devices []Device) []string {
 	var out []string

@@ -23,7 +23,8 @@ func (s *State) Usable(n *Node, level int, step fence.Step) (usable, known bool)
 }
 
 // Fenceable says whether some level of a node has only usable devices; known is false while that may turn out either way: of some level
-// nothing bad is known and not all was probed yet, or it waits for a watchdog, which nobody can probe. Nothing could fence a node without levels, and that is known.
+// nothing bad is known and not all was probed yet. A level that only waits for a watchdog, which nobody can probe, makes up for no device of the others,
+// and is all that may be known where no level has any. Nothing could fence a node without levels, and that is known.
 func (s *State) Fenceable(id fence.NodeID) (fenceable, known bool) {
 	r, ok := s.Roster.Node(id)
 	n := s.Node(id)
@@ -31,15 +32,18 @@ func (s *State) Fenceable(id fence.NodeID) (fenceable, known bool) {
 		return false, false
 	}
 	known = true
+	devices, waits := false, false
 	for i, l := range r.Levels {
+		if l.OnlyWaits() {
+			waits = true
+			continue
+		}
 		bad, open := len(l.Steps) == 0, false
 		for _, st := range l.Steps {
-			usable, asked := false, true
-			switch {
-			case st.Device != "":
+			usable, asked := false, st.Wait == ""
+			if st.Device != "" {
+				devices = true
 				usable, asked = s.Usable(n, i, st)
-			case st.Wait != "":
-				asked = false
 			}
 			bad = bad || (asked && !usable)
 			open = open || !asked
@@ -49,7 +53,7 @@ func (s *State) Fenceable(id fence.NodeID) (fenceable, known bool) {
 		}
 		known = known && bad
 	}
-	return false, known
+	return false, known && (devices || !waits)
 }
 
 // declared reports whether a step cuts storage and an operator has declared whose way it closes (R16 a, 0078).

@@ -105,7 +105,9 @@ func TestFenceable(t *testing.T) {
 	expect(true, true)
 	w.must(1, healthEntry("bmc-3", "timeout"))
 	w.s.Roster.Nodes[2].Levels = append(w.s.Roster.Nodes[2].Levels, fence.Level{Steps: []fence.Step{{Wait: fence.WaitWatchdog}}})
-	expect(false, false) // its watchdog may do
+	expect(false, true) // its watchdog may do, and no device is left
+	w.s.Roster.Nodes[2].Levels = w.s.Roster.Nodes[2].Levels[2:]
+	expect(false, false) // it never had one
 	w.s.Roster.Nodes[2].Levels = nil
 	expect(false, true)
 }

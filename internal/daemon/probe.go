@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fenced-project/fenced/fence"
@@ -84,6 +85,9 @@ func (d *Daemon) unfenceable() []client.Attention {
 			continue
 		}
 		text := r.Name + " could not be fenced now"
+		if slices.ContainsFunc(r.Levels, fence.Level.OnlyWaits) {
+			text = r.Name + " could be fenced by no device now: only its watchdog is left"
+		}
 		for i, l := range r.Levels {
 			for _, s := range l.Steps {
 				h, probed := dom.HealthOf(s)
