@@ -165,8 +165,11 @@ func (s *State) Unfences(n *Node) bool {
 }
 
 // required reports whether the pending life waits until its ways are open again (required unfencing). Where nothing of them is configured any more,
-// and the cut life is over, nothing is left to open.
+// and the cut life is over, nothing is left to open. Who resumes was a member as it is: a disk that does not answer must not make it late, and a victim (R26).
 func (t *turn) required(n *Node) bool {
+	if n.resumes(*n.Pending) {
+		return false
+	}
 	t.owes(n)
 	if n.Cut == nil {
 		return false
@@ -190,7 +193,7 @@ func (t *turn) claimUnfence(n *Node, e ClaimEntry) error {
 		return fmt.Errorf("claim %d by %s is active (V4)", c.Claim.Number, t.name(c.Claim.Actor.Node))
 	case n.PowerOn != nil && n.PowerOn.Claim != nil:
 		return fmt.Errorf("claim %d by %s is active (V4)", n.PowerOn.Claim.Number, t.name(n.PowerOn.Claim.Actor.Node))
-	case n.Drill != nil:
+	case n.Drill != nil && (n.Drill.Claim != nil || n.Drill.Life == n.Life): // a later life opens its ways: the drill waits until it is admitted
 		return errors.New("the node is being drilled")
 	case t.s.MayOpen(n) != nil:
 		return t.s.MayOpen(n)

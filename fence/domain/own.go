@@ -45,8 +45,8 @@ func (s *State) ToOpen(n *Node) (others, own []fence.Step) {
 	return others, own
 }
 
-// owes notes what the pending life has to open itself, cut before or not: a registration belongs to a boot (required unfencing). Who resumes was
-// admitted in this boot already, and a cluster that is not armed touches no device.
+// owes notes what the pending life has to open itself, cut before or not: a registration belongs to a boot (required unfencing). Who was stateful
+// was admitted in this boot already, and a cluster that is not armed touches no device.
 func (t *turn) owes(n *Node) {
 	if c := n.Cut; c != nil && c.Owed && c.Claim == nil && !t.s.Armed && !c.Force {
 		n.Cut = nil
@@ -120,7 +120,7 @@ func (s *State) MayOpenItself(n *Node) error {
 // itself reports whether the proposer asks to open its own ways, and there are such that only it opens.
 func (t *turn) itself(n *Node, e ClaimEntry) bool {
 	_, own := t.s.ToOpen(n)
-	return e.Unfence && t.by.Node == n.ID && len(own) > 0
+	return e.Unfence && !e.Drill && t.by.Node == n.ID && len(own) > 0
 }
 
 // whoOpens refuses a claim to open the ways of a node by who must not have it: others open what a switch closes, the node itself what is registered on it.

@@ -11,6 +11,12 @@ import (
 func ownWorld(t *testing.T) *world {
 	t.Helper()
 	w := cutWorld(t, 3)
+	w.registers()
+	return w
+}
+
+// registers makes every node open its ways itself.
+func (w *world) registers() {
 	r := w.s.Roster
 	r.Devices = slices.Clone(r.Devices)
 	i := slices.IndexFunc(r.Devices, func(d fence.Device) bool { return d.Name == "fc" })
@@ -19,7 +25,6 @@ func ownWorld(t *testing.T) *world {
 	for _, n := range r.Nodes {
 		w.announce(n.ID, "san")
 	}
-	return w
 }
 
 // boot brings node 3 back in a new boot that says that it is clean.
@@ -130,6 +135,7 @@ func TestWhoMustNotRegisterItself(t *testing.T) {
 		"the cut life":            {func(w *world) { n := w.s.Node(3); n.Cut.Life, n.Cut.Over = n.Life, false }, "has its verdict"},
 		"a life of an older boot": {func(w *world) { w.s.Node(3).Life.Boot = "newer" }, "nothing is closed to boot"},
 		"a disarmed cluster":      {func(w *world) { w.must(1, Entry{Arm: &Arm{By: "op"}}) }, "not armed"},
+		"who is outvoted":         {func(w *world) { n := w.s.Node(3); n.Frozen = n.Instance }, "another state than the majority"},
 	} {
 		w := ownWorld(t)
 		w.cut()
@@ -138,6 +144,93 @@ func TestWhoMustNotRegisterItself(t *testing.T) {
 		c.spoil(w)
 		t.Log(name)
 		w.refused(3, e, c.want)
+		if n := w.s.Node(3); len(n.Unquiet) == 0 && n.Life.Boot == e.Claim.Boot && w.s.MayOpenItself(n) == nil {
+			t.Error("its daemon asks all the same, again and again")
+		}
+	}
+}
+
+// What others do meanwhile ends no claim of a life that is no member: it would begin again and again (0099).
+func TestARegistrationOutlivesWhatOthersDo(t *testing.T) {
+	w := ownWorld(t)
+	w.cut()
+	w.boot()
+	w.must(3, w.unfence())
+	w.must(2, Entry{Leave: &Leave{Why: "update", Force: true}})
+	w.view(1, 3)
+	if n := w.s.Node(3); n.Cut.Claim == nil || len(n.Unquiet) > 0 {
+		t.Fatalf("%+v", n)
+	}
+	w.registered(true, true)
+}
+
+// R16 a: the new boot of a drilled node registers itself too, for the drill waits until it is admitted.
+func TestADrilledNodeRegistersItself(t *testing.T) {
+	w := ownWorld(t)
+	w.must(1, Entry{Drill: &DrillStart{ID: "d", Node: 3, Level: 1, By: "op"}})
+	w.must(3, Entry{Leave: &Leave{}})
+	w.must(3, Entry{DrillReady: &DrillReady{Node: 3, Drill: w.s.Node(3).Drill.ID}})
+	w.must(1, w.drillClaimEntry(3))
+	off := w.drillProof(3)
+	off.Evidence.Level = 1
+	off.Evidence.Devices[0].Device, off.Evidence.Devices[0].Mapping = "bmc-3", "map-bmc-3"
+	n := w.s.Node(3)
+	n.Cut, n.Pending, n.Life.Boot = &Cut{Steps: w.s.Roster.Nodes[2].Levels[0].Steps}, &Announce{Machine: machine(3)}, "early" // its power may go at any moment (R9)
+	w.refused(3, w.unfence(), "being drilled")
+	n.Cut, n.Pending, n.Life.Boot = nil, nil, n.Drill.Life.Boot
+	w.must(1, Entry{DrillOff: off})
+	w.back(3, 1, 2, 3)
+	if n := w.s.Node(3); n.Drill == nil || n.Pending == nil || n.Cut == nil || w.s.Clean(3) {
+		t.Fatalf("%+v", n)
+	}
+	w.must(3, w.unfence())
+	w.registered(true, true)
+	w.announce(3, "san")
+	w.must(1, w.mappingEntry(3))
+	if n := w.s.Node(3); !w.s.Clean(3) || !n.LastDrill.Passed {
+		t.Fatalf("%+v", n)
+	}
+}
+
+// V7: a claim to open its own ways is no claim of a drill.
+func TestNobodyDrillsItself(t *testing.T) {
+	w := ownWorld(t)
+	w.must(1, Entry{Drill: &DrillStart{ID: "d", Node: 3, Level: 1, By: "op"}})
+	w.must(3, Entry{Leave: &Leave{}})
+	n := w.s.Node(3)
+	w.must(3, Entry{DrillReady: &DrillReady{Node: 3, Drill: n.Drill.ID}})
+	n.Cut = &Cut{Steps: w.s.Roster.Nodes[2].Levels[0].Steps}
+	e := w.drillClaimEntry(3)
+	e.Claim.Unfence = true
+	w.refused(3, e, "not eligible")
+}
+
+// R26: who was admitted in this boot while the cluster was not armed, and resumes after a planned restart, owes nothing either: a disk that does not
+// answer would make a healthy node late, and a victim.
+func TestWhoResumesOwesNothing(t *testing.T) {
+	w := ownWorld(t)
+	w.s.Roster.Timing.LeaseMS = 5000
+	w.must(3, Entry{Leave: &Leave{Why: "update"}})
+	w.must(1, Entry{Arm: &Arm{By: "op"}})
+	w.view(1, 2)
+	w.boot()
+	w.must(3, restart("n"))
+	w.view(1, 2)
+	w.must(1, Entry{Arm: &Arm{Armed: true, By: "op"}})
+	w.successor(3, "later", 1, 2)
+	if _, err := w.word(3, "later", "n"); err != nil || !w.s.Clean(3) {
+		t.Fatalf("%v: %+v", err, w.s.Node(3))
+	}
+	// Nor does a member whose ways were to be opened by others, until the roster said that only it does.
+	w = cutWorld(t, 3)
+	w.s.Roster.Timing.LeaseMS = 5000
+	w.must(1, Entry{Request: &Request{ID: "u", Node: 3, Action: fence.ActionUnfence, Cause: fence.CauseOperator, By: "op"}})
+	w.registers()
+	w.must(3, restart("n"))
+	w.view(1, 2)
+	w.successor(3, "later", 1, 2)
+	if _, err := w.word(3, "later", "n"); err != nil || !w.s.Clean(3) || w.s.Node(3).Cut == nil {
+		t.Fatalf("%v: %+v", err, w.s.Node(3))
 	}
 }
 

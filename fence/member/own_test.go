@@ -97,3 +97,19 @@ func TestR18NothingToOpenIsNotPower(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// R16 a, 0099: a drill waits until its node is admitted, and that until it has registered itself: both come to an end.
+func TestR18ADrilledNodeRegistersItself(t *testing.T) {
+	c := registering(t)
+	c.nameless, c.wired, c.silent, c.noBoot = map[fence.NodeID]bool{3: true}, map[fence.NodeID]fence.NodeID{}, map[fence.NodeID]bool{}, map[fence.NodeID]bool{}
+	c.pings = true
+	c.run(1000)
+	c.give(c.n(1), Requested{Reply: 99, Entry: domain.Entry{Drill: &domain.DrillStart{ID: "d1", Node: 3, Level: 1, By: "op"}}})
+	if d := c.drillOver(60_000); !d.Passed {
+		t.Fatalf("%+v", d)
+	}
+	if n := c.dom(1).Node(3); !c.dom(1).Clean(3) || n.Opened == nil || n.Opened.Boot != n.Life.Boot || c.own.wrong > 0 {
+		t.Fatalf("%+v", n)
+	}
+	c.agree()
+}

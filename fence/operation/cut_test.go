@@ -95,3 +95,34 @@ func TestUnfencingIsNoPowerOn(t *testing.T) {
 		t.Errorf("a level that switches no power powered something on: %+v", r)
 	}
 }
+
+// 0099: storage that knows no reservation yet says nothing of a node that opens its own way, and is commanded all the same; what it says afterwards must be on.
+// For nobody else, and not where the device does not answer at all.
+func TestItsOwnWayIsOpenedBlind(t *testing.T) {
+	for name, c := range map[string]struct {
+		own    bool
+		class  operation.Class
+		does   int
+		proven bool
+	}{
+		"no reservation":                   {true, operation.ClassRefused, 1, true},
+		"another's way":                    {false, operation.ClassRefused, 0, false},
+		"no answer":                        {true, operation.ClassTimeout, 0, false},
+		"nothing can be read afterwards":   {true, operation.ClassUnknown, 1, false},
+		"nothing of another's can be read": {false, operation.ClassUnknown, 0, false},
+	} {
+		spec, fakes := cutSpec()
+		spec.Action, spec.StartLevel, spec.Open, spec.Own = fence.ActionOn, -1, []fence.Step{{Device: "a"}}, c.own
+		a := fakes["a"]
+		a.on = false
+		a.status = func(f *fake, _ int) answer {
+			if f.does == 0 || !c.proven {
+				return answer{ms: 10, class: c.class}
+			}
+			return answer{ms: 10, state: f.state()}
+		}
+		if _, r := walk(t, spec, fakes); r.Proven != c.proven || min(a.does, 1) != c.does {
+			t.Errorf("%s: commanded %d times, %+v", name, a.does, r)
+		}
+	}
+}

@@ -166,7 +166,7 @@ func (w *world) do(c operation.Do) {
 		a = f.do(f, f.does)
 	}
 	if a.effectMS >= 0 {
-		w.at(w.now+a.effectMS, nil, func() { f.set(w.now, c.Action == fence.ActionOn) })
+		w.at(w.now+a.effectMS, nil, func() { f.set(w.now, c.Action != fence.ActionOff) })
 	}
 	w.answer(c.ID, a)
 }
