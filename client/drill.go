@@ -73,6 +73,8 @@ type TestRead struct {
 	Class string `json:"class"`
 	MS    int64  `json:"ms"`
 	Text  string `json:"text,omitempty"`
+	// Note is what the device says beside that, such as what its BMC does after a mains failure (power-restore policy); nothing is wrong with it.
+	Note string `json:"note,omitempty"`
 }
 
 // The values of TestRead.Proof.

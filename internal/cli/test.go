@@ -91,6 +91,9 @@ func (a *app) testText(w io.Writer, t client.Test) {
 			if d.Text != "" {
 				fmt.Fprintf(w, "attention    %s level %d %s: %s\n", n.Node, d.Level, d.Device, d.Text)
 			}
+			if d.Note != "" {
+				fmt.Fprintf(w, "note         %s level %d %s: %s\n", n.Node, d.Level, d.Device, d.Note)
+			}
 			if next == "" && d.Class == client.ClassOK && d.Identity == "" && d.Proof == client.ProofNone {
 				next = fmt.Sprintf("fenced drill %s --level %d", n.Node, d.Level)
 			}

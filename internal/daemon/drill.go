@@ -235,7 +235,7 @@ func (d *Daemon) testOne(ctx context.Context, t testTask) {
 	got, err := d.cfg.Devices.Look(one, t.step.Device, t.step.Target)
 	r := t.to
 	r.State, r.Class, r.Proof, r.MS = string(got.State), client.ClassOK, client.ProofNone, time.Since(begin).Milliseconds()
-	r.Identity = spelled(got.Identity, t.machine)
+	r.Identity, r.Note = spelled(got.Identity, t.machine), got.Detail
 	switch {
 	case err != nil:
 		r.State, r.Class, r.Text = string(fence.PowerUnknown), classOf(err), err.Error()

@@ -82,6 +82,9 @@ func TestDrillProvesAnOutlet(t *testing.T) {
 	if r, code := tested(ctx, t, c.Node(2), "node-3"); code != 0 || r.Proof != client.ProofDrill || !r.OK {
 		t.Errorf("after the drill fenced test ends with %d and says %+v", code, r)
 	}
+	if out, code, err := c.Node(2).Run(ctx, "test", "--all"); err != nil || code != 0 || !strings.Contains(out, "3 of 3 devices") || !strings.Contains(out, "after a mains failure") {
+		t.Errorf("fenced test --all ends with %d (%v):\n%s", code, err, out)
+	}
 
 	life = three.BootID()
 	must(t, three.Kill())
