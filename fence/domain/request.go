@@ -174,8 +174,8 @@ func (t *turn) requestOn(n *Node, r Request) error {
 		return errors.New("the node is in the view: it runs")
 	case n.Drill != nil:
 		return errors.New("the node is being drilled: it is powered on by that")
-	case n.OffHeld && r.By == ByItself && t.s.Feature >= FeatureHold:
-		return errors.New("the node is held off: only a person switches it on (0082)")
+	case n.OffHeld && !r.byPerson() && t.s.Feature >= FeatureHold:
+		return errors.New("the node is held off: only a person switches it on, by fenced on (0082)")
 	case n.PowerOn == nil && t.s.Disarming() && !r.Force:
 		return ErrDisarming
 	}
@@ -192,6 +192,9 @@ func (t *turn) requestOn(n *Node, r Request) error {
 	t.emit(Event{Kind: EventRequest, Node: n.ID, Life: n.PowerOn.For, Request: r.ID, On: true, Text: r.By + ": " + r.Reason})
 	return nil
 }
+
+// byPerson reports whether a person asks: neither a program, which does not know of holds, nor one of two nodes for what it switched off itself.
+func (r Request) byPerson() bool { return r.Cause == fence.CauseOperator && r.By != ByItself }
 
 // powerOn is the obligation to switch a node on: at the level that its last verdict rests on, or at all of them.
 func (t *turn) powerOn(n *Node, r Request) *PowerOn {

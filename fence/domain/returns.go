@@ -52,11 +52,11 @@ func (t *turn) lostAgain(n *Node, boot string) {
 // restored counts a life that was switched off to prove it over and is nobody's victim, because it was idle or not let in yet, when the one that did that asks
 // for its power (0083). It reports whether the node stays off instead.
 func (t *turn) restored(n *Node, r Request) bool {
-	if r.By != ByItself {
-		n.Losses = Losses{} // a person, who has looked
+	if r.byPerson() {
+		n.Losses = Losses{} // who asks has looked
 		return false
 	}
-	if n.PowerOn != nil {
+	if r.By != ByItself || n.PowerOn != nil {
 		return false
 	}
 	if t.lostAgain(n, n.Life.Boot); !n.Looped() {

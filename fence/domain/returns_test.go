@@ -162,6 +162,16 @@ func TestWhatIsNoLossOfOneOfTwo(t *testing.T) { // R23
 	}
 }
 
+// Who is not held off may be powered on by what a program asks for, and that is no person's word about the link either.
+func TestAProgramEndsNoCount(t *testing.T) { // R23
+	w := pair(t, FeatureTwo, 11_000, 14_000)
+	w.lose()
+	w.must(1, Entry{Request: &Request{ID: "on", Node: 2, Action: fence.ActionOn, Cause: fence.CauseReported, By: "drbd@n1"}})
+	if n := w.s.Node(2); n.PowerOn == nil || n.Losses.Count != 1 {
+		t.Errorf("%+v", n)
+	}
+}
+
 // R27, 0082: dlm asks for every node that it misses. It powers on nothing that a person holds off, by whichever way its word comes; among older builds it does.
 func TestAProgramLiftsNoHold(t *testing.T) {
 	dlm := Entry{Request: &Request{ID: "dlm", Node: 5, Action: fence.ActionReboot, Cause: fence.CauseReported, By: "fence_dlm"}}
@@ -179,6 +189,12 @@ func TestAProgramLiftsNoHold(t *testing.T) {
 		w.must(1, dlm)
 		if n := w.s.Node(5); (n.PowerOn != nil) != on || n.OffHeld == on {
 			t.Errorf("level %d, after the verdict: %+v", level, n)
+		}
+		w = held(level) // and by asking for power
+		w.view(1, 2, 3, 4)
+		power := Entry{Request: &Request{ID: "on", Node: 5, Action: fence.ActionOn, Cause: fence.CauseReported, By: "drbd@n1"}}
+		if _, err := w.apply(1, power); (err == nil) != on || w.s.Node(5).OffHeld == on {
+			t.Errorf("level %d, power: %v %+v", level, err, w.s.Node(5))
 		}
 		w = held(level) // and by an operation of its own
 		w.boots[5]++

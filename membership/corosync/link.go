@@ -34,7 +34,7 @@ type link struct {
 	to     receiver
 	wakeR  int // a pipe that ends a poll
 	wakeW  int
-	expels chan fence.NodeID // whose corosync is to end
+	expels expels // whose corosync is to end
 }
 
 // receiver is who gets what corosync tells, in order. None of its methods blocks.
@@ -56,7 +56,7 @@ func newLink(cfg *Config, f *frames, to receiver) (*link, error) {
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil, fmt.Errorf("cannot make a pipe: %w", err)
 	}
-	l := &link{cfg: cfg, frames: f, to: to, wakeR: fds[0], wakeW: fds[1], expels: make(chan fence.NodeID, maxExpels)}
+	l := &link{cfg: cfg, frames: f, to: to, wakeR: fds[0], wakeW: fds[1], expels: make(expels, maxExpels)}
 	f.wake = l.wake
 	return l, nil
 }
@@ -64,27 +64,17 @@ func newLink(cfg *Config, f *frames, to receiver) (*link, error) {
 // wake ends the poll. A full pipe is awake already.
 func (l *link) wake() { _, _ = unix.Write(l.wakeW, []byte{0}) }
 
-// maxExpels is how many nodes' corosyncs wait to be ended; what is more is not ended.
-const maxExpels = 16
-
 // expel asks the corosync of another node to end. It does not wait.
 func (l *link) expel(node fence.NodeID) {
-	select {
-	case l.expels <- node:
+	if l.expels.add(node, membership.BootMS()) {
 		l.wake()
-	default:
 	}
 }
 
 // expelAll sends what was asked for. It is no fencing: nothing may follow from it.
 func (l *link) expelAll() {
-	for {
-		select {
-		case node := <-l.expels:
-			l.to.expelled(node, libcorosync.KillNode(uint32(node), "fenced: this node was away and is to be fenced"))
-		default:
-			return
-		}
+	for _, node := range l.expels.due(membership.BootMS()) {
+		l.to.expelled(node, libcorosync.KillNode(uint32(node), "fenced: this node was away and is to be fenced"))
 	}
 }
 

@@ -20,6 +20,7 @@ type Look struct {
 	Granted bool // its program may use what is shared
 	Using   bool // and does: it would write now
 	State   bool // something that only a reset clears is in its kernel
+	Ring    bool // its corosync runs
 	Applied int
 }
 
@@ -28,6 +29,7 @@ func (s *Script) Look(i int) Look {
 	n := s.w.nodes[i]
 	l := Look{Power: n.mach.alive(), Lives: n.mach.life, Boot: n.mach.boot, Granted: n.app.granted, State: n.mach.residue}
 	l.Using = l.Power && n.app.uses()
+	l.Ring = l.Power && s.w.rings != nil && s.w.rings.net.Running(i)
 	if p := n.p; p != nil {
 		l.Daemon, l.Out, l.Leads, l.Applied = true, p.emb.Out, p.emb.Leads() && !p.silent(), p.applied()
 		l.Quorate = !p.stopped && p.m.Quorate()

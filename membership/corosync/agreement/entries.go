@@ -119,7 +119,7 @@ func (m *Machine) numbers() []uint64 {
 
 // propose sends what has not been sent in this session: once in each is enough, the log keeps it from being delivered twice.
 func (m *Machine) propose() {
-	if !m.open || !m.here || m.now < m.quietTil {
+	if !m.open || !m.here || m.quiet() {
 		return
 	}
 	for _, n := range m.numbers() {

@@ -132,3 +132,26 @@ func TestWhoIsShownIsNotGone(t *testing.T) {
 		t.Error("gone, and corosync never said that it went: this daemon began without it")
 	}
 }
+
+// R20: a process that was stopped hears of a departure before its clock saw the stop. It proposes nothing of that before its next tick, nor for a lease.
+func TestWhoWasStoppedWaitsWithALossToo(t *testing.T) {
+	w := agreed(t, 1)
+	w.flush(true)
+	m := w.nodes[0].m
+	w.now += m.cfg.FailMS/2 + m.cfg.FailMS/4
+	w.cut(w.nodes[2])
+	w.flush(true)
+	w.viewOf(3, "nobody has seen the stop")
+	for _, n := range w.nodes[:2] {
+		if gap := n.m.Tick(0, true, w.now); gap == 0 {
+			t.Fatal("it was not stopped")
+		}
+		n.effects()
+	}
+	w.flush(true)
+	w.viewOf(3, "its lease after the stop is not over")
+	for range 3000 {
+		w.step()
+	}
+	w.viewOf(2, "it is over")
+}

@@ -214,6 +214,12 @@ func (m *Machine) clock(now int64) (gap int64) {
 	return gap
 }
 
+// quiet reports whether this process proposes nothing because it was stopped: less than a lease ago, or its next tick will say so. What corosync tells
+// may come before that tick (R20).
+func (m *Machine) quiet() bool {
+	return m.now < m.quietTil || m.lastTick != 0 && m.now-m.lastTick > m.cfg.FailMS/2
+}
+
 // suspicion tells of members of the view from whom nothing was heard for the failure timeout.
 func (m *Machine) suspicion() {
 	var kept []suspect

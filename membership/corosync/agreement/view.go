@@ -62,7 +62,7 @@ func (m *Machine) view() {
 }
 
 func (m *Machine) mayView() bool {
-	return m.open && m.here && m.now >= m.quietTil && m.streams.Holds() == "" && m.broken == ""
+	return m.open && m.here && !m.quiet() && m.streams.Holds() == "" && m.broken == ""
 }
 
 // offer proposes a view of those who are present, if it is this node that leads them, and the view is another.

@@ -33,6 +33,7 @@ var states = map[string]func(p *play, i int) bool{
 	"up":        func(p *play, i int) bool { return p.s.Look(i).Power },
 	"running":   func(p *play, i int) bool { return p.s.Look(i).Daemon },
 	"out":       func(p *play, i int) bool { return p.s.Look(i).Out },
+	"in-ring":   func(p *play, i int) bool { return p.s.Look(i).Ring },
 	"leading":   func(p *play, i int) bool { return p.s.Look(i).Leads },
 	"granted":   func(p *play, i int) bool { return p.s.Look(i).Granted },
 	"using":     func(p *play, i int) bool { return p.s.Look(i).Using },
