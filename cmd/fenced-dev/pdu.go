@@ -25,7 +25,8 @@ func pduCommand() *cobra.Command {
 When an outlet switches, CMD is run as sh -c "CMD OUTLET on|off".
 
 Knobs, comma separated, also by POST /knob on the control address: hang, ignore (the relay is stuck), refuse (notWritable), late=MS,
-restore=MS (an outlet comes back by itself), wrong-identity, lose=N (only each N-th question is answered).
+restore=MS (an outlet comes back by itself), wrong-identity, lose=N (only each N-th question is answered),
+fail-walk=N (a walk ends with the error genErr behind the name of outlet N).
 Control: GET /counts, POST /knob.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/gosnmp/gosnmp"
@@ -50,5 +51,63 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("%d is no small number", n)
 		}
 		_ = text(vs[0])
+	})
+}
+
+// FuzzColumn: whatever two answers of a walk say, what it keeps lies in the column, goes up, and is not more than was allowed; it is whole only if
+// no answer holds an error, and a failure has a class.
+func FuzzColumn(f *testing.F) {
+	const root, limit = ".1.3.6.1.4.1.318.1.1.12.3.5.1.1.2", 8
+	packet := func(v gosnmp.SnmpVersion, e gosnmp.SNMPError, rows ...gosnmp.SnmpPDU) []byte {
+		p := gosnmp.SnmpPacket{Version: v, Community: "public", PDUType: gosnmp.GetResponse, RequestID: 1, Error: e, Variables: rows}
+		b, err := p.MarshalMsg()
+		if err != nil {
+			f.Fatal(err)
+		}
+		return b
+	}
+	row := func(name string) gosnmp.SnmpPDU {
+		return gosnmp.SnmpPDU{Name: name, Type: gosnmp.OctetString, Value: []byte("node-1")}
+	}
+	first := packet(gosnmp.Version2c, gosnmp.NoError, row(root+".1"), row(root+".2"))
+	f.Add(first, packet(gosnmp.Version2c, gosnmp.NoError, row(root+".3"), row(".1.3.6.1.4.1.318.1.1.12.3.5.1.1.4.1")), false)
+	f.Add(first, packet(gosnmp.Version2c, gosnmp.GenErr, row(root+".2")), false)
+	f.Add(first, first, false)
+	f.Add(first, packet(gosnmp.Version2c, gosnmp.NoError, gosnmp.SnmpPDU{Name: root + ".2", Type: gosnmp.EndOfMibView}), false)
+	f.Add(packet(gosnmp.Version1, gosnmp.NoError, row(root+".1")), packet(gosnmp.Version1, gosnmp.NoSuchName, row(root+".1")), true)
+	f.Fuzz(func(t *testing.T, one, two []byte, v1 bool) {
+		c := column{root: root, last: root, limit: limit, v1: v1}
+		for _, b := range [][]byte{one, two} {
+			g := gosnmp.GoSNMP{Version: gosnmp.Version2c}
+			p, err := g.SnmpDecodePacket(b)
+			if err != nil || p == nil {
+				return
+			}
+			had := len(c.rows)
+			end, err := c.take(p)
+			if cl := sdk.ClassOf(err); err != nil && (end || cl != sdk.ClassRefused && cl != sdk.ClassAuth && cl != sdk.ClassLimbo) {
+				t.Fatalf("end %t, class %s: %v", end, cl, err)
+			}
+			if err == nil && p.Error != gosnmp.NoError && (!v1 || p.Error != gosnmp.NoSuchName) {
+				t.Fatalf("the error %s is overlooked", p.Error)
+			}
+			if err == nil && !end && len(c.rows) == had {
+				t.Fatal("it goes on and has learned nothing")
+			}
+			last := root
+			for _, v := range c.rows {
+				if order, ok := compareOIDs(v.Name, last); !ok || order <= 0 || !strings.HasPrefix(v.Name, root+".") {
+					t.Fatalf("%s after %s", v.Name, last)
+				}
+				last = v.Name
+				_ = text(v)
+			}
+			if len(c.rows) > limit {
+				t.Fatalf("%d objects", len(c.rows))
+			}
+			if err != nil || end {
+				return
+			}
+		}
 	})
 }

@@ -180,6 +180,85 @@ func TestMisbehaviour(t *testing.T) {
 	}
 }
 
+// A device that fails in the middle of its names has said nothing of those that follow: a name that stands twice may be seen once (R16).
+func TestColumnOfNamesIsWhole(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{"1", "2c"} {
+		a := start(t, "apc-rpdu", nil) // outlets 3 and 4 are both called twin
+		d := open(t, a, map[string]string{"version": version})
+		ctx := harness.Within(t, 30*time.Second)
+		a.SetKnobs(pdu.Knobs{FailWalk: 3})
+		for _, name := range []string{"twin", "node-1"} {
+			if err := d.Do(ctx, name, sdk.ActionOff); !errors.Is(err, sdk.ClassLimbo) || a.Counts().Off != 0 {
+				t.Errorf("version %s: off of %s with an error behind it: %v, %+v", version, name, err, a.Counts())
+			}
+			if _, err := d.Status(ctx, name); !errors.Is(err, sdk.ClassLimbo) {
+				t.Errorf("version %s: status of %s with an error behind it: %v", version, name, err)
+			}
+		}
+		if ts, err := d.(sdk.Lister).List(ctx); !errors.Is(err, sdk.ClassLimbo) || len(ts) > 0 {
+			t.Errorf("version %s: a list with an error in it: %v %v", version, ts, err)
+		}
+		if read(t, d, "1") != sdk.On {
+			t.Errorf("version %s: by its number an outlet needs no names", version)
+		}
+		a.SetKnobs(pdu.Knobs{})
+		if ts, err := d.(sdk.Lister).List(ctx); err != nil || len(ts) != 8 || read(t, d, "node-1") != sdk.On {
+			t.Errorf("version %s: without the error: %v %v", version, ts, err)
+		}
+	}
+	many := start(t, "if-mib", func(c *pdu.Config) { c.Outlets = 3*repetitions + 1 }) // several questions, and something behind the column
+	ts, err := open(t, many, map[string]string{"family": "if-mib"}).(sdk.Lister).List(harness.Within(t, 30*time.Second))
+	if err != nil || len(ts) != 3*repetitions+1 || ts[3*repetitions].Alias != "Outlet 61" {
+		t.Errorf("%d names, %v", len(ts), err)
+	}
+}
+
+// A column ends where the device says so, and only there.
+func TestColumn(t *testing.T) {
+	t.Parallel()
+	row := func(name string) gosnmp.SnmpPDU {
+		return gosnmp.SnmpPDU{Name: name, Type: gosnmp.OctetString, Value: []byte("x")}
+	}
+	of := func(rows ...gosnmp.SnmpPDU) gosnmp.SnmpPacket { return gosnmp.SnmpPacket{Variables: rows} }
+	typed := func(of gosnmp.Asn1BER) gosnmp.SnmpPDU { return gosnmp.SnmpPDU{Name: ".1.3.2.9", Type: of} }
+	failed := func(e gosnmp.SNMPError) gosnmp.SnmpPacket {
+		return gosnmp.SnmpPacket{Error: e, Variables: []gosnmp.SnmpPDU{row(".1.3.2.9")}}
+	}
+	for name, c := range map[string]struct {
+		packet gosnmp.SnmpPacket
+		v1     bool
+		end    bool
+		rows   int
+		class  sdk.Class
+	}{
+		"goes on":           {of(row(".1.3.2.9"), row(".1.3.2.10")), false, false, 3, ""},
+		"goes on deeper":    {of(row(".1.3.2.8.1"), row(".1.3.2.9")), false, false, 3, ""},
+		"ends behind":       {of(row(".1.3.2.9"), row(".1.3.3.1")), false, true, 2, ""},
+		"not its neighbour": {of(row(".1.3.20.1")), false, true, 1, ""},
+		"nothing follows":   {of(row(".1.3.2.9"), typed(gosnmp.EndOfMibView)), false, true, 2, ""},
+		"end of version 1":  {failed(gosnmp.NoSuchName), true, true, 1, ""},
+		"no end of 2c":      {failed(gosnmp.NoSuchName), false, false, 1, sdk.ClassRefused},
+		"too big":           {failed(gosnmp.TooBig), true, false, 1, sdk.ClassRefused},
+		"general error":     {failed(gosnmp.GenErr), true, false, 1, sdk.ClassLimbo},
+		"no access":         {failed(gosnmp.NoAccess), false, false, 1, sdk.ClassAuth},
+		"nothing":           {of(), false, false, 1, sdk.ClassRefused},
+		"no object":         {of(typed(gosnmp.NoSuchObject)), false, false, 1, sdk.ClassRefused},
+		"no instance":       {of(typed(gosnmp.NoSuchInstance)), false, false, 1, sdk.ClassRefused},
+		"the same again":    {of(row(".1.3.2.8")), false, false, 1, sdk.ClassRefused},
+		"backwards":         {of(row(".1.3.2.9"), row(".1.3.2.7")), false, false, 2, sdk.ClassRefused},
+		"begins anew":       {of(row(".1.2.9")), false, false, 1, sdk.ClassRefused},
+		"no OID":            {of(row(".1.3.2.x")), false, false, 1, sdk.ClassRefused},
+		"too many":          {of(row(".1.3.2.9"), row(".1.3.2.10"), row(".1.3.2.11")), false, false, 3, sdk.ClassRefused},
+	} {
+		col := column{root: ".1.3.2", last: ".1.3.2.8", limit: 3, v1: c.v1, rows: []gosnmp.SnmpPDU{row(".1.3.2.8")}}
+		end, err := col.take(&c.packet)
+		if end != c.end || len(col.rows) != c.rows || sdk.ClassOf(err) != c.class {
+			t.Errorf("%s: end %t with %d objects, %v; want %t, %d, %q", name, end, len(col.rows), err, c.end, c.rows, c.class)
+		}
+	}
+}
+
 // An answer counts only if it is one to what was asked.
 func TestAnswers(t *testing.T) {
 	t.Parallel()

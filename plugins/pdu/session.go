@@ -44,7 +44,7 @@ func (a access) dial(ctx context.Context) (*session, error) {
 	}
 	g := &gosnmp.GoSNMP{
 		Target: a.host, Port: a.port, Transport: "udp", Version: a.version, Context: ctx, Retries: tries - 1, MaxOids: gosnmp.MaxOids,
-		Timeout: max(50*time.Millisecond, time.Until(end)/(tries+1)), Community: a.community.Reveal(), MaxRepetitions: 20,
+		Timeout: max(50*time.Millisecond, time.Until(end)/(tries+1)), Community: a.community.Reveal(),
 	}
 	if a.version == gosnmp.Version3 {
 		g.SecurityModel, g.MsgFlags, g.ContextName = gosnmp.UserSecurityModel, gosnmp.AuthPriv, a.context
@@ -112,29 +112,6 @@ func (s *session) set(ctx context.Context, oid string, value int) error {
 		return refusal(p)
 	}
 	return nil
-}
-
-// walk reads a column, at most limit objects.
-func (s *session) walk(ctx context.Context, root string, limit int) ([]gosnmp.SnmpPDU, error) {
-	var out []gosnmp.SnmpPDU
-	errFull := sdk.Refused(fmt.Errorf("it has more than %d objects under %s", limit, root))
-	each := func(v gosnmp.SnmpPDU) error {
-		if len(out) >= limit {
-			return errFull
-		}
-		out = append(out, v)
-		return nil
-	}
-	var err error
-	if s.g.Version == gosnmp.Version1 {
-		err = s.g.Walk(root, each)
-	} else {
-		err = s.g.BulkWalk(root, each)
-	}
-	if err != nil {
-		return nil, classify(ctx, err)
-	}
-	return out, nil
 }
 
 // integer is the value of an object that must be a small number.

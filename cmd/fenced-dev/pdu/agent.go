@@ -164,7 +164,13 @@ func (a *Agent) answer(q *gosnmp.SnmpPacket) *gosnmp.SnmpPacket {
 			if q.PDUType == gosnmp.GetBulkRequest {
 				more = int(min(q.MaxRepetitions, 64))
 			}
-			for range more {
+			for n := range more {
+				if a.knobs.FailWalk > 0 && oid == fmt.Sprintf(a.cfg.Model.Label, a.knobs.FailWalk-1+a.cfg.Model.First) {
+					if n == 0 {
+						r.Error, r.ErrorIndex, r.Variables = gosnmp.GenErr, uint8(i+1), append(r.Variables, v) //nolint:gosec // few
+					}
+					break
+				}
 				next := a.next(r, objects, oid, i)
 				r.Variables = append(r.Variables, next)
 				oid = next.Name

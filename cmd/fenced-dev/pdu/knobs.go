@@ -23,16 +23,19 @@ type Knobs struct {
 	WrongIdentity bool
 	// Lose drops every question but each Lose-th, as a bad network does; 0 for none.
 	Lose int
+	// FailWalk: to the question what follows the name of outlet FailWalk the answer is the error genErr, and an answer to several ends before it;
+	// 0 for none.
+	FailWalk int
 }
 
-// ParseKnobs reads a comma separated list: hang, ignore, refuse, late=MS, restore=MS, wrong-identity, lose=N; "" and "none" are honest.
+// ParseKnobs reads a comma separated list: hang, ignore, refuse, late=MS, restore=MS, wrong-identity, lose=N, fail-walk=N; "" and "none" are honest.
 func ParseKnobs(list string) (Knobs, error) {
 	var k Knobs
 	for _, word := range strings.Split(list, ",") {
 		name, value, valued := strings.Cut(strings.TrimSpace(word), "=")
 		n := 0
-		if valued != (name == "late" || name == "restore" || name == "lose") {
-			return Knobs{}, fmt.Errorf("cannot read knob %q: late, restore and lose need =N, the others take none", word)
+		if valued != (name == "late" || name == "restore" || name == "lose" || name == "fail-walk") {
+			return Knobs{}, fmt.Errorf("cannot read knob %q: late, restore, lose and fail-walk need =N, the others take none", word)
 		}
 		if valued {
 			var err error
@@ -56,8 +59,10 @@ func ParseKnobs(list string) (Knobs, error) {
 			k.Restore = time.Duration(n) * time.Millisecond
 		case "lose":
 			k.Lose = n
+		case "fail-walk":
+			k.FailWalk = n
 		default:
-			return Knobs{}, fmt.Errorf("no knob %q: hang, ignore, refuse, late=MS, restore=MS, wrong-identity, lose=N", name)
+			return Knobs{}, fmt.Errorf("no knob %q: hang, ignore, refuse, late=MS, restore=MS, wrong-identity, lose=N, fail-walk=N", name)
 		}
 	}
 	return k, nil
