@@ -35,30 +35,34 @@ type runState struct {
 // Status reads state and identity in one connection.
 func (d *device) Status(ctx context.Context, target string) (sdk.Status, error) {
 	st := sdk.Status{State: sdk.Unknown}
-	err := d.with(ctx, target, func(m *monitor) error {
-		var s runState
-		if err := m.ask("query-status", nil, &s); err != nil {
-			return err
-		}
-		var id struct{ UUID string }
-		if err := m.ask("query-uuid", nil, &id); err != nil {
-			return err
-		}
-		if strings.Trim(id.UUID, "0-") != "" { // all zero: none was given
-			st.UUIDs = []string{id.UUID}
-		}
-		switch {
-		case s.Status == shutdown && !s.Running:
-			st.State = sdk.Off
-		case s.Status == running && s.Running:
-			st.State = sdk.On
-		default:
-			st.Detail = fmt.Sprintf("QEMU says %.40q", s.Status)
-		}
-		return nil
+	err := d.with(ctx, target, func(m *monitor) (err error) {
+		st, err = m.status()
+		return err
 	})
-	if err != nil {
-		return sdk.Status{State: sdk.Unknown}, err
+	return st, err
+}
+
+// status asks for state and identity. With an error the state is unknown.
+func (m *monitor) status() (sdk.Status, error) {
+	st := sdk.Status{State: sdk.Unknown}
+	var s runState
+	if err := m.ask("query-status", nil, &s); err != nil {
+		return st, err
+	}
+	var id struct{ UUID string }
+	if err := m.ask("query-uuid", nil, &id); err != nil {
+		return st, err
+	}
+	if strings.Trim(id.UUID, "0-") != "" { // all zero: none was given
+		st.UUIDs = []string{id.UUID}
+	}
+	switch {
+	case s.Status == shutdown && !s.Running:
+		st.State = sdk.Off
+	case s.Status == running && s.Running:
+		st.State = sdk.On
+	default:
+		st.Detail = fmt.Sprintf("QEMU says %.40q", s.Status)
 	}
 	return st, nil
 }

@@ -127,17 +127,3 @@ func serve(c net.Conn, greeting string, answer func(string, int) string) {
 const hello = `{"QMP":{"version":{},"capabilities":[]}}` + "\n"
 
 func result(id int, doc string) string { return fmt.Sprintf(`{"return":%s,"id":%d}`+"\n", doc, id) }
-
-// pipe is a monitor that reads these bytes and then the end.
-func pipe(t *testing.T, in []byte) *monitor {
-	t.Helper()
-	a, b := net.Pipe()
-	go func() { // ends when everything is read, or with the test
-		_, _ = b.Write(in)
-		b.Close()
-	}()
-	t.Cleanup(func() { a.Close() })
-	m := &monitor{conn: a, in: bufio.NewScanner(a)}
-	m.in.Buffer(make([]byte, 4096), maxLine)
-	return m
-}

@@ -54,6 +54,15 @@ func connect(ctx context.Context, network, address string) (*monitor, error) {
 			return nil, errors.Join(err, conn.Close())
 		}
 	}
+	m, err := greet(conn)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return m, nil
+}
+
+// greet begins with what stands behind a connection, and leaves negotiation.
+func greet(conn net.Conn) (*monitor, error) {
 	m := &monitor{conn: conn, in: bufio.NewScanner(conn)}
 	m.in.Buffer(make([]byte, 4096), maxLine)
 	greeting, err := m.next()
@@ -63,10 +72,7 @@ func connect(ctx context.Context, network, address string) (*monitor, error) {
 	if err == nil {
 		err = m.do("qmp_capabilities", nil)
 	}
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return m, nil
+	return m, err
 }
 
 func (m *monitor) close() { _ = m.conn.Close() } // nothing is unsaid by it

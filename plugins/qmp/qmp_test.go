@@ -232,20 +232,3 @@ func conforms(t *testing.T, path string, m machine, device map[string]string) {
 		}
 	}))
 }
-
-// FuzzMonitor: whatever a monitor sends, a state comes of it only by a well-formed answer to the question.
-func FuzzMonitor(f *testing.F) {
-	f.Add([]byte(hello + `{"return":{},"id":1}` + "\n" + `{"return":{"status":"running","running":true},"id":2}` + "\n"))
-	f.Add([]byte(`{"event":"RESET"}` + "\n"))
-	f.Fuzz(func(t *testing.T, in []byte) {
-		m := pipe(t, in)
-		for range 100 {
-			if _, err := m.next(); err != nil {
-				if sdk.ClassOf(err) == sdk.ClassUnknown {
-					t.Fatalf("an error without a class: %v", err)
-				}
-				return
-			}
-		}
-	})
-}
