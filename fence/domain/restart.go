@@ -67,7 +67,7 @@ func (s *State) MayRestart(by Origin, forMS int64) error {
 		return fmt.Errorf("a restart may take %d ms here, below the lease, and needs %d ms, a second more than failure_timeout: raise timings.lease to %d ms or more, or leave and start again",
 			forMS, LeastRestartMS(s.Roster.Timing), (LeastRestartMS(s.Roster.Timing)*10+8)/9)
 	case n.Restart != nil:
-		return errors.New("a restart of it is under way")
+		return fmt.Errorf("%w: a restart of it is under way, or was not followed and has to lapse", fence.ErrRefused)
 	case n.Restarted != 0:
 		return fmt.Errorf("%w: it was restarted less than an hour ago, at index %d", fence.ErrRefused, n.Restarted)
 	case n.Drill != nil:

@@ -20,8 +20,8 @@ var (
 	ErrUnsure = errors.New("a probe could not be read")
 	// ErrHeld: a local client holds a grant, or went without a word where that must not be (R12).
 	ErrHeld = errors.New("a client may use shared state")
-	// ErrLate: the time given was over before anything was proposed.
-	ErrLate = errors.New("no clean leave within the time given")
+	// ErrLate: the time given was over before a leave was proposed, or a restart committed.
+	ErrLate = errors.New("it was not committed within the time given")
 )
 
 // leaving is a leave on its way. Its existence closes the gate: this node claims nothing, begins no walk, calls nobody overdue and releases

@@ -29,7 +29,7 @@ type RestartRecord struct {
 type RestartRequested struct {
 	Reply  uint64
 	Reason string
-	// UntilMS is when it gives up before it has proposed, by this node's clock.
+	// UntilMS is when it gives up, by this node's clock: a word that is committed later is not followed.
 	UntilMS int64
 }
 
@@ -77,6 +77,8 @@ func (m *Member) restartRequested(in RestartRequested) {
 		refuse(fmt.Errorf("%w: this node leaves", fence.ErrRefused))
 	case m.restarting != nil:
 		refuse(ErrRestarting)
+	case m.now >= in.UntilMS:
+		refuse(fmt.Errorf("%w: it was over before this began", ErrLate))
 	default:
 		m.restarting = &restarting{reply: in.Reply, why: bound(in.Reason), until: in.UntilMS}
 	}
@@ -89,16 +91,20 @@ func (m *Member) restarts() {
 		return
 	}
 	n := m.dom.Node(m.cfg.Self.Node)
+	by := r.until // of a long lease much is left when nobody waits for the answer any more
+	if r.record.Nonce != "" {
+		by = min(by, m.restartGoesBy(r.record))
+	}
 	committed := n != nil && n.Restart != nil && r.ever && n.Restart.Nonce == r.record.Nonce && n.Restart.Instance == m.cfg.Self.Instance
 	switch {
 	case m.fell || m.leaving != nil:
 		m.restartStays(fmt.Errorf("%w: it leaves or ends its own life", ErrNotMember))
-	case committed && m.now <= m.restartGoesBy(r.record) && m.present():
+	case committed && m.now <= by && m.present():
 		m.do(Answer{Reply: r.reply, Index: n.Restart.Since})
 		r.gone = true
 		m.do(Depart{Restart: true})
-	case r.record.Nonce != "" && m.now > m.restartGoesBy(r.record):
-		m.restartStays(fmt.Errorf("%w: too little of it is left", ErrLate))
+	case r.record.Nonce != "" && m.now > by:
+		m.restartStays(fmt.Errorf("%w: the log does not take its word", ErrLate))
 	case !r.ever:
 		m.prepareRestart(r)
 	}

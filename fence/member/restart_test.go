@@ -236,6 +236,48 @@ func TestARestartLeavesTheNextDaemonItsTime(t *testing.T) {
 	}
 }
 
+// R26: whoever asked was told that nothing happens when their time was over. With a long lease the word may be committed long after that, and the daemon
+// stays; what it was committed for is asked for again when that has lapsed.
+func TestARestartIsOverWithTheTimeThatWasGiven(t *testing.T) {
+	for name, k := range map[string]struct {
+		late int64 // ms after which the word is committed
+		goes bool
+	}{"in time": {4000, true}, "late": {5500, false}} {
+		c, x := inUse(t)
+		for _, n := range c.nodes {
+			n.m.dom.Roster.Timing.LeaseMS = 162_000
+		}
+		var word *record
+		c.onPropose = func(id fence.NodeID, p Propose) bool {
+			if id != 3 || p.Entry.Restart == nil {
+				return false
+			}
+			word = &record{by: x.self(), number: p.Number, data: encode(t, p.Entry)}
+			return true
+		}
+		c.restart(3)
+		if c.run(k.late); word == nil {
+			t.Fatalf("%s: nothing was proposed", name)
+		}
+		if a, ok := x.restarted(); ok == k.goes || ok && !errors.Is(a.Err, ErrLate) {
+			t.Errorf("%s: answer %+v (%v) before the word was committed", name, a, ok)
+		}
+		c.append(*word)
+		if c.run(1000); x.departed != k.goes {
+			t.Errorf("%s: departed %v, answers %+v", name, x.departed, x.answers)
+		}
+		if !k.goes && (x.disk.Restart.Nonce != "" || x.m.closing() || !c.dom(1).Clean(3)) {
+			t.Errorf("%s: it does not go on as before: %+v", name, x.disk)
+		}
+		c.onPropose, x.answers = nil, nil
+		if c.restart(3); !k.goes {
+			if a, ok := x.restarted(); !ok || !errors.Is(a.Err, fence.ErrRefused) {
+				t.Errorf("asked again: %+v (%v)", a, ok)
+			}
+		}
+	}
+}
+
 // R26, S4.6: the same controllers. A core process that ran when the daemon went and is not the same when the next one looks ends the life, because nobody
 // saw it die; what was not looked at yet is waited for, what only one of the files names does not matter, and what does not run refuses a restart.
 func TestACoreProcessThatDiedInTheGap(t *testing.T) {

@@ -123,6 +123,23 @@ func TestAFileThatPluginsRefuse(t *testing.T) {
 	l.until(2, "roster 2 as its own", func(s client.Status) bool { return s.Roster.Equal && s.Roster.Version == 2 })
 }
 
+// R26: what plugins take to look at the file counts in the time of a restart, so that who was told 124 sees no restart after it; half of it is theirs.
+func TestALookAtTheFileIsPartOfTheTimeOfARestart(t *testing.T) {
+	l := newLab(t)
+	d := l.nodes[2].d
+	const limit = 400 * time.Millisecond
+	d.cfg.Examine = func(ctx context.Context) (*config.Config, error) {
+		if by, ok := ctx.Deadline(); !ok || time.Until(by) > limit/2 {
+			t.Errorf("it may look until %v", by)
+		}
+		time.Sleep(limit + 10*time.Millisecond) // its processes take so long to end
+		return nil, nil
+	}
+	if _, err := d.Restart(l.ctx(), api.RestartArgs{Reason: "t", Timeout: limit}); client.CodeOf(err) != client.CodeTimeout || d.Restarts() {
+		t.Errorf("%v, restarts %t", err, d.Restarts())
+	}
+}
+
 // R24: who may end this machine is settled at the start; a reload says that a change of it waits for the next one, and keeps the devices that the order
 // of the start means.
 func TestAReloadKeepsWhoEndsThisMachine(t *testing.T) {

@@ -15,14 +15,17 @@ import (
 // Restart implements api.Steward: the daemon ends for a planned restart (R26). Who runs it starts the next one at once, see Restarts.
 func (d *Daemon) Restart(ctx context.Context, a api.RestartArgs) (client.Committed, error) {
 	out := client.Committed{API: client.API, Text: "the daemon of " + d.selfName(ctx) + " restarts"}
-	if _, err := d.examined(ctx); err != nil { // the next daemon would not start, and this life would end with its lease
+	until := d.cfg.Now() + a.Timeout.Milliseconds()
+	looks, seen := context.WithTimeout(ctx, a.Timeout/2) // a plugin that hangs leaves time for the rest
+	_, err := d.examined(looks)
+	if seen(); err != nil { // the next daemon would not start, and this life would end with its lease
 		return out, err
 	}
 	ch := make(chan member.Answer, 1)
 	if err := d.ask(ctx, func() {
 		d.reply++
 		d.replies[d.reply] = ch
-		d.step(member.RestartRequested{Reply: d.reply, Reason: d.who(a.By) + ": " + a.Reason, UntilMS: d.cfg.Now() + a.Timeout.Milliseconds()})
+		d.step(member.RestartRequested{Reply: d.reply, Reason: d.who(a.By) + ": " + a.Reason, UntilMS: until})
 	}); err != nil {
 		return out, err
 	}
