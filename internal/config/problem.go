@@ -104,11 +104,13 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// report gathers problems. At maxProblems it stops gathering and says so: a file of garbage must not fill the screen.
+// report gathers problems. At maxProblems mistakes, and at as many warnings, it stops gathering and says so: a file of garbage must not fill the screen,
+// and many warnings neither hide a mistake nor are one.
 type report struct {
 	list    Problems
 	order   map[string]int // file -> its place in the reading order
-	dropped int
+	kept    map[bool]int   // how many are in the list, of warnings (true) and of mistakes
+	dropped map[bool]int
 	from    origin // of what is added now
 }
 
@@ -122,10 +124,14 @@ func (r *report) by(from origin, f func()) {
 const maxProblems = 200
 
 func (r *report) add(p Problem) {
-	if len(r.list) >= maxProblems {
-		r.dropped++
+	if r.kept == nil {
+		r.kept, r.dropped = map[bool]int{}, map[bool]int{}
+	}
+	if r.kept[p.Warning] >= maxProblems {
+		r.dropped[p.Warning]++
 		return
 	}
+	r.kept[p.Warning]++
 	p.from = r.from
 	r.list = append(r.list, p)
 }
@@ -158,8 +164,12 @@ func (r *report) sorted() Problems {
 		}
 		return a.Col < b.Col
 	})
-	if r.dropped > 0 {
-		return append(r.list, Problem{Text: fmt.Sprintf("and %d more problems", r.dropped), Remedy: "repair those above first"})
+	list := r.list
+	if n := r.dropped[false]; n > 0 {
+		list = append(list, Problem{Text: fmt.Sprintf("and %d more problems", n), Remedy: "repair those above first"})
 	}
-	return r.list
+	if n := r.dropped[true]; n > 0 {
+		list = append(list, Problem{Text: fmt.Sprintf("and %d more", n), Remedy: "see to those above first", Warning: true})
+	}
+	return list
 }

@@ -30,7 +30,7 @@ func TestTheDirtyResetThemselves(t *testing.T) {
 	d.someSaid(ctx, t)
 }
 
-// All three wrote, and none has anybody who is clean. Each resets itself by sysrq, tells why after its boot, and the cluster forms clean: no node waits for
+// All three wrote, and none has anybody who is clean. Each resets itself by sysrq, one at least tells why after its boot, and the cluster forms clean: no node waits for
 // another, and the file system has what each wrote.
 // proves: S2.3
 func TestAllThreeAreDirty(t *testing.T) {
