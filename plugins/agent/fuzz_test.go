@@ -41,14 +41,23 @@ func FuzzMetadata(f *testing.F) {
 	})
 }
 
-// FuzzOutput: what an agent says is bounded, classified and shown without a secret.
+// FuzzOutput: what an agent says is bounded, classified and shown without a secret, nor a piece of one that it says in full.
 func FuzzOutput(f *testing.F) {
+	const long, rest = "hunter2 Kq7  vZ", "7 vZ" // it begins with the other secret; how its end looks on one line
 	f.Add([]byte("2026-01-01 00:00:00,000 ERROR: Unable to connect/login to fencing device\n"), []byte("n1,one\nn2"), ",")
+	f.Add([]byte(strings.Repeat("x", 190)), []byte("\n"), ",")
 	f.Fuzz(func(t *testing.T, stderr, stdout []byte, separator string) {
-		s := settings{"password": sdk.NewSecret("hunter2")}
+		s := settings{"password": sdk.NewSecret("hunter2"), "snmp_priv_passwd": sdk.NewSecret(long)}
 		err := outcome{stdout: stdout, stderr: stderr, code: 1}.failure("fence_x", "off", s)
 		if err == nil || strings.Contains(err.Error(), "hunter2") || len(err.Error()) > 1024 {
 			t.Fatalf("%v", err)
+		}
+		said := string(stderr) + long + string(stdout)
+		err = outcome{stderr: []byte(said), code: 1}.failure("fence_x", "off", s)
+		for _, piece := range []string{"hunte", "Kq7", "7  vZ", rest} {
+			if strings.Contains(err.Error(), piece) && !strings.Contains(collapsed(string(stderr)+"\n"+string(stdout)), collapsed(piece)) {
+				t.Fatalf("%q is shown of what it said: %v", piece, err)
+			}
 		}
 		for _, target := range targets(stdout, separator) {
 			if target.ID == "" || strings.ContainsAny(target.ID, "\n") {

@@ -125,8 +125,12 @@ func truthy(s string) bool {
 }
 
 // plain is one line for people.
-func plain(s string) string {
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
+func plain(s string) string { return bounded(collapsed(strings.ToValidUTF8(s, ""))) }
+
+// collapsed is text on one line, its words one space apart.
+func collapsed(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func bounded(s string) string {
 	if len(s) > 200 {
 		s = strings.ToValidUTF8(s[:200], "") + "…"
 	}

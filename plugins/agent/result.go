@@ -28,7 +28,7 @@ var words = []struct {
 
 // failure is what a run that did not succeed means. Of what the agent wrote only its last words are shown, without what may be secret.
 func (o outcome) failure(agent, action string, s settings) error {
-	said := lastWords(o.stderr, o.stdout)
+	said := s.lastWords(o.whole())
 	text := fmt.Sprintf("%s %s: %s", agent, action, o.how())
 	if o.overran {
 		return sdk.Timeout(errors.New(s.redact(join(fmt.Sprintf("%s %s did not end in time and was killed", agent, action), said))))
@@ -56,36 +56,49 @@ func join(a, b string) string {
 // stamp is how fencing agents begin a line of log.
 var stamp = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (ERROR|WARNING|INFO|DEBUG): `)
 
-// lastWords is the last line that says something, bounded; of errors the last one goes before other lines.
-func lastWords(outputs ...[]byte) string {
+// whole are the lines of both outputs without the one that the bound of a run may have cut (sink): a piece of a secret is nothing that can be found.
+func (o outcome) whole() (stderr, stdout []byte) {
+	stderr, stdout = o.stderr, o.stdout
+	if len(stderr) >= maxStderr {
+		_, stderr, _ = bytes.Cut(stderr, []byte("\n"))
+	}
+	if len(stdout) >= maxStdout {
+		stdout = stdout[:bytes.LastIndexByte(stdout, '\n')+1]
+	}
+	return stderr, stdout
+}
+
+// lastWords is the last line that says something, for people; of errors the last one goes before other lines.
+func (s settings) lastWords(outputs ...[]byte) string {
 	last := ""
 	for _, out := range outputs {
 		lines := bytes.Split(out, []byte("\n"))
 		for i := len(lines) - 1; i >= 0; i-- {
-			l := strings.TrimSpace(strings.ToValidUTF8(string(lines[i]), "?"))
-			said := plain(stamp.ReplaceAllString(l, ""))
-			if said == "" || strings.HasPrefix(said, "Please use '-h'") || strings.Contains(said, "DeprecationWarning") {
+			l := bytes.TrimSpace(lines[i])
+			if len(l) == 0 {
 				continue
 			}
-			if m := stamp.FindStringSubmatch(l); m != nil && m[1] == "ERROR" {
-				return said
+			m := stamp.FindSubmatch(l)
+			if m != nil {
+				l = l[len(m[0]):]
 			}
-			if last == "" {
-				last = said
+			failed := m != nil && string(m[1]) == "ERROR"
+			if len(l) == 0 || last != "" && !failed || bytes.HasPrefix(l, []byte("Please use '-h'")) || bytes.Contains(l, []byte("DeprecationWarning")) {
+				continue
+			}
+			last = s.shown(string(l))
+			if failed {
+				return last
 			}
 		}
 	}
 	return last
 }
 
-// redact hides the value of everything that may be a secret.
-func (s settings) redact(text string) string {
-	for _, name := range sorted(s) {
-		if v := strings.Trim(s[name].Reveal(), `"`); len(v) > 0 && (isSecret(name) || isSecret(strings.TrimSuffix(name, "_script"))) {
-			text = strings.ReplaceAll(text, v, "***")
-		}
-	}
-	return text
+// shown is a line for people, without secrets and bounded. What is secret is looked for before the bound, behind which only a piece may be left, and
+// all at once: what one search hid would be missing where the next one looks for a longer one.
+func (s settings) shown(l string) string {
+	return bounded(strings.ToValidUTF8(s.redact(collapsed(l)), "?"))
 }
 
 func sorted(s settings) []string {
