@@ -289,6 +289,24 @@ func TestMisbehaviour(t *testing.T) {
 	}
 }
 
+// An agent whose time is over is told so before it is killed, and may tidy up: log out of a device that takes few sessions. By what it exits with then
+// it says nothing: this one would say off.
+func TestAnAgentIsToldToEndFirst(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	d := f.mustOpen(t, map[string]string{"mode": "polite"})
+	for range 3 { // a machine that stood still between the signals is not judged
+		st, err := d.Status(harness.Within(t, 6*time.Second), "n1")
+		if !errors.Is(err, sdk.ClassTimeout) || st.State == sdk.Off {
+			t.Errorf("%v, %v", st, err)
+		}
+		if _, err := os.Stat(filepath.Join(f.dir, "told")); err == nil {
+			return
+		}
+	}
+	t.Error("it was killed without a word")
+}
+
 // What an agent says decides the class; what may be secret is not repeated.
 func TestWhatItSays(t *testing.T) {
 	t.Parallel()

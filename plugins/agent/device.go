@@ -124,16 +124,15 @@ func (d *device) List(ctx context.Context) ([]sdk.Target, error) {
 	if !d.meta.can("list") {
 		return nil, sdk.Unsupported(fmt.Errorf("%s cannot list", d.name()))
 	}
-	s := d.copied()
-	o, err := run(ctx, d.path, s.input("list"))
+	o, err := run(ctx, d.path, d.settings.input("list"))
 	if err != nil {
 		return nil, startFailure(d.name(), err)
 	}
 	if o.overran || o.signal != 0 || o.code != 0 {
-		return nil, o.failure(d.name(), "list", s)
+		return nil, o.failure(d.name(), "list", d.settings)
 	}
 	separator := ","
-	if v, ok := s["separator"]; ok {
+	if v, ok := d.settings["separator"]; ok {
 		separator = v.Reveal()
 	}
 	return targets(o.stdout, separator), nil
@@ -141,7 +140,7 @@ func (d *device) List(ctx context.Context) ([]sdk.Target, error) {
 
 // with are the settings for a target. Where an agent has a plug, the step's target is the plug; one without has a single machine.
 func (d *device) with(target string) (settings, error) {
-	s := d.copied()
+	s := maps.Clone(d.settings)
 	plug := d.meta.plugName()
 	have := plug != "" && s[plug].Reveal() != ""
 	switch {
@@ -162,18 +161,6 @@ func (d *device) with(target string) (settings, error) {
 		return nil, err
 	}
 	return s, d.named(s)
-}
-
-// copied are the settings with what is sent unless the configuration says otherwise: an agent's own time-outs are off, because the deadline
-// of a call is fenced's, and shorter ones would end what only needs a moment more. (disable_timeout: false lets a dead device fail sooner.)
-func (d *device) copied() settings {
-	s := maps.Clone(d.settings)
-	if p, ok := d.meta.find("disable_timeout"); ok {
-		if _, set := s[p.Name]; !set {
-			s[p.Name] = sdk.NewSecret("1")
-		}
-	}
-	return s
 }
 
 func (d *device) name() string { return filepath.Base(d.path) }

@@ -23,7 +23,7 @@ import (
 )
 
 // notAgents are programs in /usr/sbin named like agents that are none.
-var notAgents = []string{"fence_ack_manual", "fence_node", "fence_tool", "fence_xvm"}
+var notAgents = []string{"fence_ack_manual", "fence_node", "fence_tool"}
 
 // everyAgent is what the survey lists, asked once: it runs all of them.
 func everyAgent(t *testing.T) []found {

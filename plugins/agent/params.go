@@ -45,8 +45,11 @@ func isSecret(name string) bool {
 // settings are checked parameters under the names that the agent is to get.
 type settings map[string]sdk.Secret
 
-// resolve checks what the configuration gives against the agent's metadata and returns it under the agent's newest names. The error names
-// every problem at once and no value of anything that may be secret.
+// resolve checks what the configuration gives against the agent's metadata and returns it under the agent's newest names, with what is sent unless
+// the configuration says otherwise. The error names every problem at once and no value of anything that may be secret.
+//
+// An agent's own time-outs are off, because the deadline of a call is fenced's, and shorter ones would end what only needs a moment more. Where
+// the configuration sets disable_timeout nothing is added, also where of a flag that is off nothing is sent: false lets a dead device fail sooner.
 func (m metadata) resolve(given map[string]sdk.Secret) (settings, error) {
 	out, from := settings{}, map[string]string{}
 	var problems []string
@@ -81,6 +84,9 @@ func (m metadata) resolve(given map[string]sdk.Secret) (settings, error) {
 	problems = append(problems, m.missing(out)...)
 	if len(problems) > 0 {
 		return nil, sdk.Refused(fmt.Errorf("%s", strings.Join(problems, "; ")))
+	}
+	if p, ok := m.find("disable_timeout"); ok && from[p.Name] == "" {
+		out[p.Name] = sdk.NewSecret("1")
 	}
 	return out, nil
 }

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -132,7 +132,8 @@ func (c *cache) of(ctx context.Context, path string) (metadata, error) {
 	return m, nil
 }
 
-// ask runs action metadata. Its stderr is noise; whatever it exits with, a whole document counts.
+// ask runs action metadata. Its stderr is noise, and it exits with 0: with anything else even a whole document is not believed, and its words, which
+// speak of time-outs and of what is required, are none of a failure.
 func ask(ctx context.Context, path string) (metadata, error) {
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
@@ -141,17 +142,18 @@ func ask(ctx context.Context, path string) (metadata, error) {
 	if err != nil {
 		return metadata{}, startFailure(name, err)
 	}
-	m, err := parseMetadata(o.stdout)
-	switch {
-	case err == nil && o.code == 0 && !o.overran:
-		if m.Name == "" {
-			m.Name = name
+	if o.overran || o.signal != 0 || o.code != 0 {
+		if bytes.Contains(o.stdout, []byte("<resource-agent")) {
+			o.stdout = nil
 		}
-		return m, nil
-	case o.overran || o.signal != 0 || o.code != 0:
 		return metadata{}, o.failure(name, "metadata", nil)
-	case err != nil:
+	}
+	m, err := parseMetadata(o.stdout)
+	if err != nil {
 		return metadata{}, sdk.Refused(fmt.Errorf("%s: %w", name, err))
 	}
-	return metadata{}, sdk.Refused(errors.New("unreachable"))
+	if m.Name == "" {
+		m.Name = name
+	}
+	return m, nil
 }
