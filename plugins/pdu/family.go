@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/fenced-project/fenced/plugins/sdk"
+	"github.com/fenced-project/fenced/plugins/trust"
 )
 
 //go:embed families/*.yaml
@@ -96,14 +97,25 @@ func shipped() ([]family, error) {
 	return out, unambiguous(out)
 }
 
-// dropped are the families that an administrator put into a directory.
+// dropped are the families that an administrator put into a directory. A table says what a command means, so nobody else may change it, put one
+// beside it or take it away (V15).
 func dropped(dir string) ([]family, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
-	if err != nil || len(paths) > maxFamilies {
-		return nil, errors.Join(err, fmt.Errorf("%s holds %d families, at most %d are read", dir, len(paths), maxFamilies))
+	dir, err := trust.Directory(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the families of a directory: %w", err)
 	}
-	if _, err := os.ReadDir(dir); err != nil {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
 		return nil, err
+	}
+	var paths []string
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) == ".yaml" {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	if len(paths) > maxFamilies {
+		return nil, fmt.Errorf("%s holds %d families, at most %d are read", dir, len(paths), maxFamilies)
 	}
 	out := make([]family, 0, len(paths))
 	for _, p := range paths {
@@ -141,14 +153,18 @@ func unambiguous(all []family) error {
 }
 
 func readFamily(path string) (family, error) {
-	info, err := os.Stat(path)
+	real, err := trust.File(path)
+	if err != nil {
+		return family{}, fmt.Errorf("cannot use the family in %s: %w", path, err)
+	}
+	info, err := os.Stat(real)
 	if err != nil {
 		return family{}, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxFamily || info.Mode().Perm()&0o022 != 0 {
-		return family{}, fmt.Errorf("%s must be a file of at most %d bytes that only its owner can write", path, maxFamily)
+	if info.Size() > maxFamily {
+		return family{}, fmt.Errorf("%s has %d bytes, a family has at most %d", path, info.Size(), maxFamily)
 	}
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(real)
 	if err != nil {
 		return family{}, err
 	}

@@ -405,7 +405,7 @@ func TestFamilyFiles(t *testing.T) {
 		"no OID":         {"identify: [.1.3.6.1.4.1.318.1.3.4.5]", "identify: [apc]", "no OID"},
 		"name":           {"name: mine", "name: Mine!", "a-z"},
 		"not YAML":       {"name: mine", "name: [", "cannot read it"},
-		"others' writes": {"", "", "only its owner can write"},
+		"others' writes": {"", "", "others than its owner can write it"},
 	} {
 		mode := os.FileMode(0o644)
 		if name == "others' writes" {
@@ -416,6 +416,39 @@ func TestFamilyFiles(t *testing.T) {
 		if !errors.Is(err, sdk.ClassRefused) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "mine.yaml") {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
+	}
+}
+
+// A table that another than root could have written, or could put beside the others, is not obeyed: it says which command means off (V15).
+func TestFamilyFilesOfOthers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil func(dir, file string) error
+		says  string
+	}{
+		"directory open to others": {func(dir, _ string) error { return os.Chmod(dir, 0o777) }, "others than its owner can write it"},                                  //nolint:gosec // that is the point
+		"nothing in it yet":        {func(dir, file string) error { return errors.Join(os.Remove(file), os.Chmod(dir, 0o777)) }, "others than its owner can write it"}, //nolint:gosec // the same
+		"directory of another":     {func(dir, _ string) error { return os.Chown(dir, 65534, 65534) }, "must belong to root"},
+		"file of another":          {func(_, file string) error { return os.Chown(file, 65534, 65534) }, "must belong to root"},
+		"another file of another": {func(dir, _ string) error {
+			other := filepath.Join(dir, "other.yaml")
+			return errors.Join(os.WriteFile(other, nil, 0o600), os.Chown(other, 65534, 65534))
+		}, "must belong to root"},
+		"too long": {func(_, file string) error { return os.Truncate(file, maxFamily+1) }, "at most"},
+		"no file":  {func(dir, _ string) error { return os.Mkdir(filepath.Join(dir, "a.yaml"), 0o700) }, "no regular file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if os.Geteuid() != 0 && strings.Contains(c.says, "root") {
+				t.Skip("SKIP " + t.Name() + ": needs root to give a file away")
+			}
+			dir := untestedTable(t)
+			must(t, c.spoil(dir, filepath.Join(dir, "mine.yaml")))
+			_, err := try(t, map[string]string{"address": "h", "version": "2c", "community": "c", "families": dir})
+			if !errors.Is(err, sdk.ClassRefused) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v, want %q", err, c.says)
+			}
+		})
 	}
 }
 

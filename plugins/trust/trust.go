@@ -1,8 +1,8 @@
 // Package trust says whether a program may be run by who is root: it, every directory on the way to it and every link on that way belong to
 // root, or to the user of this process, and nobody else can write them. Otherwise what it is could change under us (V15).
 //
-// plugins/host asks it of plugins before each start and every few seconds, plugins/agent of fence agents. It runs nothing and decides nothing
-// about what a program does.
+// plugins/host asks it of plugins before each start and every few seconds, plugins/agent of fence agents, plugins/pdu of the tables that say
+// what a command means. It runs nothing and decides nothing about what a program does.
 package trust
 
 import (
@@ -17,7 +17,15 @@ const mostLinks = 40
 
 // Program returns the path of a program without symbolic links, or says why it must not be run. An error of the file system is wrapped
 // (os.ErrNotExist).
-func Program(path string) (string, error) {
+func Program(path string) (string, error) { return follow(path, program) }
+
+// File is the same of a file that is not run, but obeyed: it need not be executable.
+func File(path string) (string, error) { return follow(path, file) }
+
+// Directory is the same of a directory, in which nobody else can put a file, take one away or put another in its place, unless it is sticky.
+func Directory(path string) (string, error) { return follow(path, directory) }
+
+func follow(path string, judge func(string, os.FileInfo) error) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
@@ -40,7 +48,7 @@ func Program(path string) (string, error) {
 			return "", err
 		}
 		if info.Mode()&os.ModeSymlink == 0 {
-			return path, program(path, info)
+			return path, judge(path, info)
 		}
 		to, err := os.Readlink(path)
 		if err != nil {
@@ -57,12 +65,24 @@ func Program(path string) (string, error) {
 // program judges the file itself.
 func program(path string, info os.FileInfo) error {
 	switch {
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no regular file", path)
-	case info.Mode().Perm()&0o111 == 0:
+	case info.Mode().IsRegular() && info.Mode().Perm()&0o111 == 0:
 		return fmt.Errorf("%s is not executable", path)
 	case info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0:
 		return fmt.Errorf("%s is setuid or setgid, which would outlive its parent", path)
+	}
+	return file(path, info)
+}
+
+func file(path string, info os.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", path)
+	}
+	return ours(path, info)
+}
+
+func directory(path string, info os.FileInfo) error {
+	if !info.IsDir() {
+		return fmt.Errorf("%s is no directory", path)
 	}
 	return ours(path, info)
 }

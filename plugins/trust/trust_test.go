@@ -103,6 +103,40 @@ func TestProgram(t *testing.T) {
 	}
 }
 
+// What is obeyed is judged like what is run, though it need not be executable.
+func TestFileAndDirectory(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil               func(t *testing.T, dir, file string)
+		asFile, asDirectory string // "" means that it may be used
+	}{
+		"good":                {chmod(0o644, theFile), "", ""},
+		"file writable":       {chmod(0o664, theFile), "others than its owner can write it", ""},
+		"file of another":     {give(theFile), "must belong to root", ""},
+		"directory writable":  {chmod(0o777, theDir), "others than its owner can write it", "others than its owner can write it"},
+		"directory of others": {give(theDir), "must belong to root", "must belong to root"},
+		"no file":             {func(t *testing.T, _, file string) { must(t, os.Remove(file)); must(t, os.Mkdir(file, 0o755)) }, "no regular file", ""},
+		"no directory": {func(t *testing.T, dir, file string) {
+			must(t, os.Remove(file))
+			must(t, os.Remove(dir))
+			must(t, os.WriteFile(dir, nil, 0o600))
+		}, "not a directory", "is no directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "tables")
+			must(t, os.Mkdir(dir, 0o755))
+			path := filepath.Join(dir, "mine.yaml")
+			must(t, os.WriteFile(path, []byte("name: mine\n"), 0o600))
+			c.spoil(t, dir, path)
+			if _, err := File(path); (err == nil) != (c.asFile == "") || err != nil && !strings.Contains(err.Error(), c.asFile) {
+				t.Errorf("of the file it says %v, want %q", err, c.asFile)
+			}
+			if _, err := Directory(dir); (err == nil) != (c.asDirectory == "") || err != nil && !strings.Contains(err.Error(), c.asDirectory) {
+				t.Errorf("of the directory it says %v, want %q", err, c.asDirectory)
+			}
+		})
+	}
+}
+
 func TestWhatIsNotThere(t *testing.T) {
 	if _, err := Program(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("it says %v", err)
