@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,25 +20,30 @@ import (
 // maxAgents bounds what the agent plugin may print, in bytes.
 const maxAgents = 16 << 20
 
-// listAgents asks the agent plugin for the fence agents that are installed. The plugin is checked like before every start (V15).
+// listAgents asks the agent plugin for the fence agents that are installed. The plugin is checked like before every start (V15), and it is the file
+// of it that a daemon would run.
 func listAgents(ctx context.Context, path string, names []string) ([]client.Agent, error) {
+	dir, plugin := filepath.Dir(path), strings.TrimPrefix(filepath.Base(path), proto.FilePrefix)
 	var trusted string
-	err := withHost(filepath.Dir(path), func(h *host.Host) error {
+	err := withHost(dir, func(h *host.Host) error {
 		infos, err := h.Discover()
 		if err != nil {
 			return err
 		}
-		for _, i := range infos {
-			if proto.FilePrefix+i.Name != filepath.Base(path) {
-				continue
-			}
-			if len(i.Problems) > 0 {
-				return fmt.Errorf("cannot use %s: %s", path, strings.Join(i.Problems, "; "))
-			}
-			trusted = i.Path
-			return nil
+		i := slices.IndexFunc(infos, func(i host.Info) bool { return i.Name == plugin })
+		switch {
+		case i < 0:
+			return client.Errorf(client.CodeNoSuch, "there is no %s", path)
+		case len(infos[i].Problems) > 0:
+			return fmt.Errorf("cannot use %s: %s", path, strings.Join(infos[i].Problems, "; "))
 		}
-		return client.Errorf(client.CodeNoSuch, "there is no %s", path)
+		about, err := h.Describe(ctx, plugin) // which of several files is used is known when they were asked
+		if err != nil {
+			return fmt.Errorf("cannot use %s: %w", path, err)
+		}
+		used, err := described(h, plugin, about)
+		trusted = used.Path
+		return err
 	})
 	if err != nil {
 		return nil, err

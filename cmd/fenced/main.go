@@ -28,6 +28,7 @@ func main() {
 		DescribePlugin: describePlugin,
 		Describer:      describer,
 		Opener:         opener,
+		UsedPlugin:     usedPlugin,
 		VerifyPlugin:   verifyPlugin,
 		TestPlugin:     testPlugin,
 		ListAgents:     listAgents,

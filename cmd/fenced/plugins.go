@@ -19,12 +19,15 @@ import (
 var startTimeout = host.DefaultStartTimeout
 
 // withHost gives f a plugin host of its own over a directory, with a run directory that goes with it.
-func withHost(dir string, f func(*host.Host) error) error {
+func withHost(dir string, f func(*host.Host) error) error { return withSums(dir, nil, f) }
+
+// withSums is withHost where the configuration demands SHA-256 sums, by plugin.
+func withSums(dir string, sums map[string]string, f func(*host.Host) error) error {
 	run, err := os.MkdirTemp("", "fenced-")
 	if err != nil {
 		return err
 	}
-	h, err := host.New(host.Config{Dir: dir, RunDir: run, StartTimeout: startTimeout})
+	h, err := host.New(host.Config{Dir: dir, RunDir: run, StartTimeout: startTimeout, Checksums: sums})
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(run))
 	}
@@ -130,6 +133,29 @@ func describeFile(ctx context.Context, path string) (client.Plugin, error) {
 		out = fenced.PluginOf(path, d)
 		return err
 	})
+}
+
+// usedPlugin is the file of a plugin that a daemon would run: the best of those that are installed and start (V15). Where none can be run it is all
+// of them, and none where none is installed. sum is what the configuration demands, "" for nothing.
+func usedPlugin(ctx context.Context, dir, name, sum string) ([]string, error) {
+	var files []string
+	err := withSums(dir, map[string]string{name: sum}, func(h *host.Host) error {
+		_, down := h.Describe(ctx, name) // to ask it is to learn which of its files is used
+		infos, err := h.Discover()
+		for _, i := range infos {
+			switch {
+			case i.Name != name:
+			case down == nil:
+				files = []string{filepath.Join(dir, filepath.Base(i.Path))}
+			default:
+				for _, v := range i.Versions {
+					files = append(files, filepath.Join(dir, filepath.Base(v.Path)))
+				}
+			}
+		}
+		return err
+	})
+	return files, err
 }
 
 // verifyPlugin looks at one executable as the daemon does before each start, and starts it.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,64 @@ func TestVerifyPlugin(t *testing.T) {
 	}
 	if c := verifyPlugin(ctx, plain, ""); !strings.Contains(c.Error, "others than its owner") {
 		t.Errorf("open to others: %+v", c)
+	}
+}
+
+// Which file is meant by a name is what the daemon would run: the highest that starts, and of those the one with the checksum that is demanded.
+func TestUsedPlugin(t *testing.T) {
+	dir := installed(t)
+	ctx := harness.Within(t, 3*time.Minute)
+	plain := filepath.Join(dir, "fenced-plugin-bad")
+	is := func(what, name, sum string, want ...string) {
+		t.Helper()
+		if got, err := usedPlugin(ctx, dir, name, sum); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v, want %v", what, got, err, want)
+		}
+	}
+	is("of all", "bad", "", plain+"@1.2.0")
+	good, err := host.Checksum(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	higher, err := os.ReadFile(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(plain+"@1.3.0", append(higher, 0), 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	is("with a higher one", "bad", "", plain+"@1.3.0")
+	is("with the checksum of the lower ones", "bad", good, plain+"@1.2.0")
+	if err := os.Remove(plain); err != nil {
+		t.Fatal(err)
+	}
+	is("without a plain file", "bad", good, plain+"@1.2.0")
+	for _, version := range []string{"@1.2.0", "@1.3.0"} {
+		if err := os.Remove(plain + version); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is("where none starts", "bad", "", plain+"@9.0.0")
+	is("of none", "other", "")
+}
+
+// The agents are those that the file in use knows, also while nothing of it was started yet.
+func TestAgentsOfTheVersionInUse(t *testing.T) {
+	dir := installed(t)
+	ctx := harness.Within(t, 3*time.Minute)
+	plain := filepath.Join(dir, "fenced-plugin-bad")
+	list, err := listAgents(ctx, plain, nil)
+	if err != nil || len(list) != 1 || list[0].Name != "fenced-plugin-bad@1.2.0" {
+		t.Errorf("it was asked of %+v, %v", list, err)
+	}
+	if _, err := listAgents(ctx, filepath.Join(dir, "fenced-plugin-other"), nil); client.CodeOf(err) != client.CodeNoSuch {
+		t.Errorf("of what is not there: %v", err)
+	}
+	if err := os.Chmod(plain, 0o777); err != nil { //nolint:gosec // that is the point
+		t.Fatal(err)
+	}
+	if _, err := listAgents(ctx, plain, nil); err == nil || !strings.Contains(err.Error(), "others than its owner") {
+		t.Errorf("open to others: %v", err) // the files are links to one
 	}
 }
 

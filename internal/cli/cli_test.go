@@ -128,6 +128,10 @@ func testDeps() cli.Deps {
 				},
 			}, nil
 		},
+		UsedPlugin: func(_ context.Context, dir, name, _ string) ([]string, error) { // the last is the highest
+			all, err := filepath.Glob(filepath.Join(dir, "fenced-plugin-"+name+"*"))
+			return all[max(0, len(all)-1):], err
+		},
 		VerifyPlugin: func(_ context.Context, path, sum string) client.PluginCheck {
 			c := client.PluginCheck{Name: "dummy", Path: path, SHA256: strings.Repeat("ab", 32), Version: "1.0", Protocol: 1, Checked: sum == strings.Repeat("ab", 32)}
 			if sum != "" && !c.Checked {

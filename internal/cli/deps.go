@@ -29,6 +29,9 @@ type Deps struct {
 	Describer func(dir string) config.Describe
 	// Opener has the plugins of a directory open devices, for the same check.
 	Opener func(dir string) config.Open
+	// UsedPlugin is the file of a plugin in a directory that a daemon would run, by the SHA-256 sum that the configuration demands ("" for none); where
+	// none can be run all of its files, and none where there is none.
+	UsedPlugin func(ctx context.Context, dir, name, sha256 string) ([]string, error)
 	// VerifyPlugin says whether one executable may be run as a plugin, whether it has the SHA-256 sum that the configuration demands of it ("" for
 	// none), and starts it.
 	VerifyPlugin func(ctx context.Context, path, sha256 string) client.PluginCheck

@@ -26,6 +26,9 @@ func (a *app) pluginVerifyCommand() *cobra.Command {
 the one of the configuration where that names one, it starts, and speaks a version of the plugin protocol that this fenced speaks. The sum
 that is printed is what ` + "`plugins: NAME: sha256`" + ` may demand. No device is touched.
 
+Of a NAME it is the file that a daemon would run, the highest version that can be; where none can be, all of them. NAME@VERSION and a PATH
+are that file, whether it would be run or not; so is each without a name.
+
 Exit code: 0 all may be run; 1 one may not; 105 there is no such file.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd.Context())
@@ -38,7 +41,7 @@ Exit code: 0 all may be run; 1 one may not; 105 there is no such file.`,
 			if err != nil {
 				return err
 			}
-			files, err := pluginFiles(o.PluginDir, args)
+			files, err := a.pluginFiles(ctx, o.PluginDir, args, sums)
 			if err != nil {
 				return err
 			}
@@ -78,15 +81,28 @@ func (a *app) checksums(o config.Options) (map[string]string, error) {
 	return sums, nil
 }
 
-// pluginFiles are the named ones, or all of the directory.
-func pluginFiles(dir string, names []string) ([]string, error) {
+// pluginFiles are the named ones, or all of the directory. Of a plugin that may be installed in several versions it is the one that is used.
+func (a *app) pluginFiles(ctx context.Context, dir string, names []string, sums map[string]string) ([]string, error) {
 	var out []string
 	for _, n := range names {
 		path := executable(dir, n)
-		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		if strings.ContainsAny(n, "@/") {
+			if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+				return nil, client.Errorf(client.CodeNoSuch, "there is no %s", path)
+			}
+			out = append(out, path)
+			continue
+		}
+		one, cancel := context.WithTimeout(ctx, queryTimeout)
+		used, err := a.deps.UsedPlugin(one, dir, pluginOf(path), sums[pluginOf(path)])
+		cancel()
+		switch {
+		case err != nil:
+			return nil, err
+		case len(used) == 0:
 			return nil, client.Errorf(client.CodeNoSuch, "there is no %s", path)
 		}
-		out = append(out, path)
+		out = append(out, used...)
 	}
 	if len(names) > 0 {
 		return out, nil

@@ -19,6 +19,10 @@ import (
 
 func main() {
 	name, version, _ := strings.Cut(strings.TrimPrefix(filepath.Base(os.Args[0]), proto.FilePrefix), "@")
+	if len(os.Args) > 1 && os.Args[1] == "--agents=json" { // as the agent plugin is asked; it says which file it is
+		fmt.Printf(`{"api":"fenced/v1","agents":[{"name":%q}]}`+"\n", filepath.Base(os.Args[0]))
+		return
+	}
 	switch version { // of several that are installed
 	case "9.0.0": // is for a fenced of the future
 		serve(map[int]plugin.PluginSet{9: {proto.SetKey: &proto.Glue{Service: sdk.NewServer(bad{name, version})}}})
