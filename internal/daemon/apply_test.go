@@ -123,6 +123,36 @@ func TestAFileThatPluginsRefuse(t *testing.T) {
 	l.until(2, "roster 2 as its own", func(s client.Status) bool { return s.Roster.Equal && s.Roster.Version == 2 })
 }
 
+// R28: what was read first is never taken last: a reload reads its file when the one before it has ended, and says so where that takes too long.
+func TestReloadsReadOneAfterTheOther(t *testing.T) {
+	l := newLab(t)
+	d := l.nodes[2].d
+	judging, go1 := make(chan struct{}), make(chan struct{})
+	reads := 0
+	d.cfg.Examine = func(context.Context) (*config.Config, error) {
+		if reads++; reads == 1 {
+			close(judging)
+			<-go1
+		}
+		return d.cfg.Reload()
+	}
+	first := make(chan error, 1)
+	go func() { _, err := d.Reload(l.ctx(), api.Caller{}); first <- err }()
+	<-judging
+	short, cancel := context.WithTimeout(l.ctx(), time.Millisecond)
+	defer cancel()
+	if _, err := d.Reload(short, api.Caller{}); client.CodeOf(err) != client.CodeTryAgain || reads != 1 {
+		t.Errorf("%v after %d reads", err, reads)
+	}
+	close(go1)
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	if _, err := d.Reload(l.ctx(), api.Caller{}); err != nil || reads != 2 {
+		t.Errorf("%v after %d reads", err, reads)
+	}
+}
+
 // R26: what plugins take to look at the file counts in the time of a restart, so that who was told 124 sees no restart after it; half of it is theirs.
 func TestALookAtTheFileIsPartOfTheTimeOfARestart(t *testing.T) {
 	l := newLab(t)

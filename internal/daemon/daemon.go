@@ -97,6 +97,7 @@ type Daemon struct {
 	ownHash string                       // of cfg.Config's roster; loop only
 	file    rereading                    // loop only
 	rewire  *rewiring                    // loop only
+	reading chan struct{}                // one reload that a person asked for at a time: it holds the one place
 	limits  atomic.Pointer[fence.Roster] // for the engine's goroutines
 	session *sessionFiles
 	forced  *store.File             // the note of forced power (R31)
@@ -166,7 +167,7 @@ func New(cfg Config) (*Daemon, error) {
 	history, recovery, err := store.OpenHistory(cfg.Config.StateDir+"/history.db", keep, diskDeadline)
 	d := &Daemon{
 		cfg: cfg, feed: api.NewFeed(cfg.Config.SelfName, cfg.Self.Instance, 0), inputs: make(chan any, inputQueue),
-		disk: make(chan func(), 256), seen: map[fence.NodeID]seen{}, suspect: map[fence.NodeID]string{},
+		disk: make(chan func(), 256), reading: make(chan struct{}, 1), seen: map[fence.NodeID]seen{}, suspect: map[fence.NodeID]string{},
 		replies: map[uint64]chan member.Answer{}, done: make(chan struct{}), log: cfg.Logger,
 	}
 	if err = errors.Join(err, recovery.Err()); err != nil { // history is no duty: nothing of it keeps a node out (R20)

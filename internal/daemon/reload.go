@@ -199,9 +199,16 @@ func (d *Daemon) takeAndWait(ctx context.Context, fresh *config.Config) error {
 	}
 }
 
-// Reload implements api.Steward.
+// Reload implements api.Steward. One at a time, from before the file is read: judging it takes seconds, and what was read first is never taken last (an
+// old password would be tried again, R28).
 func (d *Daemon) Reload(ctx context.Context, _ api.Caller) (client.Reloaded, error) {
 	out := client.Reloaded{API: client.API}
+	select {
+	case d.reading <- struct{}{}:
+		defer func() { <-d.reading }()
+	case <-ctx.Done():
+		return out, client.Errorf(client.CodeTryAgain, "another reload is still being judged: try again when it has ended")
+	}
 	fresh, err := d.examined(ctx)
 	if err != nil {
 		return out, err
