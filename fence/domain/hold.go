@@ -22,7 +22,7 @@ func (t *turn) wished(n *Node, r Request) fence.Action {
 	switch {
 	case t.s.Feature < FeatureHold:
 	case r.Cause == fence.CauseOperator && r.Action == fence.ActionReboot:
-		n.Losses = Losses{}
+		n.OffHeld, n.Losses = false, Losses{}
 	case r.Cause != fence.CauseOperator && (n.OffHeld || n.Looped()):
 		return fence.ActionOff
 	}

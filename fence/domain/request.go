@@ -114,7 +114,7 @@ func (t *turn) checkRequest(r Request) error {
 	return checkTexts(r.ID, r.By, r.Reason)
 }
 
-// join adds a request to the open operation. Off is the stronger wish: it wins over reboot.
+// join adds a request to the open operation. Off is the stronger wish: it wins over reboot, unless only a hold wished it and a person lifts that.
 func (t *turn) join(n *Node, v *Victim, r Request, ask Ask) error {
 	if r.Boot != "" && r.Boot != v.Boot {
 		return fmt.Errorf("the victim of %s is boot %s, the request names %s", t.name(n.ID), fence.ShortBoot(v.Boot), fence.ShortBoot(r.Boot))
@@ -125,8 +125,11 @@ func (t *turn) join(n *Node, v *Victim, r Request, ask Ask) error {
 	if !slices.ContainsFunc(v.Requests, func(a Ask) bool { return a.ID == r.ID }) {
 		v.Requests = append(v.Requests, ask)
 	}
-	if r.Action == fence.ActionOff {
+	switch {
+	case r.Action == fence.ActionOff:
 		v.Action = fence.ActionOff
+	case r.byPerson() && !v.Named && (n.OffHeld || n.Looped()) && t.s.Feature >= FeatureHold:
+		v.Action = t.wished(n, r)
 	}
 	v.Force = v.Force || r.Force
 	v.Named = v.Named || r.Cause == fence.CauseOperator

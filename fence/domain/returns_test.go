@@ -136,6 +136,40 @@ func TestWhoWasSwitchedOffAndIsNoVictimIsCounted(t *testing.T) {
 	w.refused(1, ask(9), "only a person")
 }
 
+// R23, 0082: a person's reboot lifts the hold like on does: of whom nobody has a verdict on, and where it joins an operation that the bound alone made an off. An
+// off that a person asked for stays the stronger wish.
+func TestAPersonsRebootLiftsTheBound(t *testing.T) {
+	op := func(a fence.Action) Entry {
+		return Entry{Request: &Request{ID: string(a), Node: 2, Action: a, Cause: fence.CauseOperator, By: "op"}}
+	}
+	lifted := func(n *Node) bool { return n.PowerOn != nil && !n.OffHeld && n.Losses == (Losses{}) }
+	w := loop(t)
+	w.s.Node(2).Stateful = false
+	w.together(1)
+	w.must(1, Entry{Request: &Request{ID: "r", Node: 2, Action: fence.ActionOn, Cause: fence.CauseOperator, By: ByItself}})
+	if n := w.s.Node(2); !n.Kept() || n.Victim != nil {
+		t.Fatalf("%+v", n)
+	}
+	w.must(1, op(fence.ActionReboot))
+	w.claim(1, 2)
+	w.must(1, Entry{Verdict: w.proof(2)})
+	if n := w.s.Node(2); !lifted(n) {
+		t.Errorf("it was idle: %+v", n)
+	}
+	for _, asked := range [][]fence.Action{{fence.ActionReboot}, {fence.ActionOff, fence.ActionReboot}, {fence.ActionReboot, fence.ActionOff}} {
+		w = loop(t)
+		w.together(1)
+		for _, a := range asked {
+			w.must(1, op(a))
+		}
+		w.claim(1, 2)
+		w.must(1, Entry{Verdict: w.proof(2)})
+		if n := w.s.Node(2); lifted(n) != (len(asked) == 1) || n.OffHeld != (len(asked) == 2) {
+			t.Errorf("%v joined: %+v", asked, n)
+		}
+	}
+}
+
 // What is counted: a life once; not what an operator asked for; not among three; not below its level (R11).
 func TestWhatIsNoLossOfOneOfTwo(t *testing.T) { // R23
 	w := pair(t, FeatureTwo, 11_000, 14_000)
