@@ -146,6 +146,7 @@ func (t *turn) settle(n *Node) {
 		t.resolve(n, fence.Verdict{Incarnation: v.Incarnation, Kind: fence.VerdictReset, Index: t.index, Evidence: ev}, nil, Times{})
 	}
 	if t.required(n) {
+		n.Unknown = n.Unknown && n.lives() // as if it was admitted: it says that it holds nothing, so nobody else waits for its ways (R10, R12)
 		return
 	}
 	t.admit(n)

@@ -293,8 +293,10 @@ func (t *turn) requestUnfence(n *Node, r Request) error {
 	case len(all) == 0:
 		return fmt.Errorf("%w: no level of %s cuts storage", fence.ErrNoCut, t.name(n.ID))
 	case n.Cut == nil || n.Cut.Claim == nil: // what is being opened now is told as a whole at its end
+		owed := n.Cut != nil && n.Cut.Owed
 		t.closed(n, 0, all)
-		n.Cut.ID = t.number()
+		others, _ := t.s.ToOpen(n)
+		n.Cut.ID, n.Cut.Owed = t.number(), owed && len(others) == 0 // to ask closes nothing
 	}
 	n.Cut.Force, n.Cut.Tried, n.Cut.Round = n.Cut.Force || r.Force, nil, 0
 	t.askedNow(r.Cause, &n.Cut.AskedAt)

@@ -287,9 +287,19 @@ func TestADisarmedClusterRegistersNobody(t *testing.T) {
 	if n := w.s.Node(3); !w.s.Clean(3) || n.Cut != nil {
 		t.Fatalf("%+v", n)
 	}
+	w = ownWorld(t) // also where somebody has asked for it, as W217 says
+	w.must(3, Entry{Leave: &Leave{Why: "update"}})
+	w.view(1, 2)
+	w.boot()
+	w.must(1, Entry{Request: &Request{ID: "u", Node: 3, Action: fence.ActionUnfence, Cause: fence.CauseOperator, By: "op"}})
+	w.must(1, Entry{Arm: &Arm{By: "op"}})
+	if n := w.s.Node(3); !w.s.Clean(3) || n.Cut != nil {
+		t.Fatalf("%+v", n)
+	}
 	w = ownWorld(t)
 	w.cut()
 	w.boot()
+	w.must(1, Entry{Request: &Request{ID: "u", Node: 3, Action: fence.ActionUnfence, Cause: fence.CauseOperator, By: "op"}})
 	w.must(1, Entry{Arm: &Arm{By: "op"}})
 	if n := w.s.Node(3); w.s.Clean(3) || n.Cut == nil {
 		t.Fatalf("%+v", n)
@@ -344,4 +354,38 @@ func TestOnTargetNeedsTheLevel(t *testing.T) {
 		r.Nodes[i].Shared = nil
 	}
 	w.refused(1, Entry{Roster: &Roster{Roster: r}}, "on_target needs feature level")
+}
+
+// R10, R12: the mains return, and one node's disk does not answer. That it registers itself is owed by it alone: the others are not kept from their work by
+// a node that says, clean, that it holds nothing.
+func TestWhoCannotRegisterHoldsUpNobody(t *testing.T) {
+	w := ownWorld(t)
+	for _, id := range []fence.NodeID{1, 2, 3} {
+		w.boots[id]++
+	}
+	w.view(1, 2, 3)
+	for _, id := range []fence.NodeID{1, 2, 3} {
+		w.announce(id, "san")
+		n := w.s.Node(id)
+		w.must(id, Entry{Claim: &ClaimEntry{Node: id, Boot: n.Life.Boot, Number: n.NextClaim, DurationMS: 1000, Unfence: true}})
+		w.must(id, Entry{PowerOn: &PowerDone{Node: id, Number: n.Cut.Claim.Number, OK: id != 3, Quiet: true}})
+		if id != 3 {
+			w.announce(id, "san")
+		}
+	}
+	if !w.s.Clean(1) || !w.s.Clean(2) || w.s.Clean(3) || w.s.Node(3).Pending == nil || len(w.s.Unresolved()) > 0 {
+		t.Fatalf("unresolved %v: %+v", w.s.Unresolved(), w.s.Node(3))
+	}
+	// Where the cut life of a guest may go on, it is to be read anew that its ways are closed.
+	w = ownWorld(t)
+	w.cut()
+	w.s.Node(3).Cut.Machine.Virtual = true
+	for _, id := range []fence.NodeID{1, 2, 3} {
+		w.boots[id]++
+	}
+	w.view(1, 2, 3)
+	w.announce(3, "san")
+	if n := w.s.Node(3); n.Pending == nil || !slices.Contains(w.s.Unresolved(), 3) {
+		t.Fatalf("unresolved %v: %+v", w.s.Unresolved(), n)
+	}
 }

@@ -113,3 +113,32 @@ func TestR18ADrilledNodeRegistersItself(t *testing.T) {
 	}
 	c.agree()
 }
+
+// R5, 0099: while it waits for its registration somebody mends the configuration, with which it could never have succeeded: by the new file it goes on.
+func TestR18ANewFileIsTakenByWhoWaits(t *testing.T) {
+	c := registering(t)
+	c.kill(3)
+	c.install()
+	c.run(3000)
+	c.powerOff(3)
+	c.own.deaf = true
+	c.boot(3)
+	c.install()
+	c.run(10_000)
+	if n := c.dom(1).Node(3); n.Pending == nil || n.Cut == nil || n.Cut.Round == 0 {
+		t.Fatalf("%+v", n)
+	}
+	r := c.dom(1).Roster
+	r.Version++
+	r.Timing.StaggerMS++
+	c.commit(domain.Entry{Roster: &domain.Roster{Roster: r, By: "test"}})
+	for id := fence.NodeID(1); id <= 3; id++ {
+		c.give(c.n(id), ConfigChanged{RosterHash: r.Hash()})
+	}
+	c.own.deaf = false
+	c.run(40_000)
+	if n := c.dom(1).Node(3); !c.dom(1).Clean(3) || n.Cut != nil || n.Roster != r.Hash() {
+		t.Fatalf("%+v", n)
+	}
+	c.agree()
+}

@@ -114,6 +114,7 @@ func (c *checker) committedInput(index int, in member.Input) {
 		c.event(ev, before)
 		c.w.committedEvent(index, ev)
 	}
+	c.outwaited()
 	c.isBusy = c.unsettled() != ""
 }
 

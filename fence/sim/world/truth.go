@@ -76,6 +76,17 @@ func (c *checker) release(p *proc, life fence.Incarnation, v fence.Verdict) {
 	}
 }
 
+// outwaited: who says, clean, that it holds nothing, and waits only until its ways are open, has outlived the lives before it as if it was admitted (R10).
+func (c *checker) outwaited() {
+	for i := range c.dom.Nodes {
+		n := &c.dom.Nodes[i]
+		l := c.lives[n.Life.Boot]
+		if n.Pending != nil && n.Cut != nil && l != nil && !n.Unknown && n.Victim == nil && n.Suspect == "" && n.Lapsed.Zero() && len(n.Unquiet) == 0 {
+			c.supersede(l.n, l.k)
+		}
+	}
+}
+
 // grant is the other half of I1: every life that may hold state is accounted for, as far as this node knows.
 func (c *checker) grant(p *proc) {
 	c.lives[p.n.mach.boot].used = true
