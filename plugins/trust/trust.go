@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -25,41 +26,57 @@ func File(path string) (string, error) { return follow(path, file) }
 // Directory is the same of a directory, in which nobody else can put a file, take one away or put another in its place, unless it is sticky.
 func Directory(path string) (string, error) { return follow(path, directory) }
 
+// follow goes to a path as the kernel does, step by step: each directory that it goes through is judged before what is in it, and each link. It
+// returns the path without links.
 func follow(path string, judge func(string, os.FileInfo) error) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
 	}
-	for range mostLinks {
+	at, steps := "/", strings.Split(path, "/")
+	for links := 0; ; {
+		info, err := os.Lstat(at) // no link: those were followed
+		if err != nil {
+			return "", err
+		}
+		if len(steps) == 0 {
+			return at, judge(at, info)
+		}
 		// Who can change a directory or a link on the way can change what is run, wherever it lies.
-		if err := way(filepath.Dir(path)); err != nil {
+		if err := directory(at, info); err != nil {
 			return "", err
 		}
-		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-		if err != nil {
+		next := filepath.Join(at, steps[0]) // also of "..", "." and ""
+		steps = steps[1:]
+		to, err := link(next, open(info))
+		switch {
+		case err != nil:
 			return "", err
+		case to == "":
+			at = next
+			continue
+		case links == mostLinks:
+			return "", fmt.Errorf("%s is behind more than %d links", path, mostLinks)
+		case filepath.IsAbs(to):
+			at = "/"
 		}
-		if err := way(dir); err != nil {
-			return "", err
-		}
-		path = filepath.Join(dir, filepath.Base(path))
-		info, err := os.Lstat(path)
-		if err != nil {
-			return "", err
-		}
-		if info.Mode()&os.ModeSymlink == 0 {
-			return path, judge(path, info)
-		}
-		to, err := os.Readlink(path)
-		if err != nil {
-			return "", err
-		}
-		if !filepath.IsAbs(to) {
-			to = filepath.Join(dir, to)
-		}
-		path = filepath.Clean(to)
+		links++
+		steps = append(strings.Split(to, "/"), steps...)
 	}
-	return "", fmt.Errorf("%s is behind more than %d links", path, mostLinks)
+}
+
+// link is where a link leads, "" for what is none. In a directory that is open to others who owns it can put another in its place.
+func link(path string, inOpen bool) (string, error) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&os.ModeSymlink == 0 {
+		return "", err
+	}
+	if inOpen {
+		if err := owned(path, info); err != nil {
+			return "", err
+		}
+	}
+	return os.Readlink(path)
 }
 
 // program judges the file itself.
@@ -87,34 +104,28 @@ func directory(path string, info os.FileInfo) error {
 	return ours(path, info)
 }
 
-// way judges a directory and every one above it.
-func way(dir string) error {
-	for ; ; dir = filepath.Dir(dir) {
-		info, err := os.Stat(dir)
-		if err != nil {
-			return err
-		}
-		if err := ours(dir, info); err != nil {
-			return err
-		}
-		if dir == filepath.Dir(dir) {
-			return nil
-		}
-	}
-}
-
 // ours reports whether nobody but root and this user can change path. A sticky directory (/tmp) may be open to all: in it nobody can replace
 // what is not his.
 func ours(path string, info os.FileInfo) error {
+	if err := owned(path, info); err != nil {
+		return err
+	}
+	if open(info) && (!info.IsDir() || info.Mode()&os.ModeSticky == 0) {
+		return fmt.Errorf("%s has mode %04o, others than its owner can write it", path, info.Mode().Perm())
+	}
+	return nil
+}
+
+// open reports whether others than the owner can write.
+func open(info os.FileInfo) bool { return info.Mode().Perm()&0o022 != 0 }
+
+func owned(path string, info os.FileInfo) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return fmt.Errorf("cannot read the owner of %s", path)
 	}
 	if owner := int(st.Uid); owner != 0 && owner != os.Geteuid() {
 		return fmt.Errorf("%s belongs to uid %d, it must belong to root", path, owner)
-	}
-	if info.Mode().Perm()&0o022 != 0 && (!info.IsDir() || info.Mode()&os.ModeSticky == 0) {
-		return fmt.Errorf("%s has mode %04o, others than its owner can write it", path, info.Mode().Perm())
 	}
 	return nil
 }

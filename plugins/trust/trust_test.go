@@ -82,6 +82,44 @@ func TestProgram(t *testing.T) {
 			must(t, os.Symlink(kept, dir))
 			must(t, os.Chmod(top, 0o777))
 		}, "others than its owner can write it"},
+		"directory linked through a writable one": {func(t *testing.T, dir, _ string) {
+			top := filepath.Dir(dir) // plugins leads to open/hop, which anybody can make lead elsewhere
+			kept, open := filepath.Join(top, "kept"), filepath.Join(top, "open")
+			must(t, os.Rename(dir, kept))
+			must(t, os.Mkdir(open, 0o755))
+			must(t, os.Symlink("../kept", filepath.Join(open, "hop")))
+			must(t, os.Symlink("open/hop", dir))
+			must(t, os.Chmod(open, 0o777))
+		}, "others than its owner can write it"},
+		"directory linked by another": {func(t *testing.T, dir, _ string) {
+			top := filepath.Dir(dir) // in a sticky directory who owns a link can replace it
+			must(t, os.Rename(dir, filepath.Join(top, "kept")))
+			must(t, os.Symlink("kept", dir))
+			must(t, os.Chmod(top, 0o777|os.ModeSticky))
+			if os.Geteuid() != 0 {
+				t.Skip("SKIP " + t.Name() + ": needs root to give a link away")
+			}
+			must(t, os.Lchown(dir, 65534, 65534))
+		}, "must belong to root"},
+		"link by another": {func(t *testing.T, dir, file string) {
+			behind(func(*testing.T, string, string) {})(t, dir, file)
+			must(t, os.Chmod(dir, 0o777|os.ModeSticky))
+			if os.Geteuid() != 0 {
+				t.Skip("SKIP " + t.Name() + ": needs root to give a link away")
+			}
+			must(t, os.Lchown(file, 65534, 65534))
+		}, "must belong to root"},
+		"link of a directory, up and down": {func(t *testing.T, dir, _ string) {
+			top := filepath.Dir(dir)
+			must(t, os.MkdirAll(filepath.Join(top, "a", "b"), 0o755))
+			must(t, os.Rename(dir, filepath.Join(top, "a", "kept")))
+			must(t, os.Symlink("a/b", filepath.Join(top, "hop")))
+			must(t, os.Symlink("hop/../kept/./", dir)) // .. is above where hop leads, as the kernel has it
+		}, ""},
+		"directories linked in a ring": {func(t *testing.T, dir, _ string) {
+			must(t, os.RemoveAll(dir))
+			must(t, os.Symlink("plugins", dir))
+		}, "links"},
 		"link to itself": {func(t *testing.T, _, file string) { must(t, os.Remove(file)); must(t, os.Symlink(file, file)) }, "links"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +157,7 @@ func TestFileAndDirectory(t *testing.T) {
 			must(t, os.Remove(file))
 			must(t, os.Remove(dir))
 			must(t, os.WriteFile(dir, nil, 0o600))
-		}, "not a directory", "is no directory"},
+		}, "is no directory", "is no directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "tables")
