@@ -98,6 +98,8 @@ func mistakes(t *testing.T) []mistake {
 		{name: "device timings", text: ch("    plugin: pdu\n", "    plugin: pdu\n    attempt_timeout: 6s\n    poll: 0s\n    limit: 0\n    attempts: many\n    settle: 1us\n")},
 		{name: "option of a plugin that is a map", text: ch("    plugin: pdu\n", "    plugin: pdu\n    extra: {a: b}\n")},
 		{name: "secret in clear", text: ch("password_file: secret", "password: hunter2")},
+		{name: "old name of a secret in clear", text: ch("password_file: secret", "passwd: hunter2")},
+		{name: "prefixed secret in clear", text: ch("password_file: secret", "snmp_priv_passwd: hunter2, access_key: hunter3")},
 		{name: "secret in place of its file", text: ch("password_file: secret", "password_file: hunter2/and/more")},
 		{name: "authkey in place of its file", text: ch("authkey: authkey", "authkey: hunter2/and/more=")},
 		{name: "secret missing", text: good, prep: func(r room) { _ = os.Remove(r.path("secret")) }},

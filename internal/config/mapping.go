@@ -19,7 +19,7 @@ func (l *loader) readMappings() {
 }
 
 // loginWords are the secrets that say who asks and never which machine is reached: a rotated password voids no drill.
-var loginWords = append([]string{"passwd", "secret_key", "private_key", "api_key"}, secretWords...)
+var loginWords = append([]string{"private_key"}, secretWords...)
 
 // reaching are the names of a device's secrets that may decide which machine a command reaches, such as the key of a SCSI registration: all that
 // are not known to be logins.

@@ -18,7 +18,7 @@ const (
 )
 
 // secretWords are options that are secrets whatever the plugin; each may be given as WORD_file only, also with a prefix (auth_password_file).
-var secretWords = []string{"password", "passphrase", "token", "community", "secret"}
+var secretWords = []string{"password", "passwd", "passphrase", "token", "community", "secret", "secret_key", "access_key", "api_key", "apikey", "tlskey"}
 
 func secretName(name string) bool {
 	for _, w := range secretWords {
