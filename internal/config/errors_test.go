@@ -167,6 +167,7 @@ func mistakes(t *testing.T) []mistake {
 		{name: "options against the plugin's schema", text: ch("    plugin: pdu\n", "    plugin: pdu\n    adress: 10.0.9.2\n    port: many\n    driver: none\n    pin: \"1234\"\n    secrets: {passwrd: secret}\n    token_file: secret\n    hunter2-hunter2: 1\n"), opt: describe},
 		{name: "options of a self-fence plugin against its schema", text: good + "self_fence: [{plugin: pdu, options: {adress: x, outlets: \"2\"}}, {plugin: acme, options: {a: b}}]\n", opt: describe},
 		{name: "options that a plugin judges itself", text: ch("    plugin: pdu\n", "    plugin: agent\n    anything: 1\n"), opt: describe},
+		{name: "a plugin that does nothing on the node itself", text: good + "  d: {plugin: pdu, kind: storage, on_target: true, address: 10.0.9.9, outlets: \"2\"}\n", opt: describe},
 		{name: "options that an agent refuses", opt: agents, text: ch("    plugin: pdu\n", "    plugin: agent\n    agent: fence_x\n    username: u\n    usernam: u\n    kind: storage\n")},
 		{name: "a secret that an agent refuses", opt: agents, text: ch("    plugin: pdu\n", "    plugin: agent\n    agent: fence_x\n    secrets: {snmp_pin: secret}\n")},
 		{name: "an agent of another kind", opt: agents, text: ch("    plugin: pdu\n", "    plugin: agent\n    agent: fence_x\n")},
@@ -314,7 +315,7 @@ func describe(o *Options) {
 				{Name: "password", Type: "string", Secret: true},
 			}}, nil
 		case "agent":
-			return host.Description{ExtraOptions: true, Options: []host.Option{{Name: "agent", Type: "string", Required: true, Help: "its name"}}}, nil
+			return host.Description{ExtraOptions: true, Actions: []string{"off", "on", "on-target"}, Options: []host.Option{{Name: "agent", Type: "string", Required: true, Help: "its name"}}}, nil
 		}
 		return host.Description{}, errors.New("it is not installed")
 	}

@@ -4,6 +4,9 @@ import (
 	"github.com/fenced-project/fenced/plugins/host"
 )
 
+// onTargetAction is the action of plugins by which a node opens its own way (ADR 0099).
+const onTargetAction = "on-target"
+
 // judge compares a device with what its plugin says of options, where the caller can ask it. The plugin judges again when it opens the device;
 // here a mistake has its place in the file, and is found before anything is used.
 func (l *loader) judge(d *deviceEntry, r reader) {
@@ -13,6 +16,9 @@ func (l *loader) judge(d *deviceEntry, r reader) {
 	about, ok := l.described(d)
 	if !ok {
 		return
+	}
+	if d.OnTarget && !contains(about.Actions, onTargetAction) {
+		l.rep.at(r.key("on_target"), "remove the line: its way is opened for a node by the others", "%s: plugin %s does nothing on the node itself, so no node would ever be admitted", r.path, d.Plugin)
 	}
 	var names []string
 	for _, o := range about.Options {
