@@ -87,6 +87,39 @@ func TestR18TheNextBootRegistersItself(t *testing.T) {
 	c.agree()
 }
 
+// R9, R18, 0099: a registration hangs in the kernel until the others count it as over, and the next one succeeds: the node is not admitted while the
+// first may still happen, for it would undo a cut of the life that it is admitted as.
+func TestR18WhoStillRegistersIsNotAdmitted(t *testing.T) {
+	c := registering(t)
+	c.kill(3)
+	c.install()
+	c.run(3000)
+	c.powerOff(3)
+	c.own.deaf = true
+	c.boot(3)
+	c.install()
+	c.run(30_000)
+	m := c.n(3).m
+	hangs := &run{node: 3, claim: 1_000_000, on: true, cancelled: true}
+	m.running = append(m.running, hangs)
+	c.own.deaf = false
+	for c.closed[3] {
+		c.run(50)
+	}
+	for range 100 { // less than post_join_delay: who hangs for longer is fenced like anybody who does not announce itself
+		c.run(50)
+		if c.dom(1).Clean(3) {
+			t.Fatal("admitted, and its registration may still happen")
+		}
+	}
+	hangs.done, hangs.quiet = true, true
+	c.run(30_000)
+	if !c.dom(1).Clean(3) {
+		t.Fatalf("it has returned: %+v", c.dom(1).Node(3))
+	}
+	c.agree()
+}
+
 // An unfencing that is about nothing any more switches nothing on: not the power either.
 func TestR18NothingToOpenIsNotPower(t *testing.T) {
 	c := registering(t)

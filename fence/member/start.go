@@ -116,6 +116,9 @@ func (m *Member) start() {
 	if goes && (!m.lastScan() || n.Pending != nil && n.Roster == m.cfg.RosterHash) {
 		return // a clean word that waits for what may still be in flight is looked after until it counts (R9), and said again by another file (R5, 0099)
 	}
+	if goes && m.registersStill() {
+		return
+	}
 	a := m.announcement(n)
 	a.Clean, a.Unguarded, a.Why, a.Halt = goes, outcome == OutcomeUnguarded, bound(why), m.halting(outcome)
 	if outcome == OutcomeResume {

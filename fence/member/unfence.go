@@ -46,6 +46,14 @@ func (m *Member) claimOwn() {
 	}
 }
 
+// registersStill reports whether something of a registration that this daemon began may yet happen. The others count its claim as over by the clock (R9);
+// this node knows better, and does not say that it may be admitted: a call that hangs in the kernel would undo a later cut (R18).
+func (m *Member) registersStill() bool {
+	return slices.ContainsFunc(m.running, func(r *run) bool {
+		return r.node == m.cfg.Self.Node && !(r.done && r.quiet && m.now >= r.effectUntil())
+	})
+}
+
 func (m *Member) askUnfence(n *domain.Node, again bool) {
 	s := m.spec(n, &domain.Claim{Number: n.NextClaim, Boot: n.Life.Boot, Actor: m.cfg.Self, On: true, Unfence: true})
 	m.propose(fmt.Sprintf(claimKey+"%d/%d", n.ID, n.NextClaim), domain.Entry{Claim: &domain.ClaimEntry{
