@@ -47,6 +47,20 @@ func registering(t *testing.T) *cluster {
 	return c
 }
 
+// refusedAtTheDisk is such a cluster in which node 3 was cut, has booted, and has been refused by its disk for so long.
+func refusedAtTheDisk(t *testing.T, ms int64) *cluster {
+	c := registering(t)
+	c.kill(3)
+	c.install()
+	c.run(3000)
+	c.powerOff(3)
+	c.own.deaf = true
+	c.boot(3)
+	c.install()
+	c.run(ms)
+	return c
+}
+
 // R18, V11, 0099: the next boot of a cut life is opened by its own daemon, before it is admitted, after pauses where that fails, and by nobody else.
 func TestR18TheNextBootRegistersItself(t *testing.T) {
 	c := registering(t)
@@ -90,15 +104,7 @@ func TestR18TheNextBootRegistersItself(t *testing.T) {
 // R9, R18, 0099: a registration hangs in the kernel until the others count it as over, and the next one succeeds: the node is not admitted while the
 // first may still happen, for it would undo a cut of the life that it is admitted as.
 func TestR18WhoStillRegistersIsNotAdmitted(t *testing.T) {
-	c := registering(t)
-	c.kill(3)
-	c.install()
-	c.run(3000)
-	c.powerOff(3)
-	c.own.deaf = true
-	c.boot(3)
-	c.install()
-	c.run(30_000)
+	c := refusedAtTheDisk(t, 30_000)
 	m := c.n(3).m
 	hangs := &run{node: 3, claim: 1_000_000, on: true, cancelled: true}
 	m.running = append(m.running, hangs)
@@ -149,15 +155,7 @@ func TestR18ADrilledNodeRegistersItself(t *testing.T) {
 
 // R5, 0099: while it waits for its registration somebody mends the configuration, with which it could never have succeeded: by the new file it goes on.
 func TestR18ANewFileIsTakenByWhoWaits(t *testing.T) {
-	c := registering(t)
-	c.kill(3)
-	c.install()
-	c.run(3000)
-	c.powerOff(3)
-	c.own.deaf = true
-	c.boot(3)
-	c.install()
-	c.run(10_000)
+	c := refusedAtTheDisk(t, 10_000)
 	if n := c.dom(1).Node(3); n.Pending == nil || n.Cut == nil || n.Cut.Round == 0 {
 		t.Fatalf("%+v", n)
 	}
