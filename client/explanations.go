@@ -189,9 +189,9 @@ var explanations = []Explanation{
 		"See to what the text names, then drill again: fenced drill NODE --level N. Who lets it stand has one level less.",
 	},
 	{
-		AttentionUnfenceable, "nothing could fence this node now",
-		"When the devices of its levels were probed last, every level had one that did not answer as it must: unreachable, login refused, another machine.",
-		"None while the node lives. If it fails, nobody can prove that it is off, and what it shares stays blocked until a person acts.",
+		AttentionUnfenceable, "no device could fence this node now",
+		"When the devices of its levels were probed last, every level that has devices had one that did not answer as it must: unreachable, login refused, another machine. The text says where a watchdog's time is left beside them.",
+		"None while the node lives. If it fails, no device can prove that it is off: what it shares stays blocked until its watchdog's time counts, where a level waits for that (R15), or until a person acts.",
 		"`fenced test NODE` says what each device answers. A login that was refused is not probed with again: correct the password and reload, or, where the BMC was corrected, test the node by name.",
 	},
 	{

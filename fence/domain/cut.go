@@ -164,7 +164,7 @@ func (s *State) Unfences(n *Node) bool {
 	return n.Cut != nil && n.Pending != nil && len(n.Cut.Steps) > 0 && s.MayUnfence(n) == nil
 }
 
-// required reports whether the pending life waits until its ways are open again (required unfencing). Where nothing of them is configured any more,
+// required notes what the pending life has to open itself (owes), and reports whether it waits until its ways are open (required unfencing). Where nothing of them is configured any more,
 // and the cut life is over, nothing is left to open. Who resumes was a member as it is: a disk that does not answer must not make it late, and a victim (R26).
 func (t *turn) required(n *Node) bool {
 	if n.resumes(*n.Pending) {
