@@ -86,7 +86,7 @@ func TestForcedPowerWithoutQuorum(t *testing.T) {
 	if doc.State != client.PowerOff || doc.Verdict != nil || doc.Told || victim.PowerOn() {
 		t.Errorf("%+v, power %v", doc, victim.PowerOn())
 	}
-	if n := counts(ctx, t, c.BMC(2)); n.AppliedOff != 1 || (n.Off != 1 && !slow()) {
+	if n := counts(ctx, t, c.BMC(2)); n.AppliedOff != 1 || n.Off != 1 {
 		t.Errorf("the BMC counts %+v", n)
 	}
 	s, err := c.Node(1).Client().Status(ctx)

@@ -146,17 +146,15 @@ func registry(c *Chassis, cfg Config) *handlers.Registry {
 		}
 		return []byte{state | cfg.Restore&3<<5, 0, 0, 0}, types.CodeOK, nil
 	})
-	r.RegisterFunc(types.CommandChassisControl, func(ctx context.Context, _ *handlers.HandlerContext, data []byte) ([]byte, types.CompletionCode, error) {
+	var power once
+	r.RegisterFunc(types.CommandChassisControl, func(ctx context.Context, h *handlers.HandlerContext, data []byte) ([]byte, types.CompletionCode, error) {
 		if len(data) < 1 {
 			return nil, types.CodeRequestDataTruncated, nil
 		}
-		switch data[0] & 0x0f {
-		case 0:
-			return nil, code(c.Set(ctx, false)), nil
-		case 1:
-			return nil, code(c.Set(ctx, true)), nil
+		if data[0]&0x0f > 1 {
+			return nil, types.CodeParameterOutOfRange, nil
 		}
-		return nil, types.CodeParameterOutOfRange, nil
+		return nil, power.do(h.Session, func() types.CompletionCode { return code(c.Set(ctx, data[0]&0x0f == 1)) }), nil
 	})
 	return r
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Counts are the commands that arrived in authenticated sessions, done or not, how often the switch was really moved, and how often somebody began to
-// log in, whatever came of it: a datagram that is repeated is one login. Unheard are the datagrams that came to IPMI while it hung.
+// log in, whatever came of it: a datagram that is repeated is one login, and one command. Unheard are the datagrams that came to IPMI while it hung.
 type Counts struct {
 	Logins     int `json:"logins"`
 	Unheard    int `json:"unheard"`
