@@ -61,47 +61,7 @@ func TestRingOneWayCut(t *testing.T) {
 	a.once(ctx, 3)
 }
 
-// An even split, healed as soon as the rings are two: neither side has a quorum, nobody is fenced, and all have one view again.
-//
-// part of: S0.9
-func TestRingEvenSplitOfATokenHeals(t *testing.T) {
-	c, ctx := ring(t, playground.Options{Nodes: 4})
-	a := accidentOf(t, c)
-	a.apart([]int{1, 2}, []int{3, 4})
-	a.rings(ctx, 1, 2)
-	a.rings(ctx, 3, 2)
-	a.together([]int{1, 2}, []int{3, 4})
-	a.over(ctx)
-	a.devicesSpare(ctx, 1, 2, 3, 4)
-}
-
-// An even split that lasts, with devices that fail: both sides freeze and say so; healed, all go on and nobody was fenced (even_split: freeze).
-//
-// part of: S0.9, S1.5
-func TestRingEvenSplitFreezesBothSides(t *testing.T) {
-	c, ctx := ring(t, playground.Options{Nodes: 4, BMCs: stuck})
-	a := accidentOf(t, c)
-	for _, i := range []int{1, 3} {
-		must(t, c.BMC(i).SetKnobs(ctx, "hang"))
-	}
-	a.apart([]int{1, 2}, []int{3, 4})
-	for _, n := range c.Nodes() {
-		a.await(ctx, n.Name+" to say that it is frozen, and why", func() bool {
-			s := status(ctx, n)
-			return s.Frozen && s.FrozenWhy != "" && !s.Quorate
-		})
-	}
-	for _, i := range []int{1, 3} {
-		must(t, c.BMC(i).SetKnobs(ctx))
-	}
-	a.together([]int{1, 2}, []int{3, 4})
-	a.over(ctx)
-	a.devicesSpare(ctx, 1, 2, 3, 4)
-}
-
 // A split of three and two that heals while the three fence the two: what was begun is ended, once each, and all have one view again.
-//
-// part of: S0.9
 func TestRingHealsDuringFencing(t *testing.T) {
 	c, ctx := ring(t, playground.Options{Nodes: 5})
 	a := accidentOf(t, c)
@@ -110,6 +70,7 @@ func TestRingHealsDuringFencing(t *testing.T) {
 	a.together([]int{1, 2, 3}, []int{4, 5})
 	a.over(ctx, 4, 5)
 	a.once(ctx, 4, 5)
+	a.oneView(ctx)
 }
 
 // A node is cut off, its device fails, and it keeps running; healed, its old life is never a clean member again: it stays a victim until it is
