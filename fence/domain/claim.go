@@ -88,6 +88,7 @@ func (t *turn) claimOff(n *Node, e ClaimEntry) error {
 
 // brake limits how many victims that still answer are claimed within its window: each may be a false detection (R21). It counts victims, not
 // attempts, and whoever claimed them: members that each count for themselves claim more together than they may. An operator exceeds it by name.
+// Kept for R21: S0.9, V13.
 func (t *turn) brake(v *Victim, e ClaimEntry) error {
 	if !e.Answers || t.s.Braked(v.Incarnation) {
 		return nil

@@ -12,7 +12,8 @@ import (
 const Version = 1
 
 // FeatureLevel is the newest feature level that this build understands. New kinds of entry are written only after the committed level
-// allows them (R11); level 1 is everything in Entry that names no other.
+// allows them; level 1 is everything in Entry that names no other.
+// Kept for R11: R11-two-builds.txt, V18.
 const FeatureLevel = 3
 
 // MaxEntryBytes bounds one encoded entry.

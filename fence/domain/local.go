@@ -14,6 +14,7 @@ const FeatureLocal = 2
 // LocalPower tells the domain of forced power that a node commanded by itself, without claim and quorum (R31). It is no verdict and releases
 // nobody. What it may still do is waited for like what an earlier claim may do: admission, cancellation and power-on (R9). It is told by the
 // very node that did it, whatever that node is otherwise: this is bad news, and bad news is not refused (V12).
+// Kept for R31: R31-forced-power.txt, I1.
 type LocalPower struct {
 	// ID is the same however often it is told.
 	ID     string       `json:"id"`

@@ -37,6 +37,7 @@ func EncodeRecover(r Recover) ([]byte, error) {
 // ApplyRecover begins the new domain: a cold start in which every clean node is unknown and every victim stays (R10); the nodes that are given
 // up are victims whose power is to be cut and held off, whatever the brake says and also where nothing is armed, for a person asked for it by
 // name; their votes do not count any more. The view is empty until the provider installs one.
+// Kept for R4: S5.13, V3.
 func (s *State) ApplyRecover(index uint64, data []byte) ([]Event, int64, error) {
 	if index <= s.Index {
 		return nil, 0, nil

@@ -9,6 +9,7 @@ import (
 
 // stateful commits whether the proposer's life may hold state (R12). On is believed of every clean member at any time, because it only adds
 // suspicion. Off spares a life whose daemon dies, so everything that could make it untrue refuses it, see idle.
+// Kept for R12: S4.4, I1.
 func (t *turn) stateful(e Stateful) error {
 	n, err := t.present()
 	if err != nil {

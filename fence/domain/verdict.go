@@ -130,7 +130,8 @@ func (t *turn) end(n *Node, boot string) {
 	}
 }
 
-// ack ends a victim on a human's word: this node, this life, a reason, never a life that is in the view (R19, V9).
+// ack ends a victim on a human's word: this node, this life, a reason, never a life that is in the view.
+// Kept for R19: S2.9, V9.
 func (t *turn) ack(a Ack) error {
 	if err := t.quorate(); err != nil {
 		return err

@@ -14,6 +14,7 @@ const FeatureReturners = 3
 
 // voter protects quorum (R21): a member that was asked to go and still answers is fenced only if the others are quorate without it; any other
 // victim that gives quorum is fenced too, but last and one at a time. Whom a program named waits like any other: only a person may cut two at once.
+// Kept for R21: S2.5, L1.
 func (t *turn) voter(n *Node, e ClaimEntry) error {
 	v := n.Victim
 	if (v.Cause == fence.CauseOperator || v.Cause == fence.CauseReported) && !v.Force {

@@ -10,7 +10,8 @@ import (
 // A fence does not repeat a login that was refused to anybody who has the same secret: rounds go on until somebody succeeds, and each would
 // bring the account nearer to being locked (R28). It is no refusal for good, because a BMC may refuse for other reasons and a life is at stake: the
 // login is tried again after a pause that grows with each refusal; at once with another secret or other options; and once more when an operator
-// asks for that node by name. Levels with other devices are tried meanwhile.
+// asks for that node by name. Levels with other devices are tried meanwhile: an account that is locked ends the working path that L1 needs.
+// Kept for R28: S5.18, L1.
 
 // The pauses: the first leaves room between two logins even where three within a minute lock an account; no pause is longer than the last.
 const (

@@ -52,7 +52,8 @@ func (m *Member) send(p proposal, e domain.Entry) {
 // maxRequests bounds what administrators may have open at once.
 const maxRequests = 256
 
-// requested proposes what somebody asked for, or answers at once where it cannot be decided here.
+// requested proposes what somebody asked for, or answers at once where it cannot be decided here: a victim is told that nothing goes by way of it.
+// Kept for R22: S1.12, V3.
 func (m *Member) requested(r Requested) {
 	open := 0
 	for _, p := range m.proposals {

@@ -267,6 +267,7 @@ func (m *Member) keepSession() {
 
 // doomed ends this life when the domain says it is over or must be, or when the table called it dirty, if policy says so (R24). Never in a
 // cluster that is not armed.
+// Kept for R24: S2.2, S2.3, L1.
 func (m *Member) doomed() {
 	n := m.dom.Node(m.cfg.Self.Node)
 	if n == nil || !m.dom.Armed || m.dom.Roster.Policy.OnResidual != fence.ResidualSelfFence || m.fell {

@@ -92,6 +92,7 @@ func (p *proc) perform(e member.Effect) {
 // proposal encodes an entry, by this machine's wall clock, and gives it to the log.
 func (p *proc) proposal(e member.Propose) {
 	w := p.w
+	e.Entry = p.n.asBuilt(e.Entry)
 	w.check.proposes(p, e.Entry)
 	e.Entry.AtMS = w.now/ms + 1_700_000_000_000 + p.n.wallMS
 	data, err := domain.Encode(e.Entry)

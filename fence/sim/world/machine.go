@@ -41,6 +41,7 @@ type node struct {
 	// What a script says about it: its scan cannot be read, ending its own machine does not work, its configuration file is an older one, and how far
 	// its wall clock is off.
 	blind, endless, older bool
+	level                 int // the feature level of its build, 0 for the present one
 	wallMS                int64
 	// Its corosync does nothing, its quorum service speaks late, its group takes nothing, until then.
 	frozenUntil, apartUntil, chokedUntil int64

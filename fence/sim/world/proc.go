@@ -19,6 +19,7 @@ type proc struct {
 	dead    bool
 	stopped bool // SIGSTOP
 	hung    bool // its deciding loop stands still, the rest goes on
+	byHand  bool // a person forces power from this node (R31)
 	waiting []func()
 
 	co  *coro            // the provider over corosync, nil with the embedded one

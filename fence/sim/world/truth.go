@@ -150,7 +150,7 @@ func (c *checker) starts(p *proc, s operation.Spec) {
 func (c *checker) calls(p *proc, k *call) {
 	c.w.say("%s asks %s[%s] %q (claim %d on %s)", p.n.name, k.device, k.target, k.action, k.r.spec.Claim, k.r.spec.Victim.Incarnation)
 	c.beside(p, k)
-	if k.action == fence.ActionOff && member.LocalWalk(k.r.spec.Claim) {
+	if k.action == fence.ActionOff && member.LocalWalk(k.r.spec.Claim) && !p.byHand {
 		c.oneAtATime(p, k)
 	}
 	if k.action != fence.ActionOff && k.action != "" {

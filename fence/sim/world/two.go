@@ -63,14 +63,15 @@ func (c *checker) vouches(p *proc, life fence.Incarnation) {
 	}
 }
 
-// duels judges the begin of a walk without a claim: only one of two does that, to the other, and who may not claim may not do that either (R22, R23).
+// duels judges the begin of a walk without a claim: a person forces it (R31), or only one of two does that, to the other, and who may not claim may not
+// do that either (R22, R23).
 func (c *checker) duels(p *proc, s operation.Spec) {
 	switch {
-	case !c.w.two:
+	case !c.w.two && !p.byHand:
 		c.fail("V3", "%s acts on node %d without its claim", p, s.Victim.Node)
 	case s.Victim.Node == p.n.id:
 		c.fail("V7", "%s fences itself remotely", p)
-	case !p.m.Domain().Eligible(p.n.id):
+	case !p.byHand && !p.m.Domain().Eligible(p.n.id):
 		c.fail("R22", "%s acts on node %d and may not claim", p, s.Victim.Node)
 	}
 }

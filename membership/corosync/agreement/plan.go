@@ -70,7 +70,8 @@ type Voter struct {
 	Votes   int
 }
 
-// Decide makes the plan of a session (R6, S3). It is a function of what the participants said, in any order.
+// Decide makes the plan of a session: what a quorum acknowledged is kept, whoever kept it. It is a function of what the participants said, in any order.
+// Kept for R6: S0.4, S3.4, V8.
 func Decide(ps []Participant) Plan {
 	ps = slices.Clone(ps)
 	slices.SortFunc(ps, func(a, b Participant) int { return int(int64(a.Process.Node) - int64(b.Process.Node)) })

@@ -38,6 +38,7 @@ var faults = map[string]command{
 	"torn":     onNode("torn A: its session record is unreadable", (*world.Script).Torn, nil),
 	"endless":  onNode("endless A: ending its own machine does not work there", (*world.Script).Endless, nil),
 	"file":     {usage: "file A older|equal: its configuration file, as its daemon finds it", parse: parseFile},
+	"build":    {usage: "build A 2|present: the feature level of its build, which it announces when it announces itself", parse: parseBuild},
 	"scan":     {usage: "scan A unreadable|readable", parse: parseScan},
 	"state":    {usage: "state A there|none: kernel state that only a reset clears", parse: parseState},
 	"client":   {usage: "client A ends|crashes|wants", parse: parseClient},
@@ -143,6 +144,11 @@ func parseOutlet(c *compiler, args []string) (action, error) {
 func parseFile(c *compiler, args []string) (action, error) {
 	i, which, err := choice(c, args, "older", "equal")
 	return func(p *play) error { p.s.OlderFile(i, which == 0); return nil }, err
+}
+
+func parseBuild(c *compiler, args []string) (action, error) {
+	i, which, err := choice(c, args, "present", "1", "2")
+	return func(p *play) error { p.s.Build(i, which); return nil }, err
 }
 
 func parseScan(c *compiler, args []string) (action, error) {

@@ -20,6 +20,7 @@ var devices = map[string]command{
 var people = map[string]command{
 	"off":     {usage: "off B at A [force]", parse: request(fence.ActionOff)},
 	"reboot":  {usage: "reboot B at A [force]", parse: request(fence.ActionReboot)},
+	"local":   {usage: "local off|reboot B at A: forced power from A, without claim and quorum", parse: parseLocal},
 	"unfence": {usage: "unfence B at A [force]", parse: request(fence.ActionUnfence)},
 	"on":      {usage: "on B at A [force]", parse: request(fence.ActionOn)},
 	"report":  {usage: "report B at A [life B.b1]: a program with the role report asks for a life, the present one", parse: parseReport},
@@ -95,6 +96,17 @@ func request(what fence.Action) func(*compiler, []string) (action, error) {
 		}
 		return func(p *play) error { return asked(c, where, p.s.Request(where, whom, what, force)) }, err
 	}
+}
+
+func parseLocal(c *compiler, args []string) (action, error) {
+	if len(args) == 0 || args[0] != string(fence.ActionOff) && args[0] != string(fence.ActionReboot) {
+		return nil, fmt.Errorf("wants off or reboot, whom, and at which node it is asked")
+	}
+	whom, where, rest, err := at(c, args[1:])
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("%q is too much", strings.Join(rest, " "))
+	}
+	return func(p *play) error { return asked(c, where, p.s.Force(where, whom, fence.Action(args[0]))) }, err
 }
 
 func parseReport(c *compiler, args []string) (action, error) {

@@ -13,7 +13,7 @@ const head3 = "proves S1.3\nnodes A B C\n"
 // What bad input gets: the file, the line, and what exists.
 func TestBadFilesSayWhereAndWhatExists(t *testing.T) {
 	for name, c := range map[string]struct{ text, at, says string }{
-		"unknown command":         {head3 + "start\nexplode A\n", "x.txt:4: ", `unknown command "explode"; there are ack, arm, boot, client,`},
+		"unknown command":         {head3 + "start\nexplode A\n", "x.txt:4: ", `unknown command "explode"; there are ack, arm, boot, build, client,`},
 		"unknown node":            {head3 + "start\n\nkill D\n", "x.txt:5: ", `unknown node "D"; there are A, B, C`},
 		"unknown node behind at":  {head3 + "ack B at E\n", "x.txt:3: ", `unknown node "E"; there are A, B, C`},
 		"unknown node in a group": {head3 + "cut A B | X\n", "x.txt:3: ", `unknown node "X"; there are A, B, C`},
@@ -47,6 +47,9 @@ func TestBadFilesSayWhereAndWhatExists(t *testing.T) {
 		"repeat of start":         {head3 + "repeat 3 every 1s start\n", "x.txt:3: ", `"start" cannot be repeated`},
 		"level without a device":  {head3 + "node A levels bmc,\nstart\n", "x.txt:3: ", "an empty level; one without devices is called none"},
 		"level of another device": {head3 + "node A levels ups\nstart\n", "x.txt:3: ", `no device is called "ups"; there are bmc, pdu-1, pdu-2`},
+		"local what":              {head3 + "local on B at A\n", "x.txt:3: ", "wants off or reboot"},
+		"local too much":          {head3 + "local off B at A force\n", "x.txt:3: ", `"force" is too much`},
+		"no such build":           {head3 + "build C 9\n", "x.txt:3: ", "9"},
 		"force misspelt":          {head3 + "off B at A forse\n", "x.txt:3: ", `"forse" is not force`},
 		"settle with words":       {head3 + "settle down\n", "x.txt:3: ", `"down" is too much`},
 	} {
