@@ -135,8 +135,9 @@ var coreStates = []struct {
 }
 
 // TestEveryDeathOfACoreProcessFollowsTheTable: each policy in each state, at a hundred moments of it: the outcome is what CoreTable says, with no variation.
-// What ends a life comes last in each run.
-// part of: S4.6
+// What ends a life comes last in each run. Units and pid files are here, fenced itself, the watchdog's holder and programs in corekilled_test.go, plugins and
+// corosync in corelost_test.go: these five together are S4.6.
+// proves: S4.6
 func TestEveryDeathOfACoreProcessFollowsTheTable(t *testing.T) {
 	for _, state := range coreStates {
 		t.Run(state.name, func(t *testing.T) {

@@ -8,14 +8,14 @@ import (
 	"github.com/fenced-project/fenced/fence/domain"
 )
 
-// TestEveryDeathOfTheDaemonFollowsTheRule: fenced itself, at ten moments of each state. A life that may hold something is a victim in the next view, is
+// TestEveryDeathOfTheDaemonFollowsTheRule: fenced itself, at a hundred moments of each state. A life that may hold something is a victim in the next view, is
 // released by nobody before its one verdict, and its next daemon is not let in; one that holds nothing is nobody's victim and comes back without a reboot.
-// part of: S4.6
+// proves: S4.6
 func TestEveryDeathOfTheDaemonFollowsTheRule(t *testing.T) {
 	for _, state := range coreStates {
 		t.Run(state.name, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(6, 46))
-			for run := range 10 {
+			for run := range 100 {
 				c := state.enter(t)
 				c.run(rnd.Int64N(40))
 				life := c.n(1).self().Incarnation
@@ -57,14 +57,14 @@ func TestEveryDeathOfTheDaemonFollowsTheRule(t *testing.T) {
 	}
 }
 
-// TestEveryDeathOfTheHolderOrAClientFollowsTheRule: the watchdog's holder and a program, critical or not, at ten moments of each state. The holder's
+// TestEveryDeathOfTheHolderOrAClientFollowsTheRule: the watchdog's holder and a program, critical or not, at a hundred moments of each state. The holder's
 // death ends every life of an armed cluster that has its watchdog open, and a critical program's that of a life in which it has a grant.
-// part of: S4.6
+// proves: S4.6
 func TestEveryDeathOfTheHolderOrAClientFollowsTheRule(t *testing.T) {
 	for _, state := range coreStates {
 		t.Run(state.name, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(6, 47))
-			for run := range 10 {
+			for run := range 100 {
 				c := state.enter(t)
 				for _, critical := range []bool{false, run%2 == 0} {
 					s := c.registerWith(1, ClientRegistered{Name: "app", Role: RoleWatch, Critical: critical})
