@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -73,34 +71,88 @@ func TestRingHealsDuringFencing(t *testing.T) {
 	a.oneView(ctx)
 }
 
-// A node is cut off, its device fails, and it keeps running; healed, its old life is never a clean member again: it stays a victim until it is
-// fenced or its next life is there.
+// A node is cut off, its device fails, and it keeps running. Healed it is in the ring with its old state: its corosync is ended, and it is no member.
+// It stays a victim until its next life is there, because it resets itself, or, where its policy lets it run on, until its device answers.
 //
-// part of: S1.3
+// proves: S1.3
 func TestRingMergeOfAVictimIsNotBelieved(t *testing.T) {
-	c, ctx := ring(t, playground.Options{BMCs: stuck})
-	must(t, c.BMC(3).SetKnobs(ctx, "hang"))
-	a := accidentOf(t, c)
-	must(t, c.Node(3).Cut())
-	a.await(ctx, "a claim on node-3", func() bool { return a.saw(1, 3, playground.Claim) && a.saw(2, 3, playground.Claim) })
-	must(t, c.Node(3).Heal())
-	a.rings(ctx, 1, 3)
-	a.await(ctx, "node-3 to know that it has failed", func() bool {
-		return c.Node(3).BootID() != a.lives[3] || stateOn(ctx, c.Node(1), "node-3") != client.StateMember && status(ctx, c.Node(3)).Frozen
-	})
-	must(t, c.BMC(3).SetKnobs(ctx))
-	a.await(ctx, "another life of node-3", func() bool { return c.Node(3).BootID() != a.lives[3] })
-	must(t, c.AwaitClean(ctx))
-	a.devicesSpare(ctx, 1, 2)
-	a.streams(3)
-	for _, i := range []int{1, 2} {
-		for _, e := range a.about(i, 3, client.EventClean) {
-			if e.Index > a.sight(i, 3).First[playground.Detection].Index {
-				t.Errorf("%s shows the old life as clean again: %+v", c.Node(i).Name, e.Event)
+	for name, tt := range map[string]struct{ policy, evidence string }{
+		"CleanRejoin": {"", client.EvidenceBootChanged},
+		"Fenced":      {"vote-only", client.EvidencePowerOff},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, ctx := ring(t, playground.Options{BMCs: stuck, OnResidual: tt.policy})
+			must(t, c.BMC(3).SetKnobs(ctx, "hang"))
+			a, ended := accidentOf(t, c), corosyncEnds(t, c.Node(3))
+			must(t, c.Node(3).Cut())
+			a.await(ctx, "a claim on node-3", func() bool { return a.saw(1, 3, playground.Claim) && a.saw(2, 3, playground.Claim) })
+			if c.Node(3).BootID() != a.lives[3] || !c.Node(3).Running() || ended() {
+				t.Fatal("node-3 does not run on")
+			}
+			must(t, c.Node(3).Heal())
+			a.await(ctx, "the corosync of node-3 to be ended by whoever fences it", ended)
+			a.await(ctx, "node-3 to run on without its corosync, a victim", func() bool {
+				return missesCorosync(status(ctx, c.Node(3))) && c.Node(3).BootID() == a.lives[3] && len(status(ctx, c.Node(1)).Operations) == 1
+			})
+			if tt.policy == "" {
+				o := offline{t, c}
+				a.await(ctx, "node-3 to reset itself", func() bool { return o.said(c.Node(3), 0, "reset begins") })
+				must(t, c.Node(3).LosePower(ctx)) // pretended machines do not end by sysrq
+				must(t, c.Node(3).RegainPower(ctx))
+			} else {
+				must(t, c.BMC(3).SetKnobs(ctx))
+			}
+			a.await(ctx, "another life of node-3", func() bool { return c.Node(3).BootID() != a.lives[3] })
+			must(t, c.AwaitClean(ctx))
+			a.stayedAVictim(ctx, 3, tt.evidence)
+		})
+	}
+}
+
+// corosyncEnds reports, whenever it is asked, whether the corosync of a node has been told to end by another node's fenced since now.
+func corosyncEnds(t *testing.T, n *playground.Node) func() bool {
+	t.Helper()
+	before, err := os.ReadFile(n.CorosyncLog())
+	must(t, err)
+	return func() bool {
+		all, err := os.ReadFile(n.CorosyncLog())
+		return err == nil && bytes.Contains(all[min(len(before), len(all)):], []byte("this node was away and is to be fenced"))
+	}
+}
+
+// stayedAVictim checks that a victim's life was no clean member from then on, that this evidence ended it, and that nobody else was harmed.
+func (a *accident) stayedAVictim(ctx context.Context, victim int, evidence string) {
+	a.t.Helper()
+	for _, n := range a.c.Nodes() {
+		if n.Index == victim {
+			continue
+		}
+		a.devicesSpare(ctx, n.Index)
+		if n.BootID() != a.lives[n.Index] {
+			a.t.Errorf("%s was reset", n.Name)
+		}
+		a.await(ctx, n.Name+" to release "+a.c.Node(victim).Name, func() bool { return a.saw(n.Index, victim, playground.Release) })
+		for _, e := range a.about(n.Index, victim, client.EventClean) {
+			if e.Index > a.sight(n.Index, victim).First[playground.Detection].Index {
+				a.t.Errorf("%s shows the old life as clean again: %+v", n.Name, e.Event)
+			}
+		}
+		for _, e := range a.about(n.Index, victim, client.EventVerdict) {
+			if e.Evidence == nil || e.Evidence.Kind != evidence {
+				a.t.Errorf("%s shows as evidence %+v, want %s", n.Name, e.Evidence, evidence)
 			}
 		}
 	}
-	a.oneStory(ctx, 3)
+	want := 0
+	if evidence == client.EvidencePowerOff {
+		want = 1
+	}
+	if got := counts(ctx, a.t, a.c.BMC(victim)); got.AppliedOff != want {
+		a.t.Errorf("%s lost its power %d times, want %d", a.c.Node(victim).Name, got.AppliedOff, want)
+	}
+	a.streams(victim)
+	a.oneStory(ctx, victim)
+	a.oneView(ctx)
 }
 
 // As before, but a person resets the node while the others still try: they stop, its next life is the proof, and nothing is switched.
@@ -130,58 +182,13 @@ func TestRingVictimIsResetByHand(t *testing.T) {
 	}
 }
 
-// A stateful node's daemon is killed and there again before anybody missed it: its instance tells, its old state makes it a victim, and only a
-// reset ends that.
-//
-// part of: S1.10
-func TestRingDaemonIsBackBeforeItIsMissed(t *testing.T) {
-	c, ctx := ring(t, playground.Options{})
-	f := begin(t, c, 2)
-	must(t, c.Node(2).SignalDaemon(unix.SIGKILL))
-	f.await(ctx, "the daemon to be gone", func() bool { return !c.Node(2).Running() })
-	must(t, c.Node(2).Restart(ctx))
-	a := accident{t: t, c: c, lives: map[int]string{1: f.lives["node-1"], 2: f.life, 3: f.lives["node-3"]}}
-	a.await(ctx, "another life of node-2", func() bool { return c.Node(2).BootID() != f.life })
-	must(t, c.AwaitClean(ctx))
-	a.streams(2)
-	a.devicesSpare(ctx, 1, 3)
-	a.oneStory(ctx, 2)
-}
-
-// Corosync of a stateful node is killed and begun again under its daemon at once. What else used it there has lost it, so that is as the daemon's own
-// end: the node is a victim, and only a reset ends that, its own or the others'.
-//
-// part of: S1.10, S4.3
-func TestRingCorosyncRestartedUnderTheDaemon(t *testing.T) {
-	c, ctx := ring(t, playground.Options{})
-	a := accidentOf(t, c)
-	must(t, c.Node(2).SignalCorosync(ctx, unix.SIGKILL))
-	must(t, c.Node(2).StartCorosync(ctx))
-	a.await(ctx, "another life of node-2", func() bool { return c.Node(2).BootID() != a.lives[2] })
-	must(t, c.AwaitClean(ctx))
-	for _, i := range []int{1, 3} {
-		a.await(ctx, c.Node(i).Name+" to release node-2", func() bool { return a.saw(i, 2, playground.Release) })
-	}
-	a.streams(2)
-	a.devicesSpare(ctx, 1, 3)
-	a.oneStory(ctx, 2)
-}
-
-// As before, on a node that is committed stateless: it is gone, nobody's victim, and comes back in the same life.
+// Corosync of a node that is committed stateless is killed and begun again under its daemon at once: the node is gone, nobody's victim, and comes back in the same life.
 //
 // part of: S4.4
 func TestRingCorosyncRestartedOnAnIdleNode(t *testing.T) {
 	c, ctx := ring(t, playground.Options{IdleStateless: true})
 	a, o := accidentOf(t, c), offline{t, c}
-	a.await(ctx, "node-2 to be stateless", func() bool {
-		s, err := c.Node(1).Client().Status(ctx)
-		return err == nil && slices.Contains(s.Nodes[1].Flags, client.FlagStateless)
-	})
-	record := filepath.Join(c.Dir(), "node-2", "state/session", a.lives[2]+".json")
-	a.await(ctx, "node-2 to have written that down", func() bool {
-		b, err := os.ReadFile(record)
-		return err == nil && bytes.Contains(b, []byte(`"stateful":false`))
-	})
+	a.stateless(ctx, 2)
 	mark := o.logEnd(c.Node(2))
 	must(t, c.Node(2).SignalCorosync(ctx, unix.SIGKILL))
 	must(t, c.Node(2).StartCorosync(ctx))
