@@ -182,14 +182,10 @@ func (t *turn) admit(n *Node) {
 // Rest is the sum of the votes of the view that stay when a node goes; who has left already, restarts, is a victim, halts or has its verdict does not count, though
 // its daemon is still there. Of two that go at once the log's order picks the one that may.
 func (s *State) Rest(without fence.NodeID) int {
-	sum := 0
-	for _, m := range s.View.Members {
-		if n := s.Node(m.Node); m.Node == without || (n != nil && (n.Phase == PhaseLeft || n.Victim != nil || n.Restart != nil)) || s.Judged(m.Incarnation) || s.Halts(m.Incarnation) {
-			continue
-		}
-		sum += s.votesOf(m.Node)
-	}
-	return sum
+	return s.sum(without, func(m Origin) bool {
+		n := s.Node(m.Node)
+		return (n == nil || n.Phase != PhaseLeft && n.Victim == nil && n.Restart == nil) && !s.Judged(m.Incarnation) && !s.Halts(m.Incarnation)
+	})
 }
 
 // leave is a clean leave (S2.12): the proposer has scanned and closed its grant gate. It takes quorum from nobody who stays, unless forced:
@@ -241,6 +237,7 @@ func (t *turn) overdue(o Overdue) error {
 		if n == nil || life != t.s.OverdueLife(n) {
 			continue // it announced itself, left, or became a victim meanwhile
 		}
+		t.touch(n)
 		cause := fence.CauseStartup
 		if n.Phase == PhaseDirty {
 			cause = fence.CauseResidual

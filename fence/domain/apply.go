@@ -90,6 +90,10 @@ func (s *State) Apply(index uint64, by Origin, e Entry) ([]Event, error) {
 		return nil, fmt.Errorf("%w: index %d was applied before (now at %d)", ErrRejected, index, s.Index)
 	}
 	s.Index = index
+	if s.index == nil {
+		s.counted()
+	}
+	defer s.counted()
 	t, was := &turn{s: s, index: index, by: by}, s.Quorate()
 	err := t.apply(e)
 	if err != nil {
@@ -208,12 +212,13 @@ func (t *turn) apply(e Entry) error {
 	return errors.New("entry of a kind that this build does not know (R11)")
 }
 
-// node returns a configured node or the error that names it.
+// node returns a configured node, which the entry may change, or the error that names it.
 func (t *turn) node(id fence.NodeID) (*Node, error) {
 	n := t.s.Node(id)
 	if n == nil {
 		return nil, fmt.Errorf("%w: id %d", fence.ErrNoSuchNode, id)
 	}
+	t.touch(n)
 	return n, nil
 }
 

@@ -50,13 +50,14 @@ func (s *State) Disarming() bool { return s.Disarm != nil && s.Disarm.Pending }
 // while a disarm is pending.
 func (s *State) Finishing() []fence.NodeID {
 	var ids []fence.NodeID
-	for i := range s.Nodes {
-		if n := &s.Nodes[i]; n.Victim != nil && n.Victim.Claim != nil && !n.Victim.Force || n.PowerOn != nil && !n.PowerOn.Force && (n.PowerOn.Claim != nil || n.PowerOn.Round == 0 && s.MayPowerOn(n) == nil && !s.Unfences(n)) {
+	s.matters(func(n *Node) bool {
+		if n.Victim != nil && n.Victim.Claim != nil && !n.Victim.Force || n.PowerOn != nil && !n.PowerOn.Force && (n.PowerOn.Claim != nil || n.PowerOn.Round == 0 && s.MayPowerOn(n) == nil && !s.Unfences(n)) {
 			ids = append(ids, n.ID)
 		} else if n.Cut != nil && n.Cut.Claim != nil && !n.Cut.Force {
 			ids = append(ids, n.ID)
 		}
-	}
+		return true
+	})
 	return ids
 }
 
@@ -175,6 +176,7 @@ func (t *turn) armed(text string) {
 // disarmed is the moment from which no device is touched but by command. Watchdogs may be closed from here on (0073).
 func (t *turn) disarmed(text string) {
 	t.s.Armed = false
+	t.uncounted()
 	for i := range t.s.Nodes {
 		t.closes(&t.s.Nodes[i])
 	}
@@ -215,6 +217,7 @@ func (t *turn) timeOver(o TimeOver) error {
 	case d != nil && d.Since == o.Index && d.ForMS > 0:
 		t.armed(d.By + ": " + d.Reason + " (the time of the disarm is over)")
 	case r >= 0 && t.s.Nodes[r].Restart != nil:
+		t.touch(&t.s.Nodes[r])
 		t.lateRestart(&t.s.Nodes[r])
 	case r >= 0:
 		t.s.Nodes[r].Restarted = 0

@@ -189,11 +189,12 @@ func (s *State) effectMS(id fence.NodeID) int64 {
 
 func (s *State) activeClaims() int {
 	c := 0
-	for i := range s.Nodes {
-		if n := &s.Nodes[i]; n.Victim != nil && n.Victim.Claim != nil {
+	s.matters(func(n *Node) bool {
+		if n.Victim != nil && n.Victim.Claim != nil {
 			c++
 		}
-	}
+		return true
+	})
 	return c
 }
 

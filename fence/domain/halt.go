@@ -25,14 +25,12 @@ func (s *State) Quorate() bool {
 	if !s.View.Quorate || !s.someHalt() {
 		return s.View.Quorate
 	}
-	halted, votes := false, 0
-	for _, m := range s.View.Members {
-		if s.Halts(m.Incarnation) {
-			halted = true
-		} else {
-			votes += s.votesOf(m.Node)
-		}
-	}
+	halted := false
+	votes := s.sum(0, func(m Origin) bool {
+		halts := s.Halts(m.Incarnation)
+		halted = halted || halts
+		return !halts
+	})
 	switch {
 	case !halted:
 		return s.View.Quorate
@@ -44,12 +42,12 @@ func (s *State) Quorate() bool {
 
 // someHalt reports whether any life at all has said that it halts, which is rare: whether the view decides is asked several times for each input.
 func (s *State) someHalt() bool {
-	for i := range s.Nodes {
-		if s.Nodes[i].Halted != "" {
-			return true
-		}
-	}
-	return false
+	some := false
+	s.matters(func(n *Node) bool {
+		some = n.Halted != ""
+		return !some
+	})
+	return some
 }
 
 // checkHalt judges what an announcement says of halting.
@@ -76,6 +74,7 @@ func (t *turn) halts(n *Node, a Announce) {
 // regained does what waited for a quorate view, which this one has become by an entry: somebody in it does not halt any more, or the roster gives
 // those who decide more of the votes.
 func (t *turn) regained() {
+	t.uncounted()
 	t.suspects()
 	for i := range t.s.Nodes {
 		t.settle(&t.s.Nodes[i])

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -50,6 +51,9 @@ func TestAnyOrderOfEntriesKeepsTheInvariants(t *testing.T) {
 				}
 			}
 			w.invariants(rt, events, open)
+			if err := errors.Join(w.s.CheckIndex(), twin.CheckIndex()); err != nil {
+				rt.Fatalf("after an entry of kind %d: %v", kind, err)
+			}
 			held.follow(w.s, events)
 			if life, ok := held.lost(w.s); ok {
 				rt.Fatalf("life %s may hold state and nobody minds: %+v", life, w.s.Node(life.Node))

@@ -49,6 +49,7 @@ func (s *State) ApplyRecover(index uint64, data []byte) ([]Event, int64, error) 
 	}
 	t := &turn{s: s, index: index}
 	s.View, s.Comparison = View{Index: index}, nil
+	t.uncounted()
 	t.emit(Event{Kind: EventRecover, By: r.By, Reason: r.Reason, Text: r.By + ": " + r.Reason})
 	t.coldStart()
 	for _, l := range r.Lost {
@@ -58,6 +59,7 @@ func (s *State) ApplyRecover(index uint64, data []byte) ([]Event, int64, error) 
 	}
 	t.orphans()
 	t.disarms()
+	s.counted()
 	return t.events, r.AtMS, nil
 }
 

@@ -47,6 +47,7 @@ func (t *turn) roster(e Roster) error {
 	t.bury(r)
 	idle := t.s.Roster.Policy.IdleStateless
 	t.s.Nodes, t.s.Roster, t.s.RosterHash = nodes, r, r.Hash()
+	t.uncounted()
 	t.idlePolicy(idle, r.Policy.IdleStateless)
 	if t.s.Feature == 0 {
 		t.s.Feature = 1
@@ -179,5 +180,6 @@ func (t *turn) feature(f Feature) error {
 		}
 	}
 	t.s.Feature = f.Level
+	t.uncounted() // some of what lives are judged by begins with a level
 	return nil
 }

@@ -48,6 +48,12 @@ func (s *State) Lost() []fence.NodeID {
 // and have not come yet (0029), and those that were given up (R4). They count from their first arrival, one after another, so an addition never costs the quorum of those who work.
 func (s *State) Quorum() int {
 	sum := 0
+	if x := s.index; x != nil {
+		for _, id := range x.busy {
+			sum += s.votesOf(id)
+		}
+		return (x.votes+sum)/2 + 1
+	}
 	for i, r := range s.Roster.Nodes {
 		if i < len(s.Nodes) && s.Nodes[i].ID == r.ID && (s.Nodes[i].Added || s.Nodes[i].Lost) {
 			continue

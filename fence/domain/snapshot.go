@@ -34,6 +34,7 @@ func Restore(b []byte) (*State, error) {
 	if !slices.IsSortedFunc(s.View.Members, byNode) {
 		return nil, fmt.Errorf("cannot decode the domain: members of the view are not sorted")
 	}
+	s.counted()
 	return s, nil
 }
 

@@ -38,6 +38,8 @@ type State struct {
 	Logins []RefusedLogin `json:"logins,omitempty"`
 	// Rejected counts entries that were not applied.
 	Rejected uint64 `json:"rejected"`
+
+	index *index // derived, see there
 }
 
 // View is the installed view. Its epoch is its index.
@@ -297,11 +299,12 @@ func (s *State) IsOver(i fence.Incarnation) bool {
 // Victims returns the nodes that have an open victim.
 func (s *State) Victims() []*Node {
 	var out []*Node
-	for i := range s.Nodes {
-		if s.Nodes[i].Victim != nil {
-			out = append(out, &s.Nodes[i])
+	s.matters(func(n *Node) bool {
+		if n.Victim != nil {
+			out = append(out, n)
 		}
-	}
+		return true
+	})
 	return out
 }
 
@@ -321,13 +324,7 @@ func (s *State) Unresolved() []fence.NodeID {
 // Votes sums the votes of the members of the view but for one node (0 for none), for lives that have their verdict (the next reset takes theirs, and
 // nobody asks before), and for lives that halt.
 func (s *State) Votes(without fence.NodeID) int {
-	sum := 0
-	for _, m := range s.View.Members {
-		if m.Node != without && !s.Judged(m.Incarnation) && !s.Halts(m.Incarnation) {
-			sum += s.votesOf(m.Node)
-		}
-	}
-	return sum
+	return s.sum(without, func(m Origin) bool { return !s.Judged(m.Incarnation) && !s.Halts(m.Incarnation) })
 }
 
 // Judge collects what admissibility of evidence on node n depends on, from committed state alone.

@@ -18,6 +18,7 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 	slices.SortFunc(members, byNode)
 	s.View = View{Index: index, Members: members, Quorate: quorate}
 	t := &turn{s: s, index: index}
+	t.uncounted()
 	t.emit(Event{Kind: EventView})
 	// One of two that goes on alone, or half of a cluster by even_split, waits for nobody who came, because nobody did. Below FeatureReturners it says nothing.
 	came := slices.ContainsFunc(members, func(o Origin) bool { return !among(old.Members, o) })
@@ -37,6 +38,7 @@ func (s *State) ApplyView(index uint64, members []Origin, quorate bool) []Event 
 		t.settle(&s.Nodes[i])
 	}
 	t.disarms()
+	s.counted()
 	return t.events
 }
 
@@ -192,30 +194,36 @@ func (t *turn) suspects() {
 // orphans ends claims whose actor is no clean member of the view any more, and those of a cluster that was disarmed meanwhile; what they
 // sent may still be in flight (R9).
 func (t *turn) orphans() {
-	for i := range t.s.Nodes {
-		n := &t.s.Nodes[i]
-		if v := n.Victim; v != nil && v.Claim != nil {
-			kind, why := t.lost(v.Claim, v.Force)
-			if why == "" {
-				continue
-			}
-			t.emit(Event{Kind: kind, Node: n.ID, Life: v.Incarnation, Claim: v.Claim.Number, Actor: v.Claim.Actor.Node, Text: why})
-			n.Unquiet = append(n.Unquiet, *v.Claim)
-			t.switchedAny(n)
-			v.Claim = nil
+	t.s.matters(func(n *Node) bool {
+		t.touch(n)
+		t.orphan(n)
+		return true
+	})
+}
+
+// orphan is orphans for one node.
+func (t *turn) orphan(n *Node) {
+	if v := n.Victim; v != nil && v.Claim != nil {
+		kind, why := t.lost(v.Claim, v.Force)
+		if why == "" {
+			return
 		}
-		if p := n.PowerOn; p != nil && p.Claim != nil {
-			kind, why := t.lost(p.Claim, p.Force)
-			if why == "" {
-				continue
-			}
-			t.emit(Event{Kind: kind, Node: n.ID, Life: p.For, Claim: p.Claim.Number, Actor: p.Claim.Actor.Node, On: true, Text: why})
-			n.Unquiet = append(n.Unquiet, *p.Claim)
-			p.Claim = nil
-		}
-		t.unfenceOrphan(n)
-		t.drillOrphan(n)
+		t.emit(Event{Kind: kind, Node: n.ID, Life: v.Incarnation, Claim: v.Claim.Number, Actor: v.Claim.Actor.Node, Text: why})
+		n.Unquiet = append(n.Unquiet, *v.Claim)
+		t.switchedAny(n)
+		v.Claim = nil
 	}
+	if p := n.PowerOn; p != nil && p.Claim != nil {
+		kind, why := t.lost(p.Claim, p.Force)
+		if why == "" {
+			return
+		}
+		t.emit(Event{Kind: kind, Node: n.ID, Life: p.For, Claim: p.Claim.Number, Actor: p.Claim.Actor.Node, On: true, Text: why})
+		n.Unquiet = append(n.Unquiet, *p.Claim)
+		p.Claim = nil
+	}
+	t.unfenceOrphan(n)
+	t.drillOrphan(n)
 }
 
 // lost says why a claim is not in force any more, "" if it is.

@@ -47,12 +47,14 @@ func (s *State) Before(n *Node) *Node {
 	if rest >= s.Quorum() || (s.returners() && n.Instance == "") {
 		return nil
 	}
-	for i := range s.Nodes {
-		if o := &s.Nodes[i]; o.ID != n.ID && s.precedes(o) {
-			return o
+	var first *Node
+	s.matters(func(o *Node) bool {
+		if o.ID != n.ID && s.precedes(o) {
+			first = o
 		}
-	}
-	return nil
+		return first == nil
+	})
+	return first
 }
 
 // precedes reports whether a victim that gives quorum waits for this node: for its claim, for what its ended claims may still do, and for each
@@ -73,14 +75,10 @@ func (s *State) returners() bool { return s.Feature >= FeatureReturners }
 
 // secure sums the votes of the members of the view whose power nobody may cut at this moment, but for one node and for lives that halt or have their verdict.
 func (s *State) secure(without fence.NodeID) int {
-	sum := 0
-	for _, m := range s.View.Members {
-		if n := s.Node(m.Node); m.Node == without || (n != nil && n.mayFall()) || s.Judged(m.Incarnation) || s.Halts(m.Incarnation) {
-			continue
-		}
-		sum += s.votesOf(m.Node)
-	}
-	return sum
+	return s.sum(without, func(m Origin) bool {
+		n := s.Node(m.Node)
+		return (n == nil || !n.mayFall()) && !s.Judged(m.Incarnation) && !s.Halts(m.Incarnation)
+	})
 }
 
 // mayFall reports whether somebody has a claim on the node's power, or something of an ended one may still be in flight (R9).

@@ -20,6 +20,7 @@ func TestWhoeverClaimedAVictimExpelsIt(t *testing.T) {
 		}
 		m.dom.Node(3).Victim = v
 		change(c, v)
+		m.dom = restored(t, m.dom) // what was changed by hand is counted
 		m.out = nil
 		m.hear(by)
 		return slices.Contains(m.out, Effect(Expel{Life: by.Incarnation}))

@@ -17,6 +17,7 @@ func lastOfTwo(t *testing.T) (*cluster, func(ms int64) bool) {
 	two.Victim = &domain.Victim{ID: 1, Victim: fence.Victim{Incarnation: life, Cause: fence.CauseFailed, Action: fence.ActionReboot, Index: m.dom.Index}}
 	three.Phase, three.Instance, three.Stateful = domain.PhaseAbsent, "", false
 	m.dom.View.Members = m.dom.View.Members[:2]
+	m.dom = restored(t, m.dom) // what was changed by hand is counted
 	claimed := false
 	c.onPropose = func(_ fence.NodeID, p Propose) bool {
 		claimed = claimed || p.Entry.Claim != nil && p.Entry.Claim.Node == 2

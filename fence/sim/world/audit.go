@@ -36,7 +36,8 @@ func (c *checker) restored(p *proc, s *domain.State) {
 	}
 }
 
-// audit compares whole states: members at the same index are equal (I3), and no domain admits what is over (V11). A state changes only with
+// audit compares whole states: members at the same index are equal (I3), what each has counted beforehand is what its state says (0110), and no domain
+// admits what is over (V11). A state changes only with
 // its index, so one that was compared at its index is not encoded again. Rosters, which are most of a state and change only by an entry of their
 // own, are compared as a whole at the end; in between by what every member computed of them when it applied them.
 func (c *checker) audit(whole bool) {
@@ -57,6 +58,9 @@ func (c *checker) audit(whole bool) {
 			continue
 		}
 		n.p.audited = d.Index
+		if err := d.CheckIndex(); err != nil {
+			c.fail("I3", "%s counts otherwise than its state says at index %d: %v", n.name, d.Index, err)
+		}
 		hash := hashOf(d, whole)
 		switch known, ok := c.hashes[d.Index]; {
 		case !ok:
