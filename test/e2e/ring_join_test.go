@@ -122,25 +122,6 @@ func (a *accident) once(ctx context.Context, nodes ...int) {
 	}
 }
 
-// What a joiner says is delivered at the one that would bring it the log, which says nothing more and then dies: another one brings it.
-//
-// proves: S0.3
-// part of: S3.4
-func TestRingSenderDiesBeforeItsReply(t *testing.T) {
-	c, ctx := ring(t, playground.Options{})
-	a := accidentOf(t, c)
-	a.leaves(ctx, 3)
-	must(t, c.Node(1).SignalDaemon(unix.SIGSTOP)) // corosync there goes on, and delivers
-	a.connects(ctx, 3)
-	a.await(ctx, "node-3 to have said all and to wait for node-1, or not any more", func() bool {
-		s, err := c.Node(3).Client().Status(ctx)
-		return err == nil && (slices.ContainsFunc(s.Waiting, func(w client.Waiting) bool { return slices.Contains(w.For, "node-1") }) || a.saw(2, 1, playground.Detection))
-	})
-	must(t, c.Node(1).Kill())
-	a.over(ctx, 1)
-	a.once(ctx, 1)
-}
-
 // A node joins, and its daemon is killed and begun again five times as fast as processes begin, each in the group and killed before it is in any view:
 // that, and not a number of seconds, is what a leftover wait needs. The last one is the member, on all nodes; nobody waits for an earlier one, and nobody
 // is harmed.
