@@ -11,7 +11,7 @@ import (
 	"github.com/fenced-project/fenced/client"
 )
 
-// restartBack is how long the new daemon is waited for: longer than any lease, by which the others have decided.
+// restartBack is how long the new daemon is waited for, or --timeout where that is longer: a lease, by which the others have decided, may be longer too.
 const restartBack = 60 * time.Second
 
 func (a *app) restartCommand() *cobra.Command {
@@ -60,7 +60,8 @@ func (a *app) restart(ctx context.Context, r client.Restart) (client.Committed, 
 		return done, err
 	}
 	was, _ := nodeOf(before, before.Node)
-	_, back, err := a.toolWait(ctx, toolOptions{wait: int(restartBack / time.Second)}, func(s client.Status) bool {
+	wait := max(restartBack, time.Duration(r.TimeoutMS)*time.Millisecond)
+	_, back, err := a.toolWait(ctx, toolOptions{wait: int(wait / time.Second)}, func(s client.Status) bool {
 		n, err := nodeOf(s, s.Node)
 		return err == nil && n.State == client.StateMember && n.Instance != was.Instance
 	})
@@ -71,7 +72,7 @@ func (a *app) restart(ctx context.Context, r client.Restart) (client.Committed, 
 	case err != nil:
 		return done, err
 	}
-	e := client.Errorf(client.CodeTimeout, "the daemon went, and the next one is not a member after %s", restartBack)
+	e := client.Errorf(client.CodeTimeout, "the daemon went, and the next one is not a member after %s", wait)
 	e.Next = "fenced status"
 	return done, e
 }

@@ -27,13 +27,14 @@ type teller struct {
 	beat     func() int64 // now of the newest turn of the loop, 0 before the first
 	watchdog time.Duration
 	status   func(context.Context) (client.Status, error)
-	again    func() bool // the end is a restart's
+	again    func() bool   // the end is a restart's
+	lease    time.Duration // within which the next daemon must be back then
 	ready    bool
 	told     string // the newest STATUS
 }
 
 func (d *Daemon) tellSystemd(ctx context.Context) {
-	t := teller{say: d.cfg.Notify, now: d.cfg.Now, beat: d.beat.Load, watchdog: d.cfg.WatchdogEvery, status: d.Status, again: d.again.Load}
+	t := teller{say: d.cfg.Notify, now: d.cfg.Now, beat: d.beat.Load, watchdog: d.cfg.WatchdogEvery, status: d.Status, again: d.again.Load, lease: time.Duration(d.cfg.Config.Roster.Timing.LeaseMS) * time.Millisecond}
 	t.run(ctx, d.done)
 }
 
@@ -46,6 +47,7 @@ func (t *teller) run(ctx context.Context, done <-chan struct{}) {
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	fed := false
 	for {
 		select {
 		case <-tick.C:
@@ -55,6 +57,10 @@ func (t *teller) run(ctx context.Context, done <-chan struct{}) {
 			return
 		}
 		if t.turns() {
+			if !fed {
+				t.say(fmt.Sprintf("WATCHDOG_USEC=%d", t.watchdog.Microseconds())) // the one before may have asked for more
+			}
+			fed = true
 			t.say("WATCHDOG=1")
 		}
 		one, cancel := context.WithTimeout(ctx, every)
@@ -71,10 +77,15 @@ func (t *teller) run(ctx context.Context, done <-chan struct{}) {
 	}
 }
 
-// last is the last word. Before a planned restart there is none: to systemd this process goes on, and whatever was said of its end would be held against it.
+// last is the last word. Before a planned restart none is of an end: to systemd this process goes on, and whatever was said of its end would be held
+// against it. It is asked for the lease's time in addition, in which the others wait for the next daemon too (R26): while that one reads its log its loop does
+// not turn, and a service manager that kills it makes a failure of a start that was in time.
 func (t *teller) last() {
-	if t.again == nil || !t.again() {
+	switch {
+	case t.again == nil || !t.again():
 		t.say("STOPPING=1\nSTATUS=stopping")
+	case t.watchdog > 0:
+		t.say(fmt.Sprintf("WATCHDOG_USEC=%d\nWATCHDOG=1", (t.watchdog + t.lease).Microseconds()))
 	}
 }
 

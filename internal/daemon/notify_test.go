@@ -281,13 +281,29 @@ func TestAStatusIsOneBoundedLine(t *testing.T) {
 	}
 }
 
-// R26: to systemd a process that restarts goes on; told that it stops, it would end the unit.
+// R26: to systemd a process that restarts goes on; told that it stops, it would end the unit. It gives the next daemon the lease, and the next one takes
+// that back with its first turn.
 func TestARestartSaysNothingOfAnEnd(t *testing.T) {
-	for _, again := range []bool{false, true} {
-		var said []string
-		tell := teller{say: func(s string) { said = append(said, s) }, again: func() bool { return again }}
-		if tell.last(); (len(said) == 0) != again {
-			t.Errorf("restart %v: %q", again, said)
+	for _, x := range []struct {
+		again    bool
+		watchdog time.Duration
+		want     string
+	}{
+		{again: false, watchdog: 10 * time.Second, want: "STOPPING=1\nSTATUS=stopping"},
+		{again: true},
+		{again: true, watchdog: 10 * time.Second, want: "WATCHDOG_USEC=100000000\nWATCHDOG=1"},
+	} {
+		said := ""
+		tell := teller{say: func(s string) { said += s }, again: func() bool { return x.again }, watchdog: x.watchdog, lease: 90 * time.Second}
+		if tell.last(); said != x.want {
+			t.Errorf("restart %v, watchdog %v: %q, want %q", x.again, x.watchdog, said, x.want)
 		}
 	}
+	telling(t, 10*time.Second, func(t *testing.T, heard *told, _ *fakeLoop) {
+		time.Sleep(time.Minute)
+		back, fed := heard.times("WATCHDOG_USEC=10000000"), heard.times("WATCHDOG=1")
+		if len(back) != 1 || len(fed) == 0 || back[0].After(fed[0]) {
+			t.Errorf("the watchdog's own time was said at %v, it was fed from %v on", back, fed[:min(1, len(fed))])
+		}
+	})
 }
