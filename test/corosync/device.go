@@ -1,29 +1,34 @@
 package corosync
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // arbiter is where a quorum device's server is reached from every node.
 const arbiter = "10.209.0.254"
 
-// DeviceLines are a section quorum with a device that has one vote: of two halves it gives that to the one with the lowest node.
-const DeviceLines = `  device {
+// DeviceLines are a section quorum with a device that has one vote: of two halves it gives that to the one with the lowest node. Its times are
+// multiplied as corosync's are: a device that misses them on a starved machine connects for ever and never votes.
+func DeviceLines() string {
+	return fmt.Sprintf(`  device {
     model: net
     votes: 1
-    timeout: 2000
-    sync_timeout: 3000
+    timeout: %d
+    sync_timeout: %d
     net {
-      host: ` + arbiter + `
+      host: %s
       algorithm: ffsplit
       tie_breaker: lowest
       tls: off
-      connect_timeout: 1000
+      connect_timeout: %d
     }
   }
-`
+`, Slow(2*time.Second).Milliseconds(), Slow(3*time.Second).Milliseconds(), arbiter, Slow(time.Second).Milliseconds())
+}
 
 // DeviceMissing says why no quorum device can run here, "" if it can.
 func DeviceMissing() string {
@@ -62,7 +67,7 @@ func (c *Cluster) daemon(in *space, name, program string, args ...string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if b, err := os.ReadFile(path); err == nil && c.t.Failed() {
-			c.t.Logf("%s:\n%s", name, b)
+			c.t.Logf("%s, ended by %s:\n%s", name, cmd.ProcessState, b)
 		}
 	})
 }

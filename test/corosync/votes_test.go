@@ -141,7 +141,7 @@ func TestAQuorumDeviceIsNoStore(t *testing.T) {
 		}
 		t.Skipf("SKIP %s: %s", t.Name(), why)
 	}
-	p := quorumOf(t, 2, DeviceLines)
+	p := quorumOf(t, 2, DeviceLines())
 	p.StartArbiter()
 	p.all()
 	p.Node(1).StartDevice()
