@@ -131,13 +131,14 @@ func pause(ctx context.Context, d time.Duration) {
 
 // connection is all handles of one connection to corosync.
 type connection struct {
-	group  *libcorosync.Group
-	quorum *libcorosync.Quorum
-	votes  *libcorosync.VoteQuorum
-	node   uint32
-	says   Settings          // when it connected, or when votequorum last counted by other numbers
-	last   libcorosync.Votes // of the last count
-	fds    [3]int            // of group, quorum and votes
+	group   *libcorosync.Group
+	quorum  *libcorosync.Quorum
+	votes   *libcorosync.VoteQuorum
+	node    uint32
+	says    Settings          // when it connected, or when votequorum last counted by other numbers
+	last    libcorosync.Votes // of the last count
+	counted time.Time         // when that was
+	fds     [3]int            // of group, quorum and votes
 }
 
 func (c *connection) close() {
@@ -268,6 +269,9 @@ func (l *link) take(c *connection) (bool, error) {
 	if len(ge)+len(qe) > 0 {
 		l.to.settled()
 	}
+	if err == nil && len(ge) > 0 && time.Since(c.counted) >= idle {
+		err = l.count(c)
+	}
 	return more || more2 || more3, err
 }
 
@@ -306,8 +310,11 @@ func ringOf(r libcorosync.RingID) agreement.Ring {
 	return agreement.Ring{Node: fence.NodeID(r.Node), Seq: r.Seq}
 }
 
-// count asks votequorum who counts.
+// count asks votequorum who counts, also when the last count is a second old: votequorum says that something changed before it has counted it, and of the
+// vote of a quorum device that comes and changes nobody's quorum it says nothing. It is asked only where it just said something: one that hangs answers
+// nothing, and this waits.
 func (l *link) count(c *connection) error {
+	c.counted = time.Now()
 	v, err := c.votes.Votes(c.node)
 	if errors.Is(err, libcorosync.NotExist) || errors.Is(err, libcorosync.TryAgain) {
 		return nil // it does not know itself yet; it tells again
