@@ -24,6 +24,8 @@ type Setup struct {
 	Paused bool
 	// Lease is fenced's lease on a quiet host, for who needs another one than the rest; a daemon that restarts has nine tenths of it (R26).
 	Lease time.Duration
+	// Systemd is the number of the machine whose userland is systemd, with fenced's units and Debian's of corosync and dlm; 0: busybox on all of them.
+	Systemd int
 }
 
 // What is configured on a quiet host. An emulated machine stands still for seconds while others of the host's processors are busy, and nothing may take

@@ -8,6 +8,7 @@
 // starts dies with it. It needs QEMU and some Debian packages (image.go lists them); without them a test is skipped by name.
 //
 // Start reading at lab.go, then machine.go (one machine), bmc.go (its power switch), net.go (the switch), guest.go (commands in it),
-// image.go (what it boots), daemon.go (what tests choose of the configuration); the scenarios are in the tests, and what was seen of them is in
+// image.go (what it boots: image.sh with guest/, and systemd/ for who asks for that userland), journal.go (what that systemd says),
+// daemon.go (what tests choose of the configuration); the scenarios are in the tests, and what was seen of them is in
 // docs/reference/lab.md.
 package lab

@@ -12,9 +12,8 @@ import (
 func TestAFirstStartBesideALiveFileSystem(t *testing.T) {
 	shared.end()
 	reported(t)
-	l := start(t, 3)
+	l := start(t, Setup{SelfFence: true}, 3)
 	t.Cleanup(func() { ended(t, l) })
-	l.setup = Setup{SelfFence: true}
 	ctx := within(t, l, scenarioWithin)
 	a, b := l.Machine(1), l.Machine(2)
 	must(t, l.Install(ctx, l.Machines...))

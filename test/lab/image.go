@@ -18,14 +18,21 @@ const makeImage = 8 * time.Minute
 // Needs are the programs without which there is no lab, by the Debian package that has them.
 var Needs = map[string]string{
 	"qemu-system-x86_64": "qemu-system-x86", "ipmi_sim": "openipmi", "ipmitool": "ipmitool", "busybox": "busybox-static", "cpio": "cpio", "depmod": "kmod", "xz": "xz-utils",
-	"readelf": "binutils", "corosync": "corosync", "dlm_controld": "dlm-controld", "mkfs.gfs2": "gfs2-utils", "mkfs.ext4": "e2fsprogs",
+	"readelf": "binutils", "corosync": "corosync", "dlm_controld": "dlm-controld", "mkfs.gfs2": "gfs2-utils", "mkfs.ext4": "e2fsprogs", "systemctl": "systemd",
 }
 
 // image is what guests boot, and the program that ipmi_sim runs.
 type image struct{ dir, tool string }
 
-func (i image) kernel() string    { return filepath.Join(i.dir, "vmlinux") }
-func (i image) initramfs() string { return filepath.Join(i.dir, "initramfs.cpio") }
+func (i image) kernel() string { return filepath.Join(i.dir, "vmlinux") }
+
+// initramfs is the archive of a guest, with systemd or with busybox alone.
+func (i image) initramfs(systemd bool) string {
+	if systemd {
+		return filepath.Join(i.dir, "initramfs-systemd.cpio")
+	}
+	return filepath.Join(i.dir, "initramfs.cpio")
+}
 
 // build makes the image of the sources in root, in their build directory. The kernel is kept from one time to the next.
 func build(ctx context.Context, root string) (image, error) {

@@ -28,10 +28,11 @@ version=$(ls kernel/lib/modules)
 root=root.new; rm -rf "$root"
 mkdir -p "$root"/{bin,usr/bin,usr/sbin,usr/lib,lib,lib64,etc/corosync,etc/dlm,etc/fenced,root,tmp,run,dev,proc,sys,mnt,share,var/lib,var/log/cluster,usr/libexec/fenced/plugins}
 ln -s /run "$root/var/run"; ln -s bin "$root/sbin"
+below= # what lies under $root and need not be there again
 add() { # a file, at the same path or that of the second argument, and what it is linked with
 	install -D "$(readlink -f "$1")" "$root${2:-$1}"
 	{ ldd "$1" 2>/dev/null || true; } | grep -oE '/[^ ]+' | while read -r l; do
-		[ -e "$root$l" ] || install -D "$(readlink -f "$l")" "$root$l"
+		[ -e "$root$l" ] || { [ -n "$below" ] && [ -e "$below$l" ]; } || install -D "$(readlink -f "$l")" "$root$l"
 	done || true
 }
 cp "$(command -v busybox)" "$root/bin/busybox"; ln -s busybox "$root/bin/sh"
@@ -41,6 +42,7 @@ for p in corosync corosync-cfgtool corosync-quorumtool corosync-cpgtool corosync
 done
 libraries=/usr/lib/$(uname -m)-linux-gnu
 for l in "$libraries"/kronosnet/crypto_{nss,openssl}.so "$libraries"/lib{cpg,quorum,cmap,cfg,votequorum}.so.?; do add "$l"; done
+add "/lib/$(uname -m)-linux-gnu/libgcc_s.so.1" # glibc loads it when a thread ends, and corosync aborts at its end without it
 add "$product/fenced" /usr/sbin/fenced
 for p in "$product"/plugins/fenced-plugin-{bmc,selffence}; do [ ! -e "$p" ] || cp "$p" "$root/usr/libexec/fenced/plugins/"; done
 [ ! -e "$product/fenced-watchdog" ] || cp "$product/fenced-watchdog" "$root/usr/sbin/"
@@ -57,7 +59,29 @@ done
 cp "kernel/lib/modules/$version"/modules.{builtin,builtin.modinfo,order} "$root/lib/modules/$version/"
 depmod -b "$root" "$version"
 
+# A systemd userland, to be laid over that: the kernel takes archives one after the other. This machine's systemd and the units that a host has
+# without udev, a login or a message bus; corosync's and dlm's units as Debian has them, fenced's as the product has them.
+below=$root root=systemd.new; rm -rf "$root"; mkdir -p "$root"/{usr/bin,var/log,var/tmp,etc/systemd/system,usr/libexec/fenced}
+for p in /lib/systemd/{systemd,systemd-shutdown,systemd-journald,systemd-cgroups-agent,system-generators/systemd-fstab-generator} /bin/{systemctl,journalctl,mount,umount}; do add "$p"; done
+units=/lib/systemd/system
+for u in {basic,sysinit,local-fs,local-fs-pre,swap,sockets,timers,paths,slices,multi-user,network,network-pre,network-online,remote-fs,remote-fs-pre,time-set,time-sync}.target \
+	{nss-lookup,nss-user-lookup,shutdown,umount,final,reboot,poweroff,halt,rescue,emergency}.target systemd-{reboot,poweroff,halt}.service modprobe@.service sys-kernel-config.mount \
+	systemd-journal{d.service,d.socket,d-dev-log.socket,-flush.service} corosync.service dlm.service; do
+	install -D -m644 "$units/$u" "$root$units/$u"
+done
+for u in systemd-journald{,-dev-log}.socket; do mkdir -p "$root$units/sockets.target.wants"; ln -s "../$u" "$root$units/sockets.target.wants/"; done
+for u in systemd-journald.service systemd-journal-flush.service sys-kernel-config.mount; do mkdir -p "$root$units/sysinit.target.wants"; ln -s "../$u" "$root$units/sysinit.target.wants/"; done
+ln -s multi-user.target "$root$units/default.target"
+ln -s ../lib/journal "$root/var/log/journal" # on the machine's own disk: read after the boot what was said before it
+install -D -m644 /etc/default/corosync "$root/etc/default/corosync"
+ln -s /bin/busybox "$root/usr/bin/chgrp"
+ln -s ../../sbin/fenced-watchdog "$root/usr/libexec/fenced/fenced-watchdog"
+cp -a "$here"/../../configs/systemd/fenced{,-watchdog}.service "$here"/../../configs/systemd/fenced.service.d "$root/etc/systemd/system/"
+cp -a "$here"/systemd/. "$root/"
+
 # Not compressed: unpacking would be emulated, too.
-(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >initramfs.new
-mv initramfs.new initramfs.cpio
-rm -rf "$root"
+pack() { (cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet); }
+pack "$below" >initramfs.new
+{ cat initramfs.new; pack "$root"; } >initramfs-systemd.new
+mv initramfs.new initramfs.cpio; mv initramfs-systemd.new initramfs-systemd.cpio
+rm -rf "$below" "$root"

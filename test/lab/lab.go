@@ -25,13 +25,13 @@ type Lab struct {
 
 const sharedDisk = 512 << 20 // bytes
 
-// Start builds a lab and switches its machines on; they are up when it returns. Who starts it ends it, also where that fails.
-func Start(ctx context.Context, i image, nodes int) (*Lab, error) {
+// Start builds a lab of this setup and switches its machines on; they are up when it returns. Who starts it ends it, also where that fails.
+func Start(ctx context.Context, i image, setup Setup, nodes int) (*Lab, error) {
 	dir, err := os.MkdirTemp("", "lab") // a short path: it holds unix sockets
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{dir: dir, image: i, ports: make([]int, nodes+1), before: map[string]int{}}
+	l := &Lab{setup: setup, dir: dir, image: i, ports: make([]int, nodes+1), before: map[string]int{}}
 	if err := l.build(ctx, nodes); err != nil {
 		return l, err
 	}
@@ -127,7 +127,7 @@ func (l *Lab) End(keep bool) string {
 		defer cancel()
 		_ = each(l.Machines, func(m *Machine) error { // what it cannot write down any more is missing
 			if m.Powered() {
-				_, _ = m.Try(ctx, fmt.Sprintf("cd /share/%s; dmesg >dmesg; cp /var/log/cluster/corosync.log .; dlm_tool dump >dlm; ps >ps; fenced status >status 2>&1", m.Name()), "")
+				_, _ = m.Try(ctx, fmt.Sprintf("cd /share/%s; dmesg >dmesg; cp /var/log/cluster/corosync.log .; dlm_tool dump >dlm; ps >ps; fenced status >status 2>&1; journalctl --no-pager -o short-precise >journal 2>/dev/null", m.Name()), "")
 			}
 			return nil
 		})

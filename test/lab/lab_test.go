@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 func TestTheLabItself(t *testing.T) {
 	shared.end()
 	reported(t)
-	l := start(t, 2)
+	l := start(t, Setup{}, 2)
 	t.Cleanup(func() { ended(t, l) })
 	ctx := harness.Within(t, 5*time.Minute)
 	a, b := l.Machine(1), l.Machine(2)

@@ -113,8 +113,8 @@ func (m *Machine) arguments() []string {
 	port := m.agent[strings.LastIndex(m.agent, ":")+1:]
 	return []string{
 		"-nodefaults", "-display", "none", "-name", m.Name(), "-machine", "q35", "-accel", emulation, "-cpu", "max", "-m", memory, "-uuid", m.UUID(),
-		"-kernel", m.lab.image.kernel(), "-initrd", m.lab.image.initramfs(),
-		"-append", fmt.Sprintf("%s lab.node=%d lab.nodes=%d", kernel, m.ID, len(m.lab.Machines)),
+		"-kernel", m.lab.image.kernel(), "-initrd", m.lab.image.initramfs(m.systemd()),
+		"-append", m.kernelLine(),
 		"-chardev", "file,id=console,path=" + m.file("console.log") + ",append=on", "-serial", "chardev:console",
 		"-qmp", "unix:" + m.file("qmp") + ",server=on,wait=off",
 		"-netdev", "user,id=mgmt,hostfwd=tcp:127.0.0.1:" + port + "-:7",
@@ -129,6 +129,17 @@ func (m *Machine) arguments() []string {
 		"-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng",
 		"-device", "i6300esb", "-action", "watchdog=reset",
 	}
+}
+
+// systemd reports whether the machine's userland is systemd.
+func (m *Machine) systemd() bool { return m.lab.setup.Systemd == m.ID }
+
+func (m *Machine) kernelLine() string {
+	line := fmt.Sprintf("%s lab.node=%d lab.nodes=%d", kernel, m.ID, len(m.lab.Machines))
+	if m.systemd() {
+		line += " lab.systemd=yes"
+	}
+	return line
 }
 
 // Run runs a shell command in the guest, waiting until the guest is up. A command that fails is an error here; Try returns it.

@@ -34,7 +34,7 @@ func (s *oneLab) end() {
 func keep() bool { return os.Getenv("KEEP") != "" }
 
 // start builds what guests boot, once, and a lab of machines on which nothing runs yet.
-func start(t *testing.T, nodes int) *Lab {
+func start(t *testing.T, setup Setup, nodes int) *Lab {
 	t.Helper()
 	for p, pkg := range Needs {
 		harness.Program(t, p, pkg)
@@ -45,7 +45,7 @@ func start(t *testing.T, nodes int) *Lab {
 		shared.booted, err = build(t.Context(), root)
 		must(t, err)
 	}
-	l, err := Start(harness.Within(t, 5*time.Minute), shared.booted, nodes)
+	l, err := Start(harness.Within(t, 5*time.Minute), shared.booted, setup, nodes)
 	if err != nil {
 		if l != nil {
 			ended(t, l)
@@ -80,7 +80,7 @@ func cluster(t *testing.T, setup Setup, mounts ...int) *Lab {
 	}
 	fresh := shared.lab == nil
 	if fresh {
-		shared.lab = start(t, 3)
+		shared.lab = start(t, setup, 3)
 		t.Logf("machines booted in %.1f times the time of a quiet host", shared.lab.slow)
 	}
 	l := shared.lab
@@ -91,7 +91,7 @@ func cluster(t *testing.T, setup Setup, mounts ...int) *Lab {
 		}
 	})
 	ctx := within(t, l, formWithin)
-	if l.setup = setup; fresh {
+	if fresh {
 		form(ctx, t, l)
 	} else {
 		again(ctx, t, l)

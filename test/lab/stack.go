@@ -15,6 +15,12 @@ import (
 // mountpoint is where the shared file system is mounted in a guest.
 const mountpoint = "/mnt"
 
+// What an administrator does where there is systemd, after docs/howto/install.md. No udev names the disk: a link of /run does.
+const (
+	units = "corosync.service fenced.service fenced-watchdog.service dlm.service remote-fs.target"
+	fstab = "/run/shared " + mountpoint + " gfs2 _netdev,noatime,x-systemd.requires=fenced.service,x-systemd.requires=dlm.service 0 0\n"
+)
+
 // each does something on several machines at once.
 func each(ms []*Machine, f func(*Machine) error) error {
 	errs := make([]error, len(ms))
@@ -42,7 +48,14 @@ func (l *Lab) Install(ctx context.Context, ms ...*Machine) error {
 				return err
 			}
 		}
-		_, err := m.Run(ctx, "cp -a /var/lib/lab/. /etc/; sync")
+		if !m.systemd() {
+			_, err := m.Run(ctx, "cp -a /var/lib/lab/. /etc/; sync")
+			return err
+		}
+		if err := m.Put(ctx, "/var/lib/lab/fstab", fstab); err != nil {
+			return err
+		}
+		_, err := m.Run(ctx, "set -e; cp -a /var/lib/lab/. /etc/; systemctl -q enable "+units+"; mkdir -p /var/lib/lab/systemd; cp -a /etc/systemd/system /var/lib/lab/systemd/; systemctl daemon-reload; sync")
 		return err
 	})
 }
@@ -99,6 +112,10 @@ func (m *Machine) Unmount(ctx context.Context) error {
 
 // Write starts a writer with a file of its own; it ends with the machine or the first error. Its lines are ground truth for Check.
 func (m *Machine) Write(ctx context.Context, file string) error {
+	if m.systemd() {
+		_, err := m.Run(ctx, "systemctl start lab-writer@"+file)
+		return err
+	}
 	_, err := m.Run(ctx, fmt.Sprintf("boot=$(cat /proc/sys/kernel/random/boot_id); setsid tool write %[1]s/%[2]s %[3]s $boot </dev/null >>/share/%[3]s/writes.$boot.jsonl 2>>/share/%[3]s/writer.log & echo $! >>/run/writers",
 		mountpoint, file, m.Name()))
 	return err
