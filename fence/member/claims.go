@@ -56,13 +56,7 @@ func (m *Member) claimVictim(n *domain.Node, slot bool) bool {
 		m.since.drop(mark)
 		return false
 	}
-	ready := max(m.since.begin(mark, m.now), m.returner(n))
-	if m.lastVoter(n) {
-		ready = max(ready, began+m.dom.Roster.Timing.PostJoinDelayMS)
-	}
-	if v.Cause == fence.CauseFailed {
-		ready = max(ready, began+m.dom.Roster.Timing.PostFailDelayMS)
-	}
+	ready := max(m.since.begin(mark, m.now), m.delayed(n, began))
 	ready += m.myTurn(v.Tried) + m.patience(v.Tried) + pause(v.Round) // the order of rank holds after a delay too: else all ask at once when it is over (R8)
 	if m.foreign(v) {
 		m.held = append(m.held, n.ID)

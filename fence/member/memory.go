@@ -266,30 +266,3 @@ func joinedMark(life fence.Incarnation) string {
 func returnedMark(life fence.Incarnation) string {
 	return fmt.Sprintf("returned/%d/%s", life.Node, life.Boot)
 }
-
-// grace is since when a life owes its announcement, by this node's clock.
-type grace struct {
-	life       fence.Incarnation
-	generation uint64
-	since      int64
-}
-
-// overdueSince is since when this node waits for the announcement of a life; another life or generation begins anew (S2.7).
-func (m *Member) overdueSince(node fence.NodeID, life fence.Incarnation) int64 {
-	g := grace{life: life, generation: m.dom.Generation, since: m.now}
-	for i := range m.graces {
-		if m.graces[i].life.Node != node {
-			continue
-		}
-		if m.graces[i].life != life || m.graces[i].generation != m.dom.Generation {
-			m.graces[i] = g
-		}
-		return m.graces[i].since
-	}
-	m.graces = append(m.graces, g)
-	return m.now
-}
-
-func (m *Member) dropOverdue(node fence.NodeID) {
-	m.graces = slices.DeleteFunc(m.graces, func(g grace) bool { return g.life.Node == node })
-}

@@ -23,7 +23,7 @@ func (c *cluster) claimants(victim fence.NodeID, lose bool) map[fence.NodeID]int
 // delayed applies a roster with this post_fail_delay.
 func (c *cluster) delayed(ms int64) {
 	r := c.roster()
-	r.Version, r.Timing.PostFailDelayMS = 2, ms
+	r.Version, r.Timing.PostFailDelayMS = c.dom(1).Roster.Version+1, ms
 	c.append(record{by: c.n(1).self(), data: encode(c.t, domain.Entry{Roster: &domain.Roster{Roster: r, By: "test"}})})
 	for _, x := range c.nodes {
 		c.give(x, ConfigChanged{RosterHash: r.Hash()})

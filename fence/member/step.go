@@ -50,7 +50,9 @@ type Member struct {
 	session    session
 	running    []*run
 	since      marks
-	graces     []grace
+	graces     []grace        // who owes its announcement
+	delays     []grace        // victims that are not claimed yet
+	missing    []fence.NodeID // who was unknown or a victim at the last look
 	releases   []release
 	clients    []*client
 	ask        asking // before a grant
@@ -276,9 +278,10 @@ func (m *Member) think() {
 	m.idle()
 	m.times()
 	if !m.Quorate() {
-		m.graces = nil // whoever is waited for could not announce itself: the delay begins anew with quorum (pitfall 11)
+		m.undelayed() // whoever is waited for could not announce itself: the delays begin anew with quorum (pitfall 11)
 		return
 	}
+	m.returns()
 	m.quiesce()
 	if m.closing() {
 		return // the gate is closed: no new duty, no new suspicion

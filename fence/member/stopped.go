@@ -14,7 +14,7 @@ func (m *Member) gap(before int64) {
 		return
 	}
 	m.gapUntil, m.leaseFrom = m.now+t.LeaseMS, m.now
-	m.graces = nil
+	m.undelayed()
 	m.trouble.stoodStill(m.now)
 	m.coresStoodStill()
 	m.losses.calmSince = 0

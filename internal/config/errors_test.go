@@ -138,6 +138,7 @@ func mistakes(t *testing.T) []mistake {
 		{name: "embedded beside corosync", text: good, prep: func(r room) { r.write("root/etc/corosync/corosync.conf", "", 0o644) }},
 		{name: "impossible timings", text: good + "timings:\n  ping_interval: 1s\n  lease: 1s\n  post_join_delay: 500ms\n  stagger: 0s\n"},
 		{name: "impossible default", text: good + "timings: {failure_timeout: 60s}\n"},
+		{name: "delays without an end", text: good + "timings: {post_join_delay: -1, post_fail_delay: -1s}\n"},
 		{name: "durations", text: good + "timings: {lease: 5, stagger: -1s, ping_interval: soon, post_join_delay: 48h}\n"},
 		{name: "policy", text: good + "policy: {on_residual: ignore, max_concurrent: 0, watchdog_while_paused: \"true\", accept_softdog: yes, idle_stateless: 1}\n"},
 		{name: "self_fence", text: good + "self_fence:\n  - {}\n  - selffence\n  - {plugin: A/B, timeout: 16s}\n  - {plugin: selffence, timeout: 1ms, options: {system_root: /}}\n"},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -24,8 +25,8 @@ func (l *loader) timing() fence.Timing {
 	t := fence.Timing{
 		FailureTimeoutMS: r.duration("failure_timeout", defaultFailureTimeout, longest),
 		PingMS:           r.duration("ping_interval", defaultPing, longest),
-		PostJoinDelayMS:  r.duration("post_join_delay", defaultPostJoin, longest),
-		PostFailDelayMS:  r.duration("post_fail_delay", defaultPostFail, longest),
+		PostJoinDelayMS:  r.delay("post_join_delay", defaultPostJoin),
+		PostFailDelayMS:  r.delay("post_fail_delay", defaultPostFail),
 		LeaseMS:          r.duration("lease", defaultLease, longest),
 		StaggerMS:        r.duration("stagger", defaultStagger, longest),
 		AssumeDeadMS:     r.duration("assume_dead_after", 0, longest),
@@ -91,4 +92,15 @@ func (l *loader) evenSplit(r reader) string {
 		l.rep.at(at, "write one of: freeze, lowest-id, witness, node NAME", "policy.even_split cannot be %s", quote(s))
 	}
 	return "freeze"
+}
+
+// delay reads one of the two delays before a fence. The old fenced waited for ever with -1; here every wait ends, or is a pause and is shown (L1, L10,
+// ADR 0111).
+func (r reader) delay(name string, def time.Duration) int64 {
+	if s, ok := r.text(name); ok && strings.HasPrefix(s, "-") {
+		r.rep.at(r.n.get(name), fmt.Sprintf("no delay is without an end: `fenced pause` or `fenced disarm` keeps nodes from being fenced, and shows it; or write a duration from 0s to %s", longest),
+			"%s cannot be %s", r.sub(name), quote(s))
+		return def.Milliseconds()
+	}
+	return r.duration(name, def, longest)
 }
