@@ -121,8 +121,10 @@ func withholds(t *testing.T, library string) withheld {
 	source, stub := filepath.Join(dir, "tap.c"), filepath.Join(dir, "stub.so")
 	must(t, os.WriteFile(source, []byte(tap), 0o600))
 	// The real one is needed by its path: by its name the loader would find this one. A stub of that name makes the linker write it so.
-	build := append([]string{"-shared", "-fPIC", "-Wall", "-Werror", source, "-o", filepath.Join(dir, library), "-Wl,--no-as-needed", stub, "-ldl",
-		"-DBEHIND=" + fmt.Sprintf("%q", real), "-DNAME=" + fmt.Sprintf("%q", call), "-DDISPATCH=tapped", "-Wl,--defsym=" + call + "=tapped"}, flags...)
+	build := append([]string{
+		"-shared", "-fPIC", "-Wall", "-Werror", source, "-o", filepath.Join(dir, library), "-Wl,--no-as-needed", stub, "-ldl",
+		"-DBEHIND=" + fmt.Sprintf("%q", real), "-DNAME=" + fmt.Sprintf("%q", call), "-DDISPATCH=tapped", "-Wl,--defsym=" + call + "=tapped",
+	}, flags...)
 	for _, args := range [][]string{{"-shared", "-x", "c", os.DevNull, "-o", stub, "-Wl,-soname," + real}, build} {
 		if out, err := exec.Command(cc, args...).CombinedOutput(); err != nil {
 			t.Fatalf("gcc %v: %v\n%s", args, err, bytes.TrimSpace(out))
