@@ -217,7 +217,20 @@ func watchdogProof(v Victim, e Evidence, j Judge) error {
 	return nil
 }
 
+// findDevice finds a device of a committed roster, which is sorted by name, without looking at the others. A list that is not sorted, as in a file before it is
+// checked, is read through.
 func findDevice(ds []Device, name string) (Device, bool) {
+	low, high := 0, len(ds)
+	for low < high {
+		if mid := (low + high) / 2; ds[mid].Name < name {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	if low < len(ds) && ds[low].Name == name {
+		return ds[low], true
+	}
 	for i := range ds {
 		if ds[i].Name == name {
 			return ds[i], true

@@ -39,8 +39,8 @@ func (t *turn) announce(a Announce) error {
 	if n.former(a.Machine) {
 		return t.foreign(n, a, fmt.Sprintf("machine %s was given up: another one took the place of %s (R2)", a.Machine.UUID, t.name(n.ID)))
 	}
-	for i := range t.s.Nodes {
-		if o := &t.s.Nodes[i]; o.ID != n.ID && o.Machine.Same(a.Machine) {
+	for _, o := range t.s.others(n, machineNames([]string{a.Machine.UUID}, "")) {
+		if o.Machine.Same(a.Machine) {
 			return t.foreign(n, a, fmt.Sprintf("machine %s is already the machine of %s (R16)", a.Machine.UUID, t.name(o.ID)))
 		}
 	}
@@ -169,8 +169,9 @@ func (t *turn) admit(n *Node) {
 	n.Phase, n.Unknown, n.OffHeld, n.Lost, n.Why = PhaseMember, false, false, false, ""
 	was := n.Stateful
 	n.Stateful, n.Switched = t.s.Armed, nil // it runs: what is off of it now is for people to see
-	if !n.Machine.Known() {
+	if was := n.Machine; !was.Known() {
 		n.Machine = a.Machine
+		t.rename(n, was)
 	}
 	n.Machine.Virtual = n.Machine.Virtual || a.Machine.Virtual
 	t.runs(n)

@@ -90,7 +90,7 @@ func (s *State) Apply(index uint64, by Origin, e Entry) ([]Event, error) {
 		return nil, fmt.Errorf("%w: index %d was applied before (now at %d)", ErrRejected, index, s.Index)
 	}
 	s.Index = index
-	if s.index == nil {
+	if s.index == nil || s.names == nil {
 		s.counted()
 	}
 	defer s.counted()

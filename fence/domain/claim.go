@@ -157,12 +157,20 @@ func (t *turn) turnOf(tried []fence.NodeID, again bool) error {
 	if again || !slices.Contains(tried, t.by.Node) {
 		return nil
 	}
-	for _, id := range t.s.Eligibles() {
-		if !slices.Contains(tried, id) {
-			return fmt.Errorf("%s tried in this round, it is the turn of %s (R8)", t.name(t.by.Node), t.name(id))
-		}
+	if id := t.s.untried(tried); id != 0 {
+		return fmt.Errorf("%s tried in this round, it is the turn of %s (R8)", t.name(t.by.Node), t.name(id))
 	}
 	return nil
+}
+
+// untried is the first in rank order of those who may claim and have not tried, 0 where all have: whoever is found first ends the search.
+func (s *State) untried(tried []fence.NodeID) fence.NodeID {
+	for i := range s.Nodes {
+		if id := s.Nodes[i].ID; !slices.Contains(tried, id) && s.Eligible(id) {
+			return id
+		}
+	}
+	return 0
 }
 
 func (t *turn) grant(n *Node, e ClaimEntry) *Claim {
@@ -247,10 +255,8 @@ func (t *turn) failed(tried *[]fence.NodeID, round *int, actor fence.NodeID) {
 	if !slices.Contains(*tried, actor) {
 		*tried = append(*tried, actor)
 	}
-	for _, id := range t.s.Eligibles() {
-		if !slices.Contains(*tried, id) {
-			return
-		}
+	if t.s.untried(*tried) != 0 {
+		return
 	}
 	*tried = nil
 	*round++

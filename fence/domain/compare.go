@@ -56,6 +56,7 @@ func (t *turn) compare(c Compare) error {
 		return fmt.Errorf("%w: it is about the comparison at index %d", fence.ErrStale, c.At)
 	case c.Hash == "":
 		t.s.Comparison = &Comparison{Index: t.index, Last: t.index}
+		t.differ(false)
 		return nil
 	case now == nil || len(c.Hash) != hashBytes:
 		return errors.New("a hash that is none, or an answer to nothing")
@@ -66,17 +67,32 @@ func (t *turn) compare(c Compare) error {
 		return fmt.Errorf("%s has said its hash", t.name(n.ID))
 	case said:
 		now.Words[i] = Word{By: t.by, Hash: c.Hash}
+		t.differ(t.s.wordsDiffer())
 	default:
 		now.Words = slices.Insert(now.Words, i, Word{By: t.by, Hash: c.Hash})
+		if now.Words[0].Hash != now.Words[len(now.Words)-1].Hash || now.Words[0].Hash != c.Hash {
+			t.differ(true)
+		}
 	}
 	now.Last = t.index
 	t.freeze()
 	return nil
 }
 
+// differ notes whether the words of the comparison differ.
+func (t *turn) differ(is bool) {
+	if t.s.index != nil {
+		t.s.index.differ = is
+	}
+}
+
 // freeze takes the right to act from everybody whom the majority's word is against. Their claims are handed over.
 func (t *turn) freeze() {
-	for _, w := range t.s.Comparison.Words {
+	words := t.s.Comparison.Words
+	if x := t.s.index; x != nil && !x.differ {
+		words = nil // the usual case: nobody says anything else
+	}
+	for _, w := range words {
 		n := t.s.Node(w.By.Node)
 		if n == nil || n.Frozen == w.By.Instance || t.s.Compared(w.By) != Diverged {
 			continue
@@ -141,10 +157,10 @@ func (s *State) Compared(by Origin) Agreement {
 
 // word is what a daemon of the view said in the newest comparison, "" for nothing.
 func (s *State) word(by Origin) string {
-	for _, w := range s.Comparison.Words {
-		if w.By == by && s.Clean(by.Node) {
-			return w.Hash
-		}
+	words := s.Comparison.Words
+	i, _ := slices.BinarySearchFunc(words, by.Node, func(w Word, id fence.NodeID) int { return int(int64(w.By.Node) - int64(id)) })
+	if i < len(words) && words[i].By == by && s.Clean(by.Node) {
+		return words[i].Hash
 	}
 	return ""
 }

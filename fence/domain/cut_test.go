@@ -23,6 +23,7 @@ func cutWorld(t *testing.T, feature int) *world {
 	}
 	r.Shared = []fence.Shared{{Name: "san", CutBy: [][]string{{"fc"}}}}
 	w.s.Roster, w.s.RosterHash = r, r.Hash()
+	w.byHand()
 	for _, n := range r.Nodes {
 		w.announce(n.ID, "san")
 	}

@@ -55,6 +55,9 @@ func newWorld(t *testing.T, n int) *world {
 	return w
 }
 
+// byHand counts anew what is counted beforehand, after a test changed the state itself.
+func (w *world) byHand() { w.s.index, w.s.names = w.s.count(), w.s.naming() }
+
 func (w *world) clean(id fence.NodeID) []Event {
 	return w.must(id, Entry{Announce: &Announce{Clean: true, Machine: machine(id), Roster: w.s.RosterHash, Feature: 1}})
 }

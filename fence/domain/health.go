@@ -80,7 +80,6 @@ func (t *turn) found(h DeviceHealth) {
 	h.Index = t.index
 	i, had := t.s.healthAt(h.Device, h.Target)
 	was := ""
-	t.s.Health = slices.Clone(t.s.Health)
 	if had {
 		was = t.s.Health[i].Class
 		t.s.Health[i] = h
@@ -95,6 +94,10 @@ func (t *turn) found(h DeviceHealth) {
 
 // stepNamed finds the step that events call so; false where no level has it any more.
 func (s *State) stepNamed(name string) (fence.Step, bool) {
+	if s.names != nil {
+		st, ok := s.names.called[name]
+		return st, ok
+	}
 	for _, r := range s.Roster.Nodes {
 		for _, l := range r.Levels {
 			for _, st := range l.Steps {
@@ -109,6 +112,9 @@ func (s *State) stepNamed(name string) (fence.Step, bool) {
 
 // uses reports whether a level has this step.
 func (s *State) uses(step fence.Step) bool {
+	if s.names != nil {
+		return s.names.steps[step]
+	}
 	for _, r := range s.Roster.Nodes {
 		for _, l := range r.Levels {
 			if slices.Contains(l.Steps, step) {

@@ -36,6 +36,7 @@ func TestHealthWaitsUntilAllKnowIt(t *testing.T) { // R11, V18
 func TestWhatAFenceWasRefusedIsKnownToAll(t *testing.T) { // R28: else the probes of all others repeat it
 	w := healthWorld(t)
 	w.s.Roster.Nodes[2].Levels = []fence.Level{{Steps: []fence.Step{{Device: "bmc-3", Target: "7"}}}}
+	w.byHand()
 	w.view(1, 2)
 	end := func(number uint64, as ...Attempt) []Event {
 		t.Helper()
@@ -131,6 +132,7 @@ func TestAChangedDeviceIsAnotherDevice(t *testing.T) { // R28: a refused login i
 func TestALoginThatWorksWorksForAllTargets(t *testing.T) { // R28: the account is the device's
 	w := healthWorld(t)
 	w.s.Roster.Nodes[1].Levels = []fence.Level{{Steps: []fence.Step{{Device: "bmc-3", Target: "2"}}}}
+	w.byHand()
 	for _, target := range []string{"", "2"} {
 		e := healthEntry("bmc-3", HealthAuth)
 		e.Health.Health.Target = target

@@ -16,6 +16,8 @@ type index struct {
 	busy []fence.NodeID // ascending
 	// votes are those of all other nodes, present those of their daemons in the view.
 	votes, present int
+	// differ: not all words of the comparison say the same (I3).
+	differ bool
 	// touched are the nodes that the entry which is applied may change.
 	touched []fence.NodeID
 }
@@ -25,29 +27,42 @@ func (s *State) count() *index {
 	if len(s.Nodes) != len(s.Roster.Nodes) {
 		return nil
 	}
-	x := &index{}
+	x := &index{differ: s.wordsDiffer()}
+	rest := s.View.Members // sorted, as nodes are: each is looked at once
 	for i := range s.Nodes {
 		n := &s.Nodes[i]
 		if s.Roster.Nodes[i].ID != n.ID {
 			return nil
 		}
-		if s.isBusy(n) {
+		for len(rest) > 0 && rest[0].Node < n.ID {
+			rest = rest[1:]
+		}
+		there := rest[:0]
+		for len(rest) > 0 && rest[0].Node == n.ID {
+			there, rest = there[:len(there)+1], rest[1:]
+		}
+		if s.isBusy(n, there) {
 			x.busy = append(x.busy, n.ID)
 			continue
 		}
 		votes := s.Roster.Nodes[i].Votes
 		x.votes += votes
-		x.present += votes * len(s.daemons(n.ID))
+		x.present += votes * len(there)
 	}
 	return x
 }
 
-// isBusy reports whether something is the matter with a node.
-func (s *State) isBusy(n *Node) bool {
+// wordsDiffer reports whether two words of the comparison say different hashes.
+func (s *State) wordsDiffer() bool {
+	c := s.Comparison
+	return c != nil && slices.ContainsFunc(c.Words, func(w Word) bool { return w.Hash != c.Words[0].Hash })
+}
+
+// isBusy reports whether something is the matter with a node of which these daemons are in the view.
+func (s *State) isBusy(n *Node, there []Origin) bool {
 	if n.Victim != nil || n.PowerOn != nil || n.Drill != nil || n.Cut != nil || len(n.Unquiet) > 0 || n.Restart != nil || n.Halted != "" || n.Added || n.Lost {
 		return true
 	}
-	there := s.daemons(n.ID)
 	return len(there) > 0 && (n.Phase == PhaseLeft || slices.ContainsFunc(there, func(m Origin) bool { return s.Judged(m.Incarnation) }))
 }
 
@@ -90,13 +105,16 @@ func (t *turn) uncounted() { t.s.index = nil }
 
 // counted brings the index up to date when an entry is done.
 func (s *State) counted() {
+	if s.names == nil {
+		s.names = s.naming()
+	}
 	x := s.index
 	if x == nil {
 		s.index = s.count()
 		return
 	}
 	for _, id := range x.touched {
-		if i, is := slices.BinarySearch(x.busy, id); is && !s.isBusy(s.Node(id)) {
+		if i, is := slices.BinarySearch(x.busy, id); is && !s.isBusy(s.Node(id), s.daemons(id)) {
 			x.busy = slices.Delete(x.busy, i, i+1)
 			s.vouch(id, 1)
 		}

@@ -129,3 +129,42 @@ func TestWhomAnEntryChangesBesidesItsNodeIsCounted(t *testing.T) {
 		t.Errorf("one that has left: %v, busy %v", err, w.s.index.busy)
 	}
 }
+
+// R2, R16: a machine is found by its name however it came to be a node's, and under no name that it has not any more.
+func TestMachinesAreFoundByName(t *testing.T) {
+	w := newWorld(t, 4)
+	spare := machine(9)
+	spare.Serial = " S9 "
+	w.view(1, 2, 3)
+	w.must(1, Entry{Ack: &Ack{Node: 4, Boot: w.s.Node(4).Victim.Boot, By: "op", Reason: "burnt"}})
+	w.must(1, Entry{Replace: &Replace{Node: 4, Old: machine(4), New: &spare, By: "op", Reason: "burnt"}})
+	if err := w.s.CheckIndex(); err != nil {
+		t.Error(err)
+	}
+	found := func(id fence.Identity) []fence.Machine {
+		read := fence.Read{Identity: id}
+		return w.s.judgeOf(w.s.Node(3), fence.Evidence{Devices: []fence.DeviceEvidence{{First: read}}}).Others
+	}
+	for why, c := range map[string]struct {
+		id   fence.Identity
+		want []fence.Machine
+	}{
+		"by its UUID":            {fence.Identity{UUIDs: []string{strings.ToUpper(spare.UUID)}}, []fence.Machine{spare}},
+		"by its serial":          {fence.Identity{Serial: "S9"}, []fence.Machine{spare}},
+		"one of two":             {fence.Identity{UUIDs: []string{machine(7).UUID, machine(1).UUID}}, []fence.Machine{machine(1)}},
+		"the one that was":       {fence.Identity{UUIDs: []string{machine(4).UUID}}, []fence.Machine{}},
+		"its own is not another": {fence.Identity{UUIDs: []string{machine(3).UUID}}, []fence.Machine{}},
+		"nothing":                {fence.Identity{Serial: "n/a"}, []fence.Machine{}},
+	} {
+		if got := found(c.id); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", why, got, c.want)
+		}
+	}
+	if all := w.s.Judge(w.s.Node(3)).Others; len(all) != 3 {
+		t.Errorf("an actor judges by %v", all)
+	}
+	w.s.names.remove(1, machine(1))
+	if err := w.s.CheckIndex(); err == nil || !strings.Contains(err.Error(), "found by") {
+		t.Errorf("nobody misses a machine that is not found: %v", err)
+	}
+}

@@ -33,11 +33,14 @@ func (t *turn) login(device, login, class string) {
 	switch class {
 	case Healthy:
 		// The account is the device's: none of its targets refuses it any more. What was refused with another secret is refused all the same.
-		t.s.Health = slices.DeleteFunc(slices.Clone(t.s.Health), func(o DeviceHealth) bool { return o.Device == device && o.Class == HealthAuth })
-		t.s.Logins = slices.DeleteFunc(slices.Clone(t.s.Logins), func(l RefusedLogin) bool { return l.Device == device && l.Login == login })
+		if t.s.LoginRefused(device) {
+			t.s.Health = slices.DeleteFunc(t.s.Health, func(o DeviceHealth) bool { return o.Device == device && o.Class == HealthAuth })
+		}
+		if i, had := t.s.loginAt(device, login); had {
+			t.s.Logins = slices.Delete(t.s.Logins, i, i+1)
+		}
 	case HealthAuth:
 		i, had := t.s.loginAt(device, login)
-		t.s.Logins = slices.Clone(t.s.Logins)
 		if !had {
 			t.s.Logins = slices.Insert(t.s.Logins, i, RefusedLogin{Device: device, Login: login})
 		}
@@ -95,7 +98,13 @@ func (t *turn) logins() {
 
 // LoginRefused reports whether a device refused a login, at whichever of its targets, and has accepted none since.
 func (s *State) LoginRefused(device string) bool {
-	return slices.ContainsFunc(s.Health, func(h DeviceHealth) bool { return h.Device == device && h.Class == HealthAuth })
+	i, _ := s.healthAt(device, "")
+	for ; i < len(s.Health) && s.Health[i].Device == device; i++ {
+		if s.Health[i].Class == HealthAuth {
+			return true
+		}
+	}
+	return false
 }
 
 // Repeats reports whether this login would repeat one that a device refused, and it has accepted none since: no probe makes it, and a fence only as

@@ -14,8 +14,11 @@ func (s *State) CheckIndex() error {
 		return nil
 	}
 	x := s.index
-	if want := s.count(); want == nil || !slices.Equal(x.busy, want.busy) || x.votes != want.votes || x.present != want.present || len(x.touched) > 0 {
+	if want := s.count(); want == nil || !slices.Equal(x.busy, want.busy) || x.votes != want.votes || x.present != want.present || x.differ != want.differ || len(x.touched) > 0 {
 		return fmt.Errorf("the index is %+v, the state says %+v", x, want)
+	}
+	if !s.names.same(s.naming()) {
+		return fmt.Errorf("machines and steps are found by %+v, the state says %+v", s.names, s.naming())
 	}
 	all := *s
 	all.index = nil

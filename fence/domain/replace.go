@@ -66,6 +66,7 @@ func (t *turn) replace(e Replace) error {
 		n.Former = slices.DeleteFunc(n.Former, func(m fence.Machine) bool { return m.Same(*fresh) })
 		text = fmt.Sprintf("machine %s takes the place of %s, by %s: %s", fresh.UUID, old.UUID, e.By, e.Reason)
 	}
+	t.rename(n, old)
 	if n.Instance != "" {
 		n.again(t.index) // the life that was refused may announce itself again
 	}

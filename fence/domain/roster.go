@@ -48,6 +48,7 @@ func (t *turn) roster(e Roster) error {
 	idle := t.s.Roster.Policy.IdleStateless
 	t.s.Nodes, t.s.Roster, t.s.RosterHash = nodes, r, r.Hash()
 	t.uncounted()
+	t.s.names = t.s.naming()
 	t.idlePolicy(idle, r.Policy.IdleStateless)
 	if t.s.Feature == 0 {
 		t.s.Feature = 1

@@ -40,6 +40,7 @@ type State struct {
 	Rejected uint64 `json:"rejected"`
 
 	index *index // derived, see there
+	names *names // derived, see there
 }
 
 // View is the installed view. Its epoch is its index.
@@ -329,11 +330,21 @@ func (s *State) Votes(without fence.NodeID) int {
 
 // Judge collects what admissibility of evidence on node n depends on, from committed state alone.
 func (s *State) Judge(n *Node) fence.Judge {
+	all := make([]*Node, 0, len(s.Nodes))
+	for i := range s.Nodes {
+		if s.Nodes[i].ID != n.ID {
+			all = append(all, &s.Nodes[i])
+		}
+	}
+	return s.judge(n, all)
+}
+
+func (s *State) judge(n *Node, others []*Node) fence.Judge {
 	r, _ := s.Roster.Node(n.ID)
 	j := fence.Judge{Levels: r.Levels, Devices: s.Roster.Devices, Proven: n.Proven, Watchdog: s.watchdogOf(n), Policy: s.Roster.Policy}
-	j.Others = make([]fence.Machine, 0, len(s.Nodes))
-	for i := range s.Nodes {
-		if o := &s.Nodes[i]; o.ID != n.ID && o.Machine.Known() {
+	j.Others = make([]fence.Machine, 0, len(others))
+	for _, o := range others {
+		if o.Machine.Known() {
 			j.Others = append(j.Others, o.Machine)
 		}
 	}

@@ -36,7 +36,7 @@ func (t *turn) verdict(p Proof) error {
 	if err := checkAttempts(p.Attempts, ""); err != nil {
 		return err
 	}
-	if err := fence.Admissible(v.Victim, p.Evidence, t.s.Judge(n)); err != nil {
+	if err := fence.Admissible(v.Victim, p.Evidence, t.s.judgeOf(n, p.Evidence)); err != nil {
 		return err
 	}
 	kind := fence.VerdictReset

@@ -94,14 +94,22 @@ func TestThePureMeasuresMeasureSomething(t *testing.T) {
 	if _, err := w.tick(); err != nil {
 		t.Error(err)
 	}
-	if _, err := w.announce(); err != nil {
+	if err := w.live(); err != nil {
 		t.Error(err)
 	}
 	if _, err := w.depart(); err != nil {
 		t.Error(err)
 	}
-	if _, err := w.operation(); err != nil || w.s.Node(5).Last == nil {
-		t.Errorf("no verdict: %v", err)
+	if err := w.operation(); err != nil || w.s.Node(5).Last == nil || w.s.Node(5).PowerOn != nil {
+		t.Errorf("no verdict, or no power: %v", err)
+	}
+	for _, kind := range kinds {
+		if w.took[kind] == 0 {
+			t.Errorf("%s was not timed", kind)
+		}
+	}
+	if err := w.s.CheckIndex(); err != nil || len(w.took) != len(kinds) {
+		t.Errorf("%d kinds, %v", len(w.took), err)
 	}
 }
 

@@ -30,7 +30,7 @@ type measure struct {
 // measures, the cheap ones first.
 var measures = []measure{
 	{[]string{nameFsync}, fsync},
-	{[]string{nameApplyEntry, nameApplyAnnounce, nameApplyView, nameTick, nameGrowth}, pure},
+	{[]string{nameApplyEntry, nameApplyView, nameTick, nameGrowth}, pure},
 	{[]string{nameScan, nameScanLarge}, scans},
 	{[]string{nameDogMemory, nameDogGap}, holder},
 	{[]string{nameSim}, simulator},

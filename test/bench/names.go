@@ -4,7 +4,6 @@ package main
 const (
 	nameFsync         = "fsync"
 	nameApplyEntry    = "apply-entry"
-	nameApplyAnnounce = "apply-announce"
 	nameApplyView     = "apply-view"
 	nameTick          = "member-tick"
 	nameGrowth        = "apply-growth"
