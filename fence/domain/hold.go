@@ -7,7 +7,7 @@ const FeatureHold = 3
 
 // leaves is what an operation on a node is to leave behind: what the roster says of its fences, unless an operator holds the machine off. A hold ends
 // by a person's word (on, reboot) or by a clean life of the node that is admitted, which only a person can have started; never by an operation that
-// nobody asked for, as the one on an unknown node after a cold start, nor by what a program asks for (R10, 0082). One of two that came back and was lost
+// nobody asked for, as the one on an unknown node after a cold start, nor by what a program asks for (R10, played by R10-held-off; 0082). One of two that came back and was lost
 // again too often is held off too (R23, returns.go).
 func (t *turn) leaves(n *Node) fence.Action {
 	if (n.OffHeld || n.Looped()) && t.s.Feature >= FeatureHold {
