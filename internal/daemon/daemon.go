@@ -98,7 +98,7 @@ type Daemon struct {
 	file    rereading                    // loop only
 	rewire  *rewiring                    // loop only
 	reading chan struct{}                // one reload that a person asked for at a time: it holds the one place
-	limits  atomic.Pointer[fence.Roster] // for the engine's goroutines
+	roster  atomic.Pointer[fence.Roster] // for who is not the loop: the engine's goroutines and the word to systemd
 	session *sessionFiles
 	forced  *store.File             // the note of forced power (R31)
 	notes   member.LocalFound       // what it held at the start
@@ -182,7 +182,7 @@ func New(cfg Config) (*Daemon, error) {
 	d.probes = map[uint64]context.CancelCauseFunc{}
 	d.life, d.end = context.WithCancel(context.Background())
 	d.ownHash = cfg.Config.Roster.Hash()
-	d.limits.Store(&cfg.Config.Roster)
+	d.roster.Store(&cfg.Config.Roster)
 	if d.base, err = openBase(cfg.Config.StateDir); err != nil {
 		d.log.Warn("cannot read which roster this node's file was made from", "error", err)
 	}
@@ -198,7 +198,7 @@ func New(cfg Config) (*Daemon, error) {
 	})
 	d.engine = engine.New(engine.Config{
 		Devices: cfg.Devices, Now: cfg.Now, Report: d.report,
-		Limit: func(device string) int { r, _ := d.limits.Load().Device(device); return r.Limit },
+		Limit: func(device string) int { r, _ := d.roster.Load().Device(device); return r.Limit },
 	})
 	if cfg.Watchdog != nil {
 		d.keeper = newKeeper(cfg.Watchdog, d.post)

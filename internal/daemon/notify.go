@@ -27,15 +27,20 @@ type teller struct {
 	beat     func() int64 // now of the newest turn of the loop, 0 before the first
 	watchdog time.Duration
 	status   func(context.Context) (client.Status, error)
-	again    func() bool   // the end is a restart's
-	lease    time.Duration // within which the next daemon must be back then
+	again    func() bool          // the end is a restart's
+	lease    func() time.Duration // within which the next daemon must be back then; asked at the end, a file that was read again may have changed it
 	ready    bool
 	told     string // the newest STATUS
 }
 
 func (d *Daemon) tellSystemd(ctx context.Context) {
-	t := teller{say: d.cfg.Notify, now: d.cfg.Now, beat: d.beat.Load, watchdog: d.cfg.WatchdogEvery, status: d.Status, again: d.again.Load, lease: time.Duration(d.cfg.Config.Roster.Timing.LeaseMS) * time.Millisecond}
+	t := teller{say: d.cfg.Notify, now: d.cfg.Now, beat: d.beat.Load, watchdog: d.cfg.WatchdogEvery, status: d.Status, again: d.again.Load, lease: d.lease}
 	t.run(ctx, d.done)
+}
+
+// lease is the newest roster's; any goroutine may ask (the configuration itself is the loop's).
+func (d *Daemon) lease() time.Duration {
+	return time.Duration(d.roster.Load().Timing.LeaseMS) * time.Millisecond
 }
 
 // run tells until ctx or the daemon ends; the last word is that we stop.
@@ -85,7 +90,7 @@ func (t *teller) last() {
 	case t.again == nil || !t.again():
 		t.say("STOPPING=1\nSTATUS=stopping")
 	case t.watchdog > 0:
-		t.say(fmt.Sprintf("WATCHDOG_USEC=%d\nWATCHDOG=1", (t.watchdog + t.lease).Microseconds()))
+		t.say(fmt.Sprintf("WATCHDOG_USEC=%d\nWATCHDOG=1", (t.watchdog + t.lease()).Microseconds()))
 	}
 }
 

@@ -294,7 +294,7 @@ func TestARestartSaysNothingOfAnEnd(t *testing.T) {
 		{again: true, watchdog: 10 * time.Second, want: "WATCHDOG_USEC=100000000\nWATCHDOG=1"},
 	} {
 		said := ""
-		tell := teller{say: func(s string) { said += s }, again: func() bool { return x.again }, watchdog: x.watchdog, lease: 90 * time.Second}
+		tell := teller{say: func(s string) { said += s }, again: func() bool { return x.again }, watchdog: x.watchdog, lease: func() time.Duration { return 90 * time.Second }}
 		if tell.last(); said != x.want {
 			t.Errorf("restart %v, watchdog %v: %q, want %q", x.again, x.watchdog, said, x.want)
 		}

@@ -162,7 +162,7 @@ func (d *Daemon) taken(fresh *config.Config, err error) {
 			d.log.Warn("takes effect when this daemon is restarted", "setting", what)
 		}
 		d.cfg.Config, d.ownHash = fresh, fresh.Roster.Hash()
-		d.limits.Store(&fresh.Roster)
+		d.roster.Store(&fresh.Roster)
 		d.log.Info("configuration read again", "roster", d.ownHash)
 		d.step(member.ConfigChanged{RosterHash: d.ownHash, Logins: fresh.Logins(), Shared: sharedBy(fresh)})
 		d.follow(false)
