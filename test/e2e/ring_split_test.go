@@ -128,9 +128,7 @@ func (a *accident) stayedAVictim(ctx context.Context, victim int, evidence strin
 			continue
 		}
 		a.devicesSpare(ctx, n.Index)
-		if n.BootID() != a.lives[n.Index] {
-			a.t.Errorf("%s was reset", n.Name)
-		}
+		a.liveOn(n.Index)
 		a.await(ctx, n.Name+" to release "+a.c.Node(victim).Name, func() bool { return a.saw(n.Index, victim, playground.Release) })
 		for _, e := range a.about(n.Index, victim, client.EventClean) {
 			if e.Index > a.sight(n.Index, victim).First[playground.Detection].Index {

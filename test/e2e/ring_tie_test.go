@@ -40,9 +40,15 @@ func evenSplitFreezes(t *testing.T) {
 	a.oneView(ctx)
 	a.streams(right...)
 	a.uncut(ctx)
-	for _, i := range left {
-		if c.Node(i).BootID() != a.lives[i] {
-			t.Errorf("%s was reset", c.Node(i).Name)
+	a.liveOn(left...)
+}
+
+// liveOn checks that nodes live the life they had at the beginning.
+func (a *accident) liveOn(nodes ...int) {
+	a.t.Helper()
+	for _, i := range nodes {
+		if n := a.c.Node(i); n.BootID() != a.lives[i] {
+			a.t.Errorf("%s was reset", n.Name)
 		}
 	}
 }
@@ -124,10 +130,8 @@ func evenSplitByTheLowestID(t *testing.T) {
 	a.oneView(ctx)
 	a.streams(losers...)
 	a.uncut(ctx)
+	a.liveOn(winners...)
 	for _, i := range winners {
-		if c.Node(i).BootID() != a.lives[i] {
-			t.Errorf("%s was reset", c.Node(i).Name)
-		}
 		for _, v := range losers {
 			if got := stateOn(ctx, c.Node(i), c.Node(v).Name); got != client.StateMember {
 				t.Errorf("%s shows %s as %s", c.Node(i).Name, c.Node(v).Name, got)

@@ -16,13 +16,19 @@ var restarts = Setup{SelfFence: true, Lease: 90 * time.Second}
 // the machine. Nobody is fenced, nobody reaches for its journal, and it writes on all the time.
 // proves: R26
 func TestAPlannedRestartUnderAFileSystem(t *testing.T) {
-	l := cluster(t, restarts, 1, 2)
+	goesOnOverARestart(t, restarts, func(*Machine, context.Context, *testing.T) string { return "" })
+}
+
+// goesOnOverARestart restarts a daemon as planned under a file system that is written. What lasts says of its machine is the same before and after.
+func goesOnOverARestart(t *testing.T, setup Setup, lasts func(*Machine, context.Context, *testing.T) string) {
+	t.Helper()
+	l := cluster(t, setup, 1, 2)
 	ctx := within(t, l, scenarioWithin)
 	a, b := l.Machine(1), l.Machine(2)
 	lives := l.writing(ctx, t, a, b)
 	begun, err := a.Now(ctx)
 	must(t, err)
-	daemon := instance(ctx, t, a, b)
+	daemon, units := instance(ctx, t, a, b), lasts(b, ctx, t)
 	asked, before := time.Now(), b.Written(lives[b])
 	must(t, b.restartsDaemon(ctx, t, a, "fenced"))
 	await(ctx, t, "the next daemon is a member", func() (bool, error) {
@@ -36,6 +42,9 @@ func TestAPlannedRestartUnderAFileSystem(t *testing.T) {
 	}
 	if life, err := b.Boot(ctx); err != nil || life != lives[b] || b.Written(life) <= before {
 		t.Errorf("node-2 lives another life (%v)", err)
+	}
+	if now := lasts(b, ctx, t); now != units {
+		t.Errorf("what was to go on has ended or was started again:\n%s\nnow\n%s", units, now)
 	}
 	told, err := l.Events(a, client.EventRestart, b)
 	if err != nil || len(told) < 2 { // that it goes, and that it is back

@@ -56,42 +56,7 @@ func TestTheAdministratorRebootsUnderSystemd(t *testing.T) {
 // A daemon is restarted as planned (docs/howto/upgrade.md) under its own unit while the file system is mounted by fstab and written: systemd sees the same process all
 // the time, no other unit is stopped, nobody is fenced, and the writer goes on (R26).
 func TestAPlannedRestartUnderSystemd(t *testing.T) {
-	l := cluster(t, restartsUnderSystemd, 1, 2)
-	ctx := within(t, l, scenarioWithin)
-	a, b := l.Machine(1), l.Machine(2)
-	lives := l.writing(ctx, t, a, b)
-	begun, err := a.Now(ctx)
-	must(t, err)
-	daemon, units := instance(ctx, t, a, b), b.runs(ctx, t)
-	asked, before := time.Now(), b.Written(lives[b])
-	must(t, b.restartsDaemon(ctx, t, a, "fenced"))
-	await(ctx, t, "the next daemon is a member", func() (bool, error) {
-		s, err := a.State(ctx, b)
-		return err == nil && s == client.StateMember && instance(ctx, t, a, b) != daemon, err
-	})
-	measured(t, "next daemon is a member", time.Since(asked))
-	for m, life := range lives {
-		n := m.Written(life)
-		await(ctx, t, m.Name()+" writes on", func() (bool, error) { return m.Written(life) > n+5, nil })
-	}
-	if life, err := b.Boot(ctx); err != nil || life != lives[b] || b.Written(life) <= before {
-		t.Errorf("node-2 lives another life (%v)", err)
-	}
-	if now := b.runs(ctx, t); now != units {
-		t.Errorf("units that systemd has ended or started again:\n%s\nnow\n%s", units, now)
-	}
-	told, err := l.Events(a, client.EventRestart, b)
-	if err != nil || len(told) < 2 { // that it goes, and that it is back
-		t.Errorf("the log tells of no restart: %v (%v)", told, err)
-	}
-	log, err := a.KernelLog(ctx)
-	must(t, err)
-	if reached, _ := journalIn(log, begun); !reached.IsZero() {
-		t.Error("node-1 reached for the journal of a machine that lives")
-	}
-	holdsAll(ctx, t, a, b, lives[b], b.Written(lives[b]))
-	harmless(t, l, l.Machines...)
-	whole(ctx, t, l)
+	goesOnOverARestart(t, restartsUnderSystemd, (*Machine).runs)
 }
 
 // runs is what systemd says of the units that are to live on: each with its state, its main process, when it began, and how often it was started again.
