@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// recent is how many commits back a patch counts as new: as many as one stop lands, so that each is proven in one run of CI at least.
-const recent = 70
+// recent is how many commits back a patch counts as new: about what one stop lands, so that each is proven in one run of CI at least.
+const recent = 40
 
 // choice is which mutants a run proves. All of them take longer with every rule, and CI's time does not grow: it proves a share that the commit
 // draws, another one with each commit, and everything whose patch is new. `make mutants` proves all.

@@ -26,9 +26,7 @@ want=(
 	stress-ng:stress-ng            # the load beside which the bench measures the watchdog's holder
 	spin:spin                      # searches the formal model in docs/model
 	protoc:protobuf-compiler       # `make verify` checks that the generated code is current
-)
-[ "${1:-}" != --lab ] || want+=( # what the lab's guests run, and what packs them
-	busybox:busybox-static cpio:cpio depmod:kmod xz:xz-utils readelf:binutils dlm_controld:dlm-controld mkfs.gfs2:gfs2-utils
+	busybox:busybox-static cpio:cpio depmod:kmod xz:xz-utils readelf:binutils dlm_controld:dlm-controld mkfs.gfs2:gfs2-utils # the lab's guests, and what packs them
 )
 missing=()
 for w in "${want[@]}"; do
