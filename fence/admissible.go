@@ -2,6 +2,7 @@ package fence
 
 import (
 	"fmt"
+	"sort"
 )
 
 // Judge is everything beside victim and evidence that admissibility depends on. The actor fills it from the same committed state as every
@@ -220,16 +221,8 @@ func watchdogProof(v Victim, e Evidence, j Judge) error {
 // findDevice finds a device of a committed roster, which is sorted by name, without looking at the others. A list that is not sorted, as in a file before it is
 // checked, is read through.
 func findDevice(ds []Device, name string) (Device, bool) {
-	low, high := 0, len(ds)
-	for low < high {
-		if mid := (low + high) / 2; ds[mid].Name < name {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	if low < len(ds) && ds[low].Name == name {
-		return ds[low], true
+	if i := sort.Search(len(ds), func(i int) bool { return ds[i].Name >= name }); i < len(ds) && ds[i].Name == name { // in its place: a Device is large
+		return ds[i], true
 	}
 	for i := range ds {
 		if ds[i].Name == name {

@@ -58,7 +58,7 @@ func claimed(n *Node) *Claim {
 }
 
 func (p *sides) announce(id fence.NodeID, clean bool) Entry {
-	a := &Announce{Clean: clean, Machine: machine(id), Roster: p.s.RosterHash, Feature: FeatureLevel}
+	a := &Announce{Clean: clean, Machine: p.machine(id), Roster: p.s.RosterHash, Feature: FeatureLevel}
 	n := p.s.Node(id)
 	if n == nil {
 		return Entry{Announce: a}
@@ -74,20 +74,20 @@ func (p *sides) announce(id fence.NodeID, clean bool) Entry {
 		a.Resume = n.Restart.Nonce
 	}
 	a.Halt = !clean && p.one(2)
-	a.Machine.Virtual = p.one(40)
-	if p.one(40) {
-		a.Machine = machine(8)
-	}
+	a.Machine = p.announced(n)
 	return Entry{Announce: a}
 }
 
 // evidence is what the actor of a claim reads at one level.
 func (p *sides) evidence(n *Node, level int, c *Claim) fence.Evidence {
-	id := fence.Identity{UUIDs: []string{machine(n.ID).UUID}}
+	id := p.identity(n)
 	d := fence.DeviceEvidence{
 		Device: fmt.Sprintf("bmc-%d", n.ID), Mapping: fmt.Sprintf("map-bmc-%d", n.ID), Before: fence.PowerOn, CommandedMS: 10,
 		First: fence.Read{State: fence.PowerOff, Identity: id, StartedMS: 20, FinishedMS: 30},
 		Final: fence.Read{State: fence.PowerOff, Identity: id, StartedMS: 200, FinishedMS: 210},
+	}
+	if p.one(4) {
+		d.First.Identity = p.identity(n) // between the reads it may become another's
 	}
 	ev := fence.Evidence{Kind: fence.EvidencePowerOff, Claim: c.Number, ReadIndex: c.Index, Level: level}
 	if r, _ := p.s.Roster.Node(n.ID); level < len(r.Levels) && r.Levels[level].Steps[0].Device == "fc" {
@@ -169,9 +169,9 @@ func (p *sides) drawRare(by Origin, n *Node) (Origin, Entry) {
 		}
 		return by, Entry{Feature: &Feature{Level: p.s.Feature + 1}}
 	case 6:
-		return by, Entry{Replace: &Replace{Node: n.ID, Old: n.Machine, By: "op", Reason: "new"}}
+		return by, p.replace()
 	}
-	return by, Entry{Health: &HealthEntry{Health: DeviceHealth{Device: "fc", Class: HealthAuth}}}
+	return by, p.health()
 }
 
 // since is an index at which something began that ends by time.
@@ -209,15 +209,15 @@ func (p *sides) drawEnd(by Origin, n *Node, c *Claim) (Origin, Entry) {
 	}
 	switch {
 	case p.one(4):
-		return by, Entry{ClaimEnd: &ClaimEnd{Node: n.ID, Number: c.Number, Expired: p.one(3), Quiet: p.one(2)}}
+		return by, Entry{ClaimEnd: &ClaimEnd{Node: n.ID, Number: c.Number, Expired: p.one(3), Quiet: p.one(2), Attempts: p.attempts()}}
 	case n.drillClaim() == c:
 		ev := p.evidence(n, n.Drill.Level, c)
 		return by, Entry{DrillOff: &DrillOff{Node: n.ID, Number: c.Number, Evidence: &ev, Commanded: p.one(2), Quiet: p.one(2)}}
 	case c.On:
-		return by, Entry{PowerOn: &PowerDone{Node: n.ID, Number: c.Number, OK: !p.one(3), Quiet: p.one(2)}}
+		return by, Entry{PowerOn: &PowerDone{Node: n.ID, Number: c.Number, OK: !p.one(3), Quiet: p.one(2), Attempts: p.attempts()}}
 	}
 	r, _ := p.s.Roster.Node(n.ID)
-	return by, Entry{Verdict: &Proof{Node: n.ID, Boot: n.Victim.Boot, Quiet: p.one(2), Evidence: p.evidence(n, p.r.IntN(max(1, len(r.Levels))), c)}}
+	return by, Entry{Verdict: &Proof{Node: n.ID, Boot: n.Victim.Boot, Quiet: p.one(2), Attempts: p.attempts(), Evidence: p.evidence(n, p.r.IntN(max(1, len(r.Levels))), c)}}
 }
 
 // drawDrill leads a drill on, or ends it.
@@ -241,7 +241,10 @@ func (p *sides) drawRoster(n *Node) Entry {
 	r.Version++
 	r.Nodes, r.Devices = slices.Clone(r.Nodes), slices.Clone(r.Devices)
 	i, _ := r.Place(n.ID)
-	switch p.r.IntN(3) {
+	switch p.r.IntN(4) {
+	case 3:
+		m := p.machine(n.ID)
+		r.Nodes[i].Machine = &m // declared
 	case 0:
 		if len(r.Nodes) > 2 {
 			r.Nodes = slices.Delete(r.Nodes, i, i+1)

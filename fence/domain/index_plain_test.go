@@ -11,23 +11,24 @@ import (
 	"github.com/fenced-project/fenced/fence"
 )
 
-// An index decides nothing (0110): of two members with one log the one whose questions, also those in the middle of an entry, all look at all nodes comes to
-// the same words, the same events and the same state, and gives the same answers afterwards.
+// Neither the index nor the names decide anything (0110): of two members with one log the one whose questions, also those in the middle of an entry, all look at
+// all nodes comes to the same words, the same events and the same state, and gives the same answers afterwards.
 func TestAnIndexDecidesNothing(t *testing.T) {
 	done := map[string]int{}
-	for seed := range uint64(60) {
-		p := newSides(t, seed)
+	for seed := range uint64(100) {
+		p := newSides(t, seed, done)
 		for range 200 {
-			p.step(done)
+			p.turn()
 		}
 	}
 	// A draw that comes to nothing would compare two states that stand still.
 	for kind, least := range map[string]int{
 		"view": 400, "announce": 400, "arm": 100, "claim": 60, "claim_end": 10, "returned": 50, "power_on": 4, "verdict": 20, "ack": 2, "leave": 20, "overdue": 40, "request": 40,
 		"local": 50, "roster": 40, "restart": 10, "time_over": 2, "pause": 20, "drill": 1, "compare": 10, "stateful": 30, "recover": 10, "window": 5, "feature": 5,
+		"health": 20, "replace": 5, "is already the machine of": 20, "another node's machine": 10, "device-health": 20,
 	} {
 		if done[kind] < least {
-			t.Errorf("%d entries %s were taken, at least %d should be: %v", done[kind], kind, least, done)
+			t.Errorf("%d of %s came to something, at least %d should be: %v", done[kind], kind, least, done)
 		}
 	}
 }
@@ -38,13 +39,14 @@ type sides struct {
 	r        *rand.Rand
 	s, plain *State
 	seed     uint64
-	at       func() string // what was done last, for people
+	done     map[string]int // what came of the draws
+	at       func() string  // what was done last, for people
 	boots    map[fence.NodeID]int
 	daemons  map[fence.NodeID]int
 }
 
-func newSides(t *testing.T, seed uint64) *sides {
-	p := &sides{t: t, r: rand.New(rand.NewPCG(seed, 110)), s: New(), plain: New(), boots: map[fence.NodeID]int{}, daemons: map[fence.NodeID]int{}, seed: seed}
+func newSides(t *testing.T, seed uint64, done map[string]int) *sides {
+	p := &sides{t: t, done: done, r: rand.New(rand.NewPCG(seed, 110)), s: New(), plain: New(), boots: map[fence.NodeID]int{}, daemons: map[fence.NodeID]int{}, seed: seed}
 	p.s.Feature = []int{1, FeatureLevel, FeatureLevel}[p.r.IntN(3)]
 	p.plain.Feature = p.s.Feature
 	p.view(1, 2, 3, 4, 5)
@@ -96,15 +98,15 @@ func (p *sides) roster(n int) fence.Roster {
 	return r
 }
 
-// step gives both the same view, entry, recovery or snapshot, and compares.
-func (p *sides) step(done map[string]int) {
+// turn gives both the same view, entry, recovery or snapshot, and compares.
+func (p *sides) turn() {
 	switch d := p.r.IntN(100); {
 	case d < 3:
 		p.drawView()
-		done["view"]++
+		p.done["view"]++
 	case d < 7:
 		p.everybody(func(id fence.NodeID) { p.apply(p.origin(id), p.announce(id, true)) })
-		done["view"]++
+		p.done["view"]++
 	case d < 8 && p.one(3):
 		id := p.target().ID
 		b, err := EncodeRecover(Recover{By: "op", Reason: "burnt", Lost: []LostNode{{Node: id, Unproven: p.one(2)}, {Node: id%5 + 1}}})
@@ -112,15 +114,15 @@ func (p *sides) step(done map[string]int) {
 			p.t.Fatal(err)
 		}
 		index := p.s.Index + 1
-		p.plain.index = nil
+		p.plain.forget()
 		_ = p.both(func(s *State) (any, error) { ev, _, err := s.ApplyRecover(index, b); return ev, err })
-		done["recover"]++
+		p.done["recover"]++
 	case d < 10:
 		p.s, p.plain = p.snapshot(p.s), p.snapshot(p.plain)
 	default:
 		by, e := p.draw()
 		if p.apply(by, e) {
-			done[kindOf(e)]++
+			p.done[kindOf(e)]++
 		}
 	}
 	p.same()
@@ -151,9 +153,13 @@ func (p *sides) apply(by Origin, e Entry) bool {
 	}) == nil
 }
 
-// applyPlain is Apply without an index: the turn has none from the beginning to the end.
+// forget drops whatever is derived from a state.
+func (s *State) forget() { s.index, s.names = nil, nil }
+
+// applyPlain is Apply without an index and without names: the turn has none from the beginning to the end.
 func (s *State) applyPlain(index uint64, by Origin, e Entry) ([]Event, error) {
-	s.Index, s.index = index, nil
+	s.Index = index
+	s.forget()
 	t, was := &turn{s: s, index: index, by: by}, s.Quorate()
 	if err := t.apply(e); err != nil {
 		s.Rejected++
@@ -186,7 +192,7 @@ func (s *State) quorateWith(ms []Origin) bool {
 func (p *sides) install(ms []Origin, quorate bool) {
 	index := p.s.Index + 1
 	p.at = func() string { return fmt.Sprintf("seed %d, index %d, view %v %v", p.seed, index, ms, quorate) }
-	p.plain.index = nil
+	p.plain.forget()
 	_ = p.both(func(s *State) (any, error) { return s.ApplyView(index, ms, quorate), nil })
 }
 
@@ -194,7 +200,8 @@ func (p *sides) install(ms []Origin, quorate bool) {
 func (p *sides) both(f func(s *State) (any, error)) error {
 	got, err := f(p.s)
 	want, failed := f(p.plain)
-	p.plain.index = nil
+	p.plain.forget()
+	p.saw(got, err)
 	if !reflect.DeepEqual(got, want) || fmt.Sprint(err) != fmt.Sprint(failed) {
 		p.t.Fatalf("%s:\nby the index  %+v, %v\nby all nodes  %+v, %v", p.at(), got, err, want, failed)
 	}
@@ -213,6 +220,12 @@ func (p *sides) same() {
 	}
 	if got, want := answers(p.s), answers(p.plain); got != want {
 		p.t.Fatalf("%s:\nby the index  %s\nby all nodes  %s", p.at(), got, want)
+	}
+	if p.s.Index%5 != 0 {
+		return // the pairs of all nodes, now and then
+	}
+	if got, want := found(p.s), found(p.plain); got != want {
+		p.t.Fatalf("%s:\nby name       %s\nby all nodes  %s", p.at(), got, want)
 	}
 }
 

@@ -81,15 +81,10 @@ func (t *turn) rename(n *Node, was fence.Machine) {
 
 // others are the nodes but for this one, in order, whose machine may be one of those that are called so.
 func (s *State) others(n *Node, keys []string) []*Node {
-	var out []*Node
 	if s.names == nil {
-		for i := range s.Nodes {
-			if s.Nodes[i].ID != n.ID {
-				out = append(out, &s.Nodes[i])
-			}
-		}
-		return out
+		return s.allBut(n)
 	}
+	var out []*Node
 	var ids []fence.NodeID
 	for _, key := range keys {
 		ids = append(ids, s.names.machines[key]...)
@@ -101,6 +96,17 @@ func (s *State) others(n *Node, keys []string) []*Node {
 		}
 	}
 	return out
+}
+
+// allBut are the nodes but for this one, in order.
+func (s *State) allBut(n *Node) []*Node {
+	all := make([]*Node, 0, len(s.Nodes))
+	for i := range s.Nodes {
+		if s.Nodes[i].ID != n.ID {
+			all = append(all, &s.Nodes[i])
+		}
+	}
+	return all
 }
 
 // judgeOf is Judge for one piece of evidence: of the machines of others only those are in it that some device of the evidence may have identified itself as, which

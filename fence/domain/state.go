@@ -329,15 +329,7 @@ func (s *State) Votes(without fence.NodeID) int {
 }
 
 // Judge collects what admissibility of evidence on node n depends on, from committed state alone.
-func (s *State) Judge(n *Node) fence.Judge {
-	all := make([]*Node, 0, len(s.Nodes))
-	for i := range s.Nodes {
-		if s.Nodes[i].ID != n.ID {
-			all = append(all, &s.Nodes[i])
-		}
-	}
-	return s.judge(n, all)
-}
+func (s *State) Judge(n *Node) fence.Judge { return s.judge(n, s.allBut(n)) }
 
 func (s *State) judge(n *Node, others []*Node) fence.Judge {
 	r, _ := s.Roster.Node(n.ID)
