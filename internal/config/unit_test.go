@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The unit is the one place that allows a real reset (R24), and what it promises systemd the daemon must keep.
@@ -29,6 +30,11 @@ func TestUnit(t *testing.T) {
 		if strings.Join(have[k], "|") != v {
 			t.Errorf("%s=%v, want %s", k, have[k], v)
 		}
+	}
+	// A host that goes down is busy: whose leave is cut short is fenced on its way (S2.12), so it has time for the longest scan and for one entry.
+	leave, given := lengthIn(t, have["ExecStop"], "--timeout "), lengthIn(t, have["TimeoutStopSec"], "")
+	if leave <= longestScan+5*time.Second || given <= leave {
+		t.Errorf("a leave has %s and the stop %s; a scan may take %s", leave, given, longestScan)
 	}
 	// Each of these would take something away that a reset, a watchdog or a plugin needs.
 	for _, k := range []string{"PrivateDevices", "DevicePolicy", "DeviceAllow", "ProtectClock", "ProtectKernelTunables", "ProtectProc", "PrivateNetwork", "MemoryDenyWriteExecute", "User", "DynamicUser"} {
@@ -55,6 +61,18 @@ func TestUnit(t *testing.T) {
 			t.Errorf("systemd-analyze: %s", line)
 		}
 	}
+}
+
+// lengthIn is the duration behind word in the only value of a setting.
+func lengthIn(t *testing.T, values []string, word string) time.Duration {
+	t.Helper()
+	_, rest, ok := strings.Cut(strings.Join(values, "|")+" ", word)
+	text, _, _ := strings.Cut(rest, " ")
+	d, err := time.ParseDuration(text)
+	if err != nil || !ok {
+		t.Fatalf("%q has no duration behind %q (%v)", values, word, err)
+	}
+	return d
 }
 
 // A secret written where the name of its file belongs is not repeated by what is said of it (V19).
