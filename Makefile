@@ -62,7 +62,7 @@ corosync: ## real corosync rings in network namespaces, needs root (RUN=regex CO
 secrets: ## planted secrets are looked for everywhere they must not be (RUN=regex COUNT=n)
 	@$(VERIFY) -stream -only secrets
 
-fuzz: ## every fuzz function for FUZZTIME (5s)
+fuzz: ## every fuzz function for FUZZTIME (3s)
 	@$(VERIFY) -stream -only fuzz $(if $(FUZZTIME),-fuzztime $(FUZZTIME))
 
 lab: ## whole machines under QEMU: real kernels, corosync, dlm, gfs2, fenced, two hours (CI=1 takes the six of CI, RUN=regex COUNT=n KEEP=1)

@@ -45,7 +45,7 @@ func stages() []Stage {
 		{Name: "model", Budget: 4 * time.Minute, Do: model},
 		{Name: "lint", Budget: 8 * time.Minute, Do: lint},
 		{Name: "race", Budget: 11 * time.Minute, More: times(11 * time.Minute), Do: race},
-		{Name: "fuzz", Budget: 7 * time.Minute, More: longerFuzz, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
+		{Name: "fuzz", Budget: 6 * time.Minute, More: longerFuzz, Do: func(ctx context.Context, b *Bench) error { return b.fuzz(ctx) }},
 		{Name: "mutants", Budget: 14 * time.Minute, Do: mutants},
 		{Name: "cross", Budget: 5 * time.Minute, Do: cross},
 		{Name: "lab", Budget: 18 * time.Minute, More: times(18 * time.Minute), Do: lab},
@@ -54,7 +54,7 @@ func stages() []Stage {
 
 // fuzzTime is how long each fuzz function runs unless FUZZTIME says otherwise; mostFuzz is more functions than there are.
 const (
-	fuzzTime = 5 * time.Second
+	fuzzTime = 3 * time.Second
 	mostFuzz = 50
 )
 
