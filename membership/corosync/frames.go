@@ -1,6 +1,7 @@
 package corosync
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/fenced-project/fenced/membership/corosync/agreement"
@@ -21,10 +22,12 @@ type frames struct {
 
 type frame struct {
 	session agreement.Digest
+	hello   bool
 	data    []byte
 }
 
-// push queues a message. A ping that was not sent is replaced by the next. It says false at the bound.
+// push queues a message. A ping or a Hello that was not sent is replaced by the next: the group is told of a ring in two steps, and each of their Hellos
+// would make a session. It says false at the bound.
 func (f *frames) push(m agreement.Message, data []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -36,7 +39,10 @@ func (f *frames) push(m agreement.Message, data []byte) bool {
 	if len(f.queue) >= maxFrames {
 		return false
 	}
-	f.queue = append(f.queue, frame{session: m.Session, data: data})
+	if m.Hello != nil {
+		f.queue = slices.DeleteFunc(f.queue, func(q frame) bool { return q.hello })
+	}
+	f.queue = append(f.queue, frame{session: m.Session, hello: m.Hello != nil, data: data})
 	f.wake()
 	return true
 }

@@ -49,6 +49,30 @@ func TestFramesWaitInOrderAndVoidOnesGo(t *testing.T) {
 	}
 }
 
+// A Hello that was not sent says less than the next one; one that was sent meanwhile is not sent again.
+func TestANewerHelloTakesThePlaceOfOne(t *testing.T) {
+	f := &frames{wake: func() {}}
+	hello := func(text string) { f.push(agreement.Message{Hello: &agreement.Hello{}}, []byte(text)) }
+	hello("one")
+	hello("two")
+	sending := f.head()
+	hello("three")
+	f.sent(sending)
+	f.push(agreement.Message{Promise: true}, []byte("other"))
+	if string(sending) != "two" {
+		t.Errorf("%q is sent first", sending)
+	}
+	for _, want := range []string{"three", "other"} {
+		if b := f.head(); string(b) != want {
+			t.Errorf("next is %q, want %q", b, want)
+		}
+		f.sent(f.head())
+	}
+	if f.head() != nil {
+		t.Error("something is left")
+	}
+}
+
 func TestFramesAreBounded(t *testing.T) {
 	f := &frames{wake: func() {}}
 	for range maxFrames {

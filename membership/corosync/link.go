@@ -270,7 +270,9 @@ func (l *link) take(c *connection) (bool, error) {
 		l.to.settled()
 	}
 	if err == nil && len(ge) > 0 && time.Since(c.counted) >= idle {
-		err = l.count(c)
+		if _, err = l.send(c); err == nil { // votequorum may answer late while it counts a new ring, and others wait for what is to be said of that
+			err = l.count(c)
+		}
 	}
 	return more || more2 || more3, err
 }

@@ -31,14 +31,19 @@ func variant(t *testing.T, vars map[string]string) string {
 	return dir
 }
 
-func previous(t *testing.T) string {
+// previous is the earlier build, or one of these sources that has the named variables set.
+func previous(t *testing.T, set ...string) string {
 	t.Helper()
 	if dir := os.Getenv(previousEnv); dir != "" {
 		abs, err := filepath.Abs(dir)
 		must(t, err)
 		return abs
 	}
-	return variant(t, map[string]string{"main.version": previousVersion})
+	vars := map[string]string{"main.version": previousVersion}
+	for _, name := range set {
+		vars[name] = "yes"
+	}
+	return variant(t, vars)
 }
 
 // versionOf is what a build calls itself.
@@ -74,9 +79,15 @@ func (p *peace) asksBoth(n *playground.Node, builds ...string) {
 }
 
 // Three nodes go from the previous build to this one, one by one, without a victim; and while they are mixed, a fence is done as ever.
-func TestRollingUpgrade(t *testing.T) {
-	old := previous(t)
-	p := atPeace(t, func(o *playground.Options) { o.Build = old })
+func TestRollingUpgrade(t *testing.T) { rollingUpgrade(t, start, previous(t)) }
+
+// The same over corosync, from a version that says and promises everything one after the other (ADR 0113): mixed, all do as it does.
+func TestRingRollingUpgrade(t *testing.T) {
+	rollingUpgrade(t, ring, previous(t, "github.com/fenced-project/fenced/membership/corosync/agreement.beforePledges"))
+}
+
+func rollingUpgrade(t *testing.T, over starter, old string) {
+	p := peaceOver(t, over, func(o *playground.Options) { o.Build = old })
 	now, err := product.Dir()
 	must(t, err)
 	was, is := versionOf(p.ctx, t, old), versionOf(p.ctx, t, now)

@@ -50,6 +50,14 @@ func (m *Machine) take(from Process, s State) {
 	if m.plan != nil || len(m.states) < len(m.parts) {
 		return
 	}
+	m.decide()
+}
+
+// decide makes the plan of the session, of what all have said.
+func (m *Machine) decide() {
+	if m.outdated {
+		return
+	}
 	plan := Decide(m.parts)
 	m.plan = &plan
 	me, in := m.self()
@@ -57,6 +65,7 @@ func (m *Machine) take(from Process, s State) {
 		return
 	}
 	m.keepVotes(plan)
+	m.takePledges()
 	if plan.receives(me.Process) {
 		m.shadow = newShadow(m.shadow, plan, m.instanceOf(plan.Source))
 	} else {
@@ -88,11 +97,7 @@ func (m *Machine) progress() {
 			m.send(Message{Page: &p})
 		}
 	}
-	if !m.promises {
-		m.promises = true
-		m.meta.Promised = max(m.meta.Promised, m.plan.Epoch)
-		m.write(Change{}, writePromise, 0)
-	}
+	m.promise()
 	if !m.syncs && m.plan.quorum(func(p Process) bool { return m.promised[p] }) {
 		m.sync(me.Process)
 	}

@@ -161,7 +161,7 @@ func (m *Machine) Compact() {
 func (m *Machine) Compacted(l Log, reader []byte, now int64) error {
 	m.now = now
 	m.collected = 0
-	if reader == nil || l.Index <= m.snapAt || l.Index > m.applied.Index || m.id != "" && !m.open {
+	if reader == nil || l.Index <= m.snapAt || l.Index > m.applied.Index || len(m.group) > 0 && !m.open {
 		return nil // in the middle of an agreement the log stays as this node said that it is
 	}
 	b, err := json.Marshal(Snapshot{Log: l, Reader: reader})

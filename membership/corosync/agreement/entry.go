@@ -31,7 +31,8 @@ type View struct {
 // proper bounds a proposal.
 func (e Entry) proper() bool {
 	if e.View != nil {
-		return e.Number == 0 && e.Data == nil && len(e.View.Members) > 0 && len(e.View.Members) <= membership.MaxNodes
+		stated := func(h Hello) bool { return h.State != nil } // versions that do not know it would have another log
+		return e.Number == 0 && e.Data == nil && len(e.View.Members) > 0 && len(e.View.Members) <= membership.MaxNodes && !slices.ContainsFunc(e.View.Members, stated)
 	}
 	return e.Number != 0
 }

@@ -18,6 +18,7 @@ func (m *Machine) restart() {
 	m.changedAt = m.now
 	m.session = session{}
 	clear(m.hellos)
+	clear(m.early)
 	m.without, m.round = nil, 0
 	if len(m.group) > 0 {
 		m.hello()
@@ -38,6 +39,7 @@ func (m *Machine) hello() {
 	m.spoke = true
 	m.send(Message{Hello: &Hello{
 		Node: s.Node, Boot: s.Boot, Instance: s.Instance, Store: m.cfg.Store, Starts: m.cfg.Starts, Count: m.count, Version: m.cfg.Version,
+		State: m.stateAhead(),
 	}})
 }
 
@@ -76,6 +78,7 @@ func (m *Machine) hear(from Process, h Hello) {
 		return
 	}
 	m.round++
+	h = m.stateOf(from, h)
 	m.known[from] = h
 	m.hellos[from] = h
 	m.without = slices.DeleteFunc(m.without, func(p Process) bool { return p == from })
@@ -94,6 +97,7 @@ func (m *Machine) leaveOut(ps []Process) {
 		}
 		m.round++
 		delete(m.hellos, p)
+		delete(m.early, p)
 		m.without = append(m.without, p)
 		if m.own(p) {
 			m.again() // this process does say something: it comes back by a new session
@@ -150,16 +154,28 @@ func (m *Machine) gather() {
 	if m.streams.Ring() == (Ring{}) || len(parts) == 0 {
 		return
 	}
+	if m.id != "" && m.made == m.round {
+		return
+	}
 	slices.SortFunc(parts, order)
+	said := m.sayAhead(parts)
 	id := digest(m.streams.Ring(), m.round, parts)
 	if id == m.id {
 		return
 	}
 	m.session = session{
-		id: id, parts: newest(parts), states: map[Process]bool{}, promised: map[Process]bool{}, synced: map[Process]bool{}, acked: map[Process]uint64{},
+		id: id, made: m.round, parts: newest(parts), states: map[Process]bool{}, promised: map[Process]bool{}, synced: map[Process]bool{}, acked: map[Process]uint64{},
 	}
-	if _, in := m.self(); in {
-		m.send(Message{State: m.state()})
+	me, in := m.self()
+	m.outdated = in && me.Hello.Count < m.stated
+	switch {
+	case said:
+		for _, p := range m.parts {
+			m.states[p.Process] = true
+		}
+		m.decide()
+	case in && !m.outdated:
+		m.send(Message{State: m.pledge(m.state())})
 	}
 }
 

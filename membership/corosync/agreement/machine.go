@@ -87,6 +87,8 @@ type Machine struct {
 	count     uint64
 	changedAt int64
 	hellos    map[Process]Hello // since the last change
+	early     map[Process]State // that came with Hellos since the last change, or since a session was last made
+	stated    uint64            // the count of this daemon's newest Hello with a State
 	round     uint64            // counts what made a session or ended one since the last change, the same on all
 	without   []Process         // who is left out until it says Hello again
 	tries     int               // how often this node asked to go on without somebody since it last had a plan
@@ -113,6 +115,8 @@ type Machine struct {
 	applied  Log
 	seq      uint64
 	writes   []pending
+	ahead    uint64           // by how many epochs what is written promises more than is promised
+	reserved uint64           // the epoch up to which the disk has promised
 	then     membership.Event // of the next write
 
 	proposals map[uint64]*proposal
@@ -130,6 +134,8 @@ type Machine struct {
 // session is what belongs to one session and ends with it.
 type session struct {
 	id       Digest
+	made     uint64        // the round that made it
+	outdated bool          // a newer Hello of this node is under way, and ends it: what that says of its log must stay true until then
 	parts    []Participant // sorted by node; their States come one by one
 	states   map[Process]bool
 	plan     *Plan
@@ -154,6 +160,8 @@ type pending struct {
 	kind    writeKind
 	upto    uint64
 	then    membership.Event // what the reader is told then, whatever became of the session; nil for nothing
+	// promised is the epoch up to which the disk has promised then.
+	promised uint64
 }
 
 type writeKind int
@@ -176,7 +184,8 @@ type proposal struct {
 // New begins with what the disk holds: the reader is told all that is committed.
 func New(cfg Config, d Durable, now int64) (*Machine, error) {
 	m := &Machine{
-		cfg: cfg, first: cfg.Self.Instance, now: now, known: map[Process]Hello{}, hellos: map[Process]Hello{}, proposals: map[uint64]*proposal{},
+		cfg: cfg, first: cfg.Self.Instance, now: now, known: map[Process]Hello{}, hellos: map[Process]Hello{}, early: map[Process]State{}, proposals: map[uint64]*proposal{},
+		ahead: writesAhead(), reserved: d.Meta.Promised,
 		meta: d.Meta, snapAt: d.SnapAt, snapshot: d.Snapshot, log: slices.Clone(d.Entries),
 	}
 	m.presence.peers = map[Process]*peer{}
@@ -237,8 +246,9 @@ func (m *Machine) send(msg Message) {
 func (m *Machine) write(c Change, kind writeKind, upto uint64) {
 	m.seq++
 	c.Meta = m.meta
+	c.Meta.Promised += m.ahead
 	lazy := kind == writeCommit && m.then == nil
-	m.writes = append(m.writes, pending{seq: m.seq, session: m.id, kind: kind, upto: upto, then: m.then})
+	m.writes = append(m.writes, pending{seq: m.seq, session: m.id, kind: kind, upto: upto, then: m.then, promised: c.Meta.Promised})
 	m.then = nil
 	m.out = append(m.out, Write{m.seq, c, lazy})
 }
@@ -249,6 +259,7 @@ func (m *Machine) Written(seq uint64, now int64) {
 	for len(m.writes) > 0 && m.writes[0].seq <= seq {
 		w := m.writes[0]
 		m.writes = m.writes[1:]
+		m.reserved = max(m.reserved, w.promised)
 		if w.then != nil {
 			m.tell(w.then)
 		}

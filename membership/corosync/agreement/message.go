@@ -64,6 +64,9 @@ type Hello struct {
 	Starts   uint64       `json:"starts"`
 	Count    uint64       `json:"count"`
 	Version  string       `json:"version,omitempty"`
+	// State is the sender's in the session that this Hello helps to make; nil where it was in one when it said so, and from versions that send it only
+	// when they are asked. It belongs to the message: no session's name and no view has it here.
+	State *State `json:"state,omitempty"`
 }
 
 // Without asks to go on without processes that say nothing. It counts only if its sender has seen the same changes.
@@ -189,7 +192,7 @@ func (m Message) check() error {
 	switch {
 	case m.Hello != nil && (m.Hello.Node == 0 || m.Hello.Instance == "" || m.Hello.Boot == "" || m.Hello.Store == "" || m.Hello.Count == 0):
 		return errors.New("hello is incomplete")
-	case m.State != nil && (m.State.Last < m.State.Commit || m.State.Commit < m.State.SnapAt || m.State.Synced > m.State.Promised):
+	case m.State != nil && m.State.contradicts() || m.Hello != nil && m.Hello.State != nil && m.Hello.State.contradicts():
 		return errors.New("state contradicts itself")
 	case m.Ping != nil && m.Ping.Seq == 0:
 		return errors.New("ping is incomplete")

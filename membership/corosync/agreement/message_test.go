@@ -12,6 +12,7 @@ var hello = Hello{Node: 1, Boot: "b", Instance: "i", Store: "s", Starts: 1, Coun
 func TestMessagesComeBack(t *testing.T) {
 	for _, m := range []Message{
 		{Hello: &hello},
+		{Hello: &Hello{Node: 1, Boot: "b", Instance: "i", Store: "s", Count: 3, State: &State{Promised: 3, Pledge: 4, Votes: 1}}},
 		{Session: "s", State: &State{Domain: "d", Promised: 3, Synced: 2, Last: 5, Commit: 4, SnapAt: 1, Votes: 1, Need: 2, Stores: three, Have: &Progress{Instance: "x"}}},
 		{Without: &Without{Count: 2, Processes: []Process{{1, 2}}}},
 		{Session: "s", Page: &Page{Entries: logOf(3, 5, 10)}},
@@ -74,6 +75,9 @@ func TestForeignMessagesAreRefused(t *testing.T) {
 		"incomplete hello":     `fncc` + "\x01" + `{"hello":{"node":1}}`,
 		"state of two minds":   `fncc` + "\x01" + `{"state":{"last":3,"commit":4}}`,
 		"synced not promised":  `fncc` + "\x01" + `{"state":{"promised":3,"synced":4}}`,
+		"pledge of the past":   `fncc` + "\x01" + `{"state":{"promised":3,"pledge":3}}`,
+		"hello of two minds":   `fncc` + "\x01" + `{"hello":{"node":1,"boot":"b","instance":"i","store":"s","count":1,"state":{"last":3,"commit":4}}}`,
+		"view with a state":    `fncc` + "\x01" + `{"entry":{"view":{"members":[{"node":1,"state":{}}]}}}`,
 		"entry without number": `fncc` + "\x01" + `{"entry":{}}`,
 		"view of nobody":       `fncc` + "\x01" + `{"entry":{"view":{"members":[]}}}`,
 		"oversized":            "fncc\x01" + strings.Repeat(" ", MaxMessage),

@@ -32,8 +32,10 @@ type world struct {
 	once  map[string]uint64
 	loud  bool
 	lives int
-	cruel bool  // whatever can be lost with a ring is
-	wiped *node // whose store was wiped and is not in a view yet
+	mixed bool                 // a daemon may be of another version each time it starts
+	cruel bool                 // whatever can be lost with a ring is
+	said  func(*node, Message) // what daemons send; nil for nobody listens
+	wiped *node                // whose store was wiped and is not in a view yet
 }
 
 // ring is one component.
@@ -67,11 +69,13 @@ type node struct {
 	open    map[uint64]bool
 	index   uint64
 	view    membership.View
+	left    []membership.Departure // of all views that this run was told
 	texts   []string
 	collect []Log
 	lastAt  int64
 	stuck   bool // its disk finishes nothing
 	still   bool // its daemon delivers nothing
+	old     bool // it runs a version before ADR 0113
 	slow    bool // it delivers little, and writes little, of what waits
 }
 
@@ -219,10 +223,16 @@ func (n *node) start() {
 	w.lives++
 	n.starts++
 	n.self = membership.Self{Node: n.id, Boot: fmt.Sprintf("boot-%d-%d", n.id, w.lives/3), Instance: fmt.Sprintf("run-%d", w.lives)}
-	n.index, n.texts, n.view, n.open, n.number, n.lastAt = 0, nil, membership.View{}, map[uint64]bool{}, 0, 0
+	n.index, n.texts, n.left, n.view, n.open, n.number, n.lastAt = 0, nil, nil, membership.View{}, map[uint64]bool{}, 0, 0
 	m, err := New(n.config(), clone(n.disk), w.now)
 	if err != nil {
 		w.t.Fatalf("node %d does not start: %v", n.id, err)
+	}
+	if w.mixed {
+		n.old = w.rnd.IntN(2) == 0
+	}
+	if n.old {
+		m.ahead = 0
 	}
 	w.say("node %d starts as %s, log to %d, committed %d", n.id, n.self.Instance, m.last(), m.meta.Commit)
 	n.inbox, n.outbox, n.queue, n.collect = nil, nil, nil, nil
@@ -294,6 +304,9 @@ func (n *node) effects() {
 				n.w.t.Fatalf("node %d sends what cannot be read: %v: %s", n.id, err, b)
 			}
 			n.outbox = append(n.outbox, msg)
+			if n.w.said != nil {
+				n.w.said(n, msg)
+			}
 		case Write:
 			n.queue = append(n.queue, e)
 		case Tell:
@@ -305,6 +318,17 @@ func (n *node) effects() {
 	if n.m.broken != "" {
 		n.w.t.Fatalf("node %d is broken: %s", n.id, n.m.broken)
 	}
+}
+
+// reads is what a version takes out of a message: it passes over what it does not know.
+func (n *node) reads(msg Message) Message {
+	if n.old && msg.Hello != nil {
+		msg.Hello.State = nil
+	}
+	if n.old && msg.State != nil {
+		msg.State.Pledge = 0
+	}
+	return msg
 }
 
 // told checks what a reader is told: one sequence for all, indexes that grow, nothing twice.
@@ -327,6 +351,7 @@ func (n *node) told(e membership.Event) {
 			n.w.t.Fatalf("node %d: a view of %v is no majority", n.id, names(e.View))
 		}
 		n.view = e.View
+		n.left = append(n.left, e.View.Left...)
 		if n.w.wiped != nil && slices.ContainsFunc(e.View.Members, func(m membership.Member) bool { return m.Instance == n.w.wiped.self.Instance }) {
 			n.w.wiped = nil
 		}
@@ -376,7 +401,7 @@ func (n *node) deliver() {
 		if err != nil {
 			n.w.t.Fatal(err)
 		}
-		n.m.Deliver(it.from, msg, n.w.now)
+		n.m.Deliver(it.from, n.reads(msg), n.w.now)
 	case it.ring != nil:
 		var ids []fence.NodeID
 		for _, o := range it.ring.nodes {
@@ -612,7 +637,7 @@ func (w *world) settled() bool {
 func TestModel(t *testing.T) {
 	run := func(t *testing.T, s uint64) {
 		w := newWorld(t, 3+int(s%3)*(int(s)%2), s)
-		w.loud = *seed >= 0
+		w.loud, w.mixed = *seed >= 0, s%4 == 3
 		for _, n := range w.nodes {
 			n.start()
 		}

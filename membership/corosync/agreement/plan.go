@@ -13,11 +13,13 @@ import (
 type State struct {
 	Domain   string `json:"domain,omitempty"` // "" before bootstrap or join
 	Promised uint64 `json:"promised"`         // the highest epoch that it promised
-	Synced   uint64 `json:"synced"`           // the epoch in which its log was last taken over as a whole
-	Last     uint64 `json:"last"`
-	Commit   uint64 `json:"commit"`
-	SnapAt   uint64 `json:"snap_at"` // its log begins behind this index
-	Cuts     uint64 `json:"cuts"`    // how often this run dropped entries of its log
+	// Pledge is the epoch behind that, if the disk has that promise already: this State is the promise of a plan with that epoch. 0 for none.
+	Pledge uint64 `json:"pledge,omitempty"`
+	Synced uint64 `json:"synced"` // the epoch in which its log was last taken over as a whole
+	Last   uint64 `json:"last"`
+	Commit uint64 `json:"commit"`
+	SnapAt uint64 `json:"snap_at"` // its log begins behind this index
+	Cuts   uint64 `json:"cuts"`    // how often this run dropped entries of its log
 	// Sum is of the whole log up to Last. Two logs that were taken over in the same epoch and are equally long need not be the same: corosync
 	// skips a message that was lost with a ring, and delivers later ones of those who go on together.
 	Sum uint64 `json:"sum"`
@@ -31,6 +33,11 @@ type State struct {
 	Sole string `json:"sole,omitempty"`
 	// Have is what it has of a transfer that a change interrupted.
 	Have *Progress `json:"have,omitempty"`
+}
+
+// contradicts reports whether a State cannot be.
+func (s *State) contradicts() bool {
+	return s.Last < s.Commit || s.Commit < s.SnapAt || s.Synced > s.Promised || s.Pledge != 0 && s.Pledge <= s.Promised
 }
 
 // Participant is a process that said who it is and how far it got.
@@ -202,6 +209,11 @@ func (p *Plan) receivers(ps []Participant, src Participant) {
 		}
 		p.From = min(p.From, from)
 	}
+}
+
+// pledged reports whether a State was the promise of the plan's epoch.
+func (p *Plan) pledged(q Participant) bool {
+	return p.Refused == "" && q.State.Pledge >= p.Epoch && !p.bars(q.Process)
 }
 
 // bars reports whether a process may take no part.
