@@ -35,7 +35,7 @@ func (l *look) mappings() ([]mapping, error) {
 		}
 		uuid, e := l.value(path.Join(blockDir, n, "dm/uuid"))
 		if e != nil {
-			if !gone(e) || dangling(l.root, path.Join(blockDir, n, "dm")) {
+			if !gone(e) || l.dangling(path.Join(blockDir, n, "dm")) {
 				err = e
 			}
 			continue

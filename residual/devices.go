@@ -53,7 +53,7 @@ func devicesProbe(l *look) []Finding {
 func (l *look) shared(p string) (*shared, error) {
 	at := strings.TrimPrefix(path.Clean("/"+p), "/")
 	for range maxDepth {
-		target, err := l.root.Readlink(at)
+		target, err := l.link(at)
 		if err != nil {
 			break // no link, or not there: sysfs knows
 		}
@@ -110,7 +110,7 @@ func (l *look) above(s *shared, name string, depth int) error {
 		return err
 	}
 	for _, e := range parts {
-		if strings.HasPrefix(e.Name(), name) && dangling(l.root, path.Join(p, e.Name(), "partition")) {
+		if strings.HasPrefix(e.Name(), name) && l.dangling(path.Join(p, e.Name(), "partition")) {
 			next = append(next, e.Name())
 		}
 	}

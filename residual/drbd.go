@@ -69,7 +69,7 @@ func (l *look) replicas() ([]replica, *Finding) {
 		}
 	}
 	b, err := l.read(drbdTable, maxTable)
-	if err != nil && (!gone(err) || dangling(l.root, drbdTable)) {
+	if err != nil && (!gone(err) || l.dangling(drbdTable)) {
 		f := l.unreadable(ProbeDRBD, drbdTable, err)
 		return nil, &f
 	}

@@ -101,9 +101,10 @@ func FuzzReservations(f *testing.F) {
 func FuzzHelperReply(f *testing.F) {
 	f.Add([]byte(`{"probe":"dlm","findings":[{"probe":"dlm","what":"x"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		h := &helper{up: make(chan struct{}), s: New(Options{}), pending: map[string]int{ProbeDLM: 0}, answers: []chan answer{make(chan answer, 1)}}
+		j := &job{up: make(chan struct{}), s: New(Options{}), pending: map[string]int{ProbeDLM: 0}, answers: []chan answer{make(chan answer, 1)}}
+		h := &helper{job: j, waits: make(chan struct{})}
 		var r reply
-		if json.Unmarshal(b, &r) == nil && h.take(r) && !r.Up && r.Probe != ProbeDLM {
+		if json.Unmarshal(b, &r) == nil && h.take(r) && !r.Waits && !r.Up && r.Probe != ProbeDLM {
 			t.Errorf("%s", b)
 		}
 	})

@@ -3,19 +3,16 @@ package residual
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"os/exec"
-	"runtime/debug"
-	"slices"
+	"runtime"
 	"sync"
 	"syscall"
 )
 
 // The helper is a process that runs probes and may be abandoned: a process that hangs in the kernel cannot even be killed, so nobody waits for it. It
 // gets one request on standard input, answers with one line for each probe as it is done, and ends with the last one, when standard input ends, or
-// when it is killed.
+// when it is killed. It may be started long before its request (Waiting).
 
 // request is what the helper is asked for.
 type request struct {
@@ -25,69 +22,75 @@ type request struct {
 
 // reply is one line of the helper.
 type reply struct {
-	Up       bool      `json:"up,omitempty"` // it has begun to look; the first line
+	Waits    bool      `json:"waits,omitempty"` // it can be asked; the first line
+	Up       bool      `json:"up,omitempty"`    // it has been asked and begins to look
 	Probe    string    `json:"probe"`
 	Findings []Finding `json:"findings"`
 }
 
-// Bounds of the helper: its memory, and one line of its answer.
-const (
-	helperSoft = 128 << 20
-	helperHard = 1 << 30
-	maxReply   = 8 << 20
-)
-
-// helper is one process that runs probes for a Scanner.
+// helper is one process that runs probes.
 type helper struct {
-	s       *Scanner
-	cmd     *exec.Cmd
-	in      io.Closer
-	mu      sync.Mutex
-	pending map[string]int // probes that have not answered, and where their answer goes
-	answers []chan answer
-	up      chan struct{} // closed when it has begun to look, or has ended
-	once    sync.Once
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	// waits is closed when it has said that it waits, or has ended; gone when it has ended and was waited for.
+	waits, gone chan struct{}
+	waiting     sync.Once
+	// over is closed when the thread that started it is needed no longer.
+	over chan struct{}
+	once sync.Once
+
+	mu    sync.Mutex
+	job   *job // what it was asked for; nil while it waits
+	ended bool
 }
 
-// help starts a helper for the probes. What it does not answer is answered here when it ends: a helper that dies has found nothing good.
-func (s *Scanner) help(which []int, answers []chan answer) *helper {
-	h := &helper{s: s, pending: map[string]int{}, answers: answers, up: make(chan struct{})}
-	var names []string
-	for _, i := range which {
-		h.pending[s.table[i].name] = i
-		names = append(names, s.table[i].name)
-	}
-	ask, err := json.Marshal(request{s.o, names})
-	if err != nil {
-		h.ended(fmt.Errorf("cannot ask it: %w", err))
-		return h
-	}
-	cmd := exec.Command(s.o.Helper[0], s.o.Helper[1:]...)
+// startHelper starts a process of the program. It has nothing of ours: three descriptors, no environment, and / to work in. The kernel kills it when this
+// process ends (and when it is replaced by exec): its standard input ends then too, which is enough for every one that still reads.
+func startHelper(program []string) (*helper, error) {
+	cmd := exec.Command(program[0], program[1:]...)
 	cmd.Dir, cmd.Env = "/", []string{}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		h.ended(err)
-		return h
+		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
 	if err != nil {
-		h.ended(err)
-		return h
+		return nil, err
 	}
-	h.cmd, h.in = cmd, in
-	go func() { _, _ = in.Write(append(ask, '\n')) }() // a helper that does not read is killed at the deadline
+	h := &helper{cmd: cmd, in: in, waits: make(chan struct{}), gone: make(chan struct{}), over: make(chan struct{})}
+	started := make(chan error)
+	go func() { // the kernel takes the end of the thread that started it for the end of this process, so that thread stays
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		if started <- err; err == nil {
+			<-h.over
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
 	go h.listen(out)
-	return h
+	return h, nil
+}
+
+// ask gives it a job, its only one; it reports false where it has ended. A helper that does not read is killed when the scan is over.
+func (h *helper) ask(j *job, request []byte) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ended || h.job != nil {
+		return false
+	}
+	h.job = j
+	go func() { _, _ = h.in.Write(request) }()
+	return true
 }
 
 // listen takes the helper's answers until it ends, and waits for that end: for as long as the kernel holds it.
 func (h *helper) listen(out io.Reader) {
 	lines := bufio.NewScanner(out)
-	lines.Buffer(make([]byte, 0, 64<<10), maxReply)
+	lines.Buffer(make([]byte, 0, 4<<10), maxReply)
 	for lines.Scan() {
 		var r reply
 		if json.Unmarshal(lines.Bytes(), &r) != nil || !h.take(r) {
@@ -96,102 +99,38 @@ func (h *helper) listen(out io.Reader) {
 	}
 	_ = h.in.Close()
 	h.abandon() // it has said all it had to say, or nobody listens any more
-	h.ended(h.cmd.Wait())
+	err := h.cmd.Wait()
+	h.waiting.Do(func() { close(h.waits) })
+	h.mu.Lock()
+	h.ended = true
+	j := h.job
+	h.mu.Unlock()
+	close(h.gone)
+	if j != nil {
+		j.ended(h, err)
+	}
 }
 
-// take passes an answer on. An answer that nobody waits for, or a probe that found what it cannot find, is not from our helper.
+// take passes a line on. One that has not been asked says only that it waits.
 func (h *helper) take(r reply) bool {
-	h.once.Do(func() { close(h.up) })
-	if r.Up {
+	if r.Waits {
+		h.waiting.Do(func() { close(h.waits) })
 		return true
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	i, ok := h.pending[r.Probe]
-	if !ok || slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Probe != r.Probe }) {
-		return false
-	}
-	delete(h.pending, r.Probe)
-	h.s.done(r.Probe)
-	h.answers[i] <- answer{found: r.Findings}
-	return true
-}
-
-// ended answers for the probes that the helper did not answer for.
-func (h *helper) ended(err error) {
-	h.once.Do(func() { close(h.up) })
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	why := "the process that looks ended before it answered"
-	if err != nil {
-		why += ": " + err.Error()
-	}
-	for name, i := range h.pending { // order: each has a channel of its own
-		h.s.done(name)
-		h.answers[i] <- answer{failed: why}
-	}
-	h.pending = nil
+	j := h.job
+	h.mu.Unlock()
+	return j != nil && j.take(h, r)
 }
 
 // abandon kills the helper if it is still there, and does not wait for it: what hangs in the kernel hears no signal.
 func (h *helper) abandon() {
-	if h.cmd != nil {
-		_ = h.cmd.Process.Kill() // os.Process knows whether the number is still its own
-	}
+	_ = h.cmd.Process.Kill() // os.Process knows whether the number is still its own
+	h.once.Do(func() { close(h.over) })
 }
 
-// Serve is the helper's main function: it runs the probes that standard input asks for and answers on standard output. The caller exits after it,
-// whatever still hangs. Its memory is bounded: beyond that it dies, and what it has not answered is unknown.
-func Serve(in io.Reader, out io.Writer) error {
-	debug.SetMemoryLimit(helperSoft)
-	debug.SetGCPercent(-1) // it lives for milliseconds: nothing is collected before the limit
-	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: helperHard, Max: helperHard}); err != nil {
-		return fmt.Errorf("cannot bound the memory: %w", err)
-	}
-	return serve(in, out)
-}
-
-func serve(in io.Reader, out io.Writer) error {
-	dec := json.NewDecoder(in)
-	var ask request
-	if err := dec.Decode(&ask); err != nil {
-		return fmt.Errorf("cannot read what is asked: %w", err)
-	}
-	left := make(chan error, 1)
-	go func() {
-		_, err := dec.Buffered().Read(nil)
-		_, err2 := io.Copy(io.Discard, in)
-		left <- errors.Join(err, err2)
-	}()
-	enc := json.NewEncoder(out)
-	if err := enc.Encode(reply{Up: true}); err != nil {
-		return err
-	}
-	all := slices.Concat(probes, troubles)
-	replies := make(chan reply, len(all))
-	running := 0
-	for _, p := range all {
-		if !p.local && slices.Contains(ask.Probes, p.name) {
-			running++
-			go func() { replies <- reply{Probe: p.name, Findings: bound(run(p, ask.Options).found)} }()
-		}
-	}
-	for range running {
-		select {
-		case r := <-replies:
-			if err := enc.Encode(r); err != nil {
-				return err
-			}
-		case err := <-left:
-			return errors.Join(errors.New("whoever asked is gone"), err)
-		}
-	}
-	return nil
-}
-
-// bound keeps one answer within a line that is taken.
-func bound(found []Finding) []Finding {
-	var r Report
-	r.add(found)
-	return r.Findings
+func (h *helper) hasEnded() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ended
 }

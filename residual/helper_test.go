@@ -33,6 +33,24 @@ func asHelper(kind string) {
 		_ = Serve(os.Stdin, os.Stdout)
 	case "deaf":
 		_ = syscall.Pause()
+	case "late": // slower than whoever is started beside it
+		time.Sleep(slow(time.Second))
+		_ = Serve(os.Stdin, os.Stdout)
+	case "asked-deaf", "asked-dies", "asked-dies-late":
+		_, _ = fmt.Println(`{"waits":true}`)
+		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+		if kind == "asked-dies-late" {
+			_, _ = fmt.Println(`{"up":true}`)
+			_, _ = fmt.Println(`{"probe":"dlm","findings":[]}`)
+		}
+		if kind == "asked-deaf" {
+			_ = syscall.Pause()
+		}
+		os.Exit(3)
+	case "keeper", "closer":
+		keeps(kind == "closer")
+	case "next":
+		_, _ = fmt.Println("next", strings.Join(children(os.Getpid()), ","))
 	case "dies":
 		os.Exit(3)
 	case "says-nothing":

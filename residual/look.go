@@ -22,7 +22,8 @@ const (
 type look struct {
 	o       Options
 	root    *os.Root
-	class   Class // of what this probe cannot look at; empty is state
+	at      *os.File // the root's directory, which openat2 begins in
+	class   Class    // of what this probe cannot look at; empty is state
 	entries int
 	session SessionState
 }
@@ -33,11 +34,15 @@ func (l *look) open(probe string) (Finding, bool) {
 	if err != nil {
 		return l.unreadable(probe, "", err), false
 	}
+	if l.at, err = root.Open("."); err != nil {
+		_ = root.Close()
+		return l.unreadable(probe, "", err), false
+	}
 	l.root = root
 	return Finding{}, true
 }
 
-func (l *look) close() { _ = l.root.Close() }
+func (l *look) close() { _, _ = l.at.Close(), l.root.Close() }
 
 func (l *look) path(p string) string { return filepath.Join(l.o.SystemRoot, p) }
 
@@ -48,9 +53,9 @@ var (
 
 // list returns the entries of a directory by name, nil where it does not exist. The error says that it could not be read whole.
 func (l *look) list(path string) ([]fs.DirEntry, error) {
-	d, err := l.root.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+	d, err := l.directory(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if dangling(l.root, path) { // a link that leads nowhere is something, not nothing
+		if l.dangling(path) { // a link that leads nowhere is something, not nothing
 			return nil, err
 		}
 		return nil, nil
@@ -77,12 +82,6 @@ func (l *look) list(path string) ([]fs.DirEntry, error) {
 	}
 }
 
-// dangling reports whether something stands at the path although it cannot be followed.
-func dangling(r *os.Root, path string) bool {
-	_, err := r.Lstat(path)
-	return err == nil
-}
-
 // value reads one small file of sysfs, without the white space around it. It opens what it finds and may hang; the scan's deadline bounds it.
 func (l *look) value(path string) (string, error) {
 	b, err := l.read(path, maxValue)
@@ -91,7 +90,7 @@ func (l *look) value(path string) (string, error) {
 
 // read reads a file of at most most bytes; of a longer one it returns the beginning and errLong.
 func (l *look) read(path string, most int64) ([]byte, error) {
-	f, err := l.root.Open(path)
+	f, err := l.file(path)
 	if err != nil {
 		return nil, err
 	}

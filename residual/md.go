@@ -33,7 +33,7 @@ func mdProbe(l *look) []Finding {
 	}
 	b, err := l.read("proc/mdstat", maxTable)
 	if err != nil {
-		if !gone(err) || dangling(l.root, "proc/mdstat") {
+		if !gone(err) || l.dangling("proc/mdstat") {
 			found = append(found, l.unreadable(ProbeMD, "proc/mdstat", err))
 		}
 		return found // md is not in this kernel

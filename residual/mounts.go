@@ -66,7 +66,7 @@ func (l *look) namespaces() ([]namespace, *Finding) {
 			blind = &f
 		}
 		for _, t := range threads {
-			name, err := l.root.Readlink(t.dir + "ns/mnt")
+			name, err := l.link(t.dir + "ns/mnt")
 			switch {
 			case err != nil && gone(err):
 				continue
@@ -92,7 +92,7 @@ func (l *look) namespaces() ([]namespace, *Finding) {
 func (l *look) table(s namespace) (b []byte, by thread, whole bool, err error) {
 	for _, whole := range []bool{true, false} {
 		for _, t := range s.in {
-			root, err := l.root.Readlink(t.dir + "root")
+			root, err := l.link(t.dir + "root")
 			if err != nil || (root == "/") != whole {
 				if err == nil || gone(err) {
 					continue

@@ -55,7 +55,7 @@ func (l *look) opened(t thread, all []*shared, wrote, read map[*shared]bool) []F
 		found = append(found, l.unreadable(ProbeDevices, t.dir+"fd", err))
 	}
 	for _, fd := range fds {
-		target, err := l.root.Readlink(t.dir + "fd/" + fd.Name())
+		target, err := l.link(t.dir + "fd/" + fd.Name())
 		if err != nil && !gone(err) && !errors.Is(err, syscall.EINVAL) {
 			found = append(found, l.unreadable(ProbeDevices, t.dir+"fd/"+fd.Name(), err))
 		}
@@ -132,7 +132,7 @@ func parseLocks(b []byte) ([]lock, error) {
 func (l *look) lockers(all []*shared) []Finding {
 	b, err := l.read("proc/locks", maxTable)
 	if err != nil {
-		if gone(err) && !dangling(l.root, "proc/locks") {
+		if gone(err) && !l.dangling("proc/locks") {
 			return nil // a kernel without file locks
 		}
 		return []Finding{l.unreadable(ProbeDevices, "proc/locks", err)}

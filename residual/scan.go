@@ -34,6 +34,8 @@ type Options struct {
 	// Helper is the program, with its arguments, that runs the probes in a process of its own and ends in Serve; nil runs them here, for tests. A read
 	// that hangs in the kernel then hangs a process that is abandoned, and never a thread of the caller.
 	Helper []string `json:"-"`
+	// Waiting keeps a process of that program started beforehand; nil starts one for each scan.
+	Waiting *Waiting `json:"-"`
 }
 
 // probe looks at one thing. It runs in a goroutine that nobody can stop, so it touches nothing but its own look and returns what it found.
@@ -145,12 +147,9 @@ func (s *Scanner) Scan(ctx context.Context) Report {
 		}()
 	}
 	if len(remote) > 0 {
-		h := s.help(remote, answers)
-		defer h.abandon()
-		select { // what its start takes is no probe's fault
-		case <-h.up:
-		case <-ctx.Done():
-		}
+		j := s.ask(ctx, remote, answers)
+		defer s.o.Waiting.fill() // behind the scan, never in its way
+		defer j.end()
 	}
 	r := Report{Boot: s.o.Boot, Session: SessionUnreadable, Findings: []Finding{}}
 	timer := time.NewTimer(s.o.Probe)

@@ -20,7 +20,7 @@ func systemProbe(l *look) []Finding {
 	}
 	defer l.close()
 	var found []Finding
-	d, err := l.root.Open("sys")
+	d, err := l.directory("sys")
 	if err == nil {
 		_, err = d.ReadDir(1)
 		_ = d.Close()
@@ -31,7 +31,7 @@ func systemProbe(l *look) []Finding {
 	case err != nil:
 		found = append(found, l.unreadable(ProbeSystem, "sys", err))
 	}
-	pids, err := l.root.Readlink("proc/self/ns/pid")
+	pids, err := l.link("proc/self/ns/pid")
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && l.o.SystemRoot != "/": // a fake system has no processes
 	case err != nil:

@@ -45,6 +45,13 @@ func residue(ctx context.Context, o config.Options) (client.Residual, error) {
 	return judged(r, c), nil
 }
 
+// scans are the daemon's own: a process waits for each. What it looks at is sent with the word.
+func scans(c *config.Config, boot string, waiting *residual.Waiting) func(context.Context) member.ResidualScanned {
+	o := fenced.ResidualOptions(c, boot, looker.Helper())
+	o.Waiting = waiting
+	return fenced.Scanner(o, c.StateDir)
+}
+
 // judged puts a report, and what the pure core makes of it, into the document.
 func judged(r residual.Report, c *config.Config) client.Residual {
 	in := fenced.Scanned(r, c.StateDir)

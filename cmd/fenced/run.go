@@ -23,6 +23,7 @@ import (
 	"github.com/fenced-project/fenced/membership"
 	"github.com/fenced-project/fenced/membership/embedded"
 	"github.com/fenced-project/fenced/plugins/host"
+	"github.com/fenced-project/fenced/residual"
 	"github.com/fenced-project/fenced/residual/looker"
 
 	"github.com/fenced-project/fenced/client"
@@ -71,11 +72,13 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 		return errors.Join(err, plugins.Close())
 	}
 	keep := watchdogOf(cfg, self.Instance)
+	waiting := residual.Keep(looker.Helper())
+	defer waiting.Close()
 	d, err := fenced.New(fenced.Config{
 		Cores:    coreLooks(cfg),
 		Watchdog: keep, Kernel: fenced.Kernel(fenced.ResidualOptions(cfg, self.Boot, looker.Helper())),
 		Config: cfg, Self: self, Machine: hardware, Version: version, Provider: provider, Devices: fenced.NewHostDevices(plugins),
-		Scan: fenced.Scanner(fenced.ResidualOptions(cfg, self.Boot, looker.Helper()), cfg.StateDir), Reset: fenced.SelfFence(cfg, plugins, resetter(cfg, log), log), Reload: reloader(o, cfg.Self, config.Load), Examine: examiner(o, cfg.Self),
+		Scan: scans(cfg, self.Boot, waiting), Reset: fenced.SelfFence(cfg, plugins, resetter(cfg, log), log), Reload: reloader(o, cfg.Self, config.Load), Examine: examiner(o, cfg.Self),
 		Notify: notify, WatchdogEvery: watchdogEvery(), Now: fenced.Boottime, BootedMS: fenced.Booted(cfg.SystemRoot), Logger: log,
 	})
 	if err != nil {
@@ -88,6 +91,7 @@ func run(ctx context.Context, o config.Options, _, stderr io.Writer) error {
 	if d.Restarts() && ctx.Err() == nil {
 		log.Info("this daemon ends for a planned restart, the next one goes on", "node", cfg.SelfName, "error", err)
 		flush()
+		waiting.Close() // a child is a child of the next daemon, too
 		return errors.Join(err, again())
 	}
 	return err

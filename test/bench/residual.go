@@ -23,8 +23,12 @@ const (
 	scanBoot        = "6f1d3a52-7a43-4b8e-9d0c-1b2a3c4d5e6f"
 )
 
-// scans measures whole scans as the daemon makes them, with the start of the process that looks, and beside it the probes alone.
+// scans measures whole scans as the daemon makes them, by a process that waits for the word; beside it what one costs that starts that process itself, as
+// the command does, and the probes alone.
 func scans(ctx context.Context, r *run) error {
+	helper := []string{filepath.Join(r.build, "fenced"), looker.Word}
+	waiting := residual.Keep(helper)
+	defer waiting.Close()
 	for _, c := range []struct {
 		name               string
 		mounts, lockspaces int
@@ -33,21 +37,24 @@ func scans(ctx context.Context, r *run) error {
 		if err != nil {
 			return err
 		}
+		o := residual.Options{
+			SystemRoot: root, Boot: scanBoot, Session: func() ([]byte, error) { return nil, fs.ErrNotExist }, Probe: 10 * time.Second, Total: 15 * time.Second,
+		}
+		start, whole := o, o
+		start.Helper, whole.Helper, whole.Waiting = helper, helper, waiting
 		note := fmt.Sprintf("%d processes, %d mounts, %d lockspaces", scanProcesses, c.mounts, c.lockspaces)
 		for _, how := range []struct {
 			name, note string
-			helper     []string
-		}{{c.name, note + ", with the start of the process that looks", []string{filepath.Join(r.build, "fenced"), looker.Word}}, {c.name + ":probes", note + ", the probes alone", nil}} {
-			var samples []float64
-			for range r.n() {
-				report := residual.Scan(ctx, residual.Options{
-					SystemRoot: root, Boot: scanBoot, Session: func() ([]byte, error) { return nil, fs.ErrNotExist }, Helper: how.helper, Probe: 10 * time.Second, Total: 15 * time.Second,
-				})
-				if report.Unknown() || len(report.Residue()) != c.lockspaces {
-					_ = os.RemoveAll(root)
-					return fmt.Errorf("%s: %d findings, unknown %t", how.name, len(report.Residue()), report.Unknown())
-				}
-				samples = append(samples, us(report.Took)/1e3)
+			o          residual.Options
+		}{
+			{c.name, note + ", from the word to a process that waits to the report", whole},
+			{c.name + ":start", note + ", with the start of the process that looks", start},
+			{c.name + ":probes", note + ", the probes alone", o},
+		} {
+			samples, err := scanSamples(ctx, r.n(), how.o, c.lockspaces)
+			if err != nil {
+				_ = os.RemoveAll(root)
+				return fmt.Errorf("%s: %w", how.name, err)
 			}
 			r.add(line(how.name, "ms", how.note, samples))
 		}
@@ -56,6 +63,27 @@ func scans(ctx context.Context, r *run) error {
 		}
 	}
 	return nil
+}
+
+// scanSamples are the milliseconds of n scans, each of which must find what is there. A daemon has had its waiting process for long when it scans.
+func scanSamples(ctx context.Context, n int, o residual.Options, lockspaces int) ([]float64, error) {
+	var samples []float64
+	for range n {
+		if o.Waiting != nil {
+			ready, cancel := context.WithTimeout(ctx, time.Minute)
+			err := o.Waiting.Ready(ready)
+			cancel()
+			if err != nil {
+				return nil, fmt.Errorf("no process waits: %w", err)
+			}
+		}
+		report := residual.Scan(ctx, o)
+		if report.Unknown() || len(report.Residue()) != lockspaces {
+			return nil, fmt.Errorf("%d findings, unknown %t", len(report.Residue()), report.Unknown())
+		}
+		samples = append(samples, us(report.Took)/1e3)
+	}
+	return samples, nil
 }
 
 // scannedSystem makes a fake system in memory.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fenced-project/fenced/client"
 	"github.com/fenced-project/fenced/cmd/fenced-dev/playground"
+	"github.com/fenced-project/fenced/residual/looker"
 )
 
 // mounted is a cluster at peace whose third node holds a lockspace.
@@ -35,6 +37,28 @@ func instanceOf(t *testing.T, n *playground.Node) string {
 	return ""
 }
 
+// childrenOf counts the zombies of a node's daemon, and the processes that wait for its next scan.
+func childrenOf(t *testing.T, n *playground.Node) (zombies, waiting int) {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*")
+	must(t, err)
+	for _, p := range all {
+		stat, _ := os.ReadFile(p + "/stat")
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		f := strings.Fields(rest)
+		if len(f) < 2 || f[1] != strconv.Itoa(n.PID()) {
+			continue
+		}
+		if f[0] == "Z" {
+			zombies++
+		}
+		if args, _ := os.ReadFile(p + "/cmdline"); strings.HasSuffix(string(args), "\x00"+looker.Word+"\x00") {
+			waiting++
+		}
+	}
+	return zombies, waiting
+}
+
 // A daemon restarts with a lockspace in the kernel: another instance of the same life goes on, nobody is fenced, released or rebooted, and the next one within
 // the hour is refused.
 // proves: R26
@@ -47,6 +71,10 @@ func TestPlannedRestartUnderState(t *testing.T) {
 	if now := instanceOf(t, n); now == was || now == "" {
 		t.Errorf("instance %q after %q", now, was)
 	}
+	must(t, p.c.Await(p.ctx, "one process that waits to look, and none that ended with the daemon before", func() bool {
+		left, waits := childrenOf(t, n)
+		return left == 0 && waits == 1
+	}))
 	p.kept()
 	if out, code, err := n.Run(p.ctx, "restart"); err != nil || code != int(client.CodeTryAgain) {
 		t.Errorf("the second ended with %d, %v: %s", code, err, out)

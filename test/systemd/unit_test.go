@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fenced-project/fenced/residual/looker"
 )
 
 const unit = "fenced.service"
@@ -148,7 +150,7 @@ func (m *machine) restarted(before map[string]string, old []string) map[string]s
 	return s
 }
 
-// processes are the pids in the unit's cgroup: the daemon and its plugins.
+// processes are the pids in the unit's cgroup: the daemon, its plugins, and what waits to look for leftover state.
 func (m *machine) processes() []string {
 	m.t.Helper()
 	out, err := m.try("cat", "/sys/fs/cgroup/system.slice/"+unit+"/cgroup.procs")
@@ -158,15 +160,21 @@ func (m *machine) processes() []string {
 	return strings.Fields(out)
 }
 
-// withPlugin waits until a plugin runs in the unit's cgroup.
+// withPlugin waits until a plugin and the process that waits to look run in the unit's cgroup, and returns all of it.
 func (m *machine) withPlugin() []string {
 	m.t.Helper()
 	var pids []string
-	m.until("a plugin runs", patience(startTime), func() string {
-		if pids = m.processes(); len(pids) >= 2 {
+	m.until("a plugin runs, and a process waits to look", patience(startTime), func() string {
+		programs := ""
+		pids = m.processes()
+		for _, pid := range pids {
+			args, _ := m.try("cat", "/proc/"+pid+"/cmdline")
+			programs += args + "\n"
+		}
+		if strings.Contains(programs, "fenced-plugin-") && strings.Contains(programs, looker.Word) {
 			return ""
 		}
-		return fmt.Sprint(pids)
+		return fmt.Sprint(pids, programs)
 	})
 	return pids
 }
