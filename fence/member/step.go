@@ -53,6 +53,7 @@ type Member struct {
 	graces     []grace        // who owes its announcement
 	delays     []grace        // victims that are not claimed yet
 	missing    []fence.NodeID // who was unknown or a victim at the last look
+	lapsed     int64          // since when there is no quorum, 0 while there is
 	releases   []release
 	clients    []*client
 	ask        asking // before a grant
@@ -278,7 +279,7 @@ func (m *Member) think() {
 	m.idle()
 	m.times()
 	if !m.Quorate() {
-		m.undelayed() // whoever is waited for could not announce itself: the delays begin anew with quorum (pitfall 11)
+		m.lapse() // whoever is waited for could not announce itself: the delays begin anew with quorum (pitfall 11)
 		return
 	}
 	m.returns()
