@@ -8,7 +8,7 @@
 //
 // A session is the time between two changes. It begins with everybody's Hello, which gives it a name that never repeats (I4); with it, or then,
 // everybody says how far his log goes, and all compute the same plan from that (plan.go): which log is kept, whom it must be brought, which epoch this
-// will be. A quorum promises the epoch (so that it is nobody else's), mostly by that very word (pledge.go), takes the log over and says so; then the session is open for new entries, and what
+// will be. A quorum promises the epoch (so that it is nobody else's; pledge.go), takes the log over and says so; then the session is open for new entries, and what
 // the kept log had is committed. The log that is kept is the one that was taken over last, and of those the longest: a committed entry is in it,
 // because two quorums share a store. A store that the log does not know, or that shows less than it once did, has no vote (R3).
 //

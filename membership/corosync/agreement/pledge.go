@@ -15,7 +15,7 @@ func writesAhead() uint64 {
 	return promisesAhead
 }
 
-// pledge makes a State the promise of the next epoch, where the disk has it: nobody has to ask this node for it. Whether it becomes the epoch of a plan or
+// pledge makes a session's State the promise of the next epoch, where the disk has it: nobody has to ask this node for it. Whether it becomes the epoch of a plan or
 // not, it is promised from here on: whoever hears the State may count it, and this node may never learn of that (R6).
 func (m *Machine) pledge(s *State) *State {
 	if m.reserved > m.meta.Promised {
@@ -35,8 +35,8 @@ func (m *Machine) takePledges() {
 	}
 }
 
-// promise promises the plan's epoch, once: by a message where not every State did, because one is of a daemon that does not know pledges or is an epoch
-// behind; and by a write before it where the disk has not promised it yet.
+// promise promises the plan's epoch, once: by a message where not every State did, because they came with Hellos, or one is of a daemon that does not know
+// pledges or is an epoch behind; and by a write before it where the disk has not promised it yet.
 func (m *Machine) promise() {
 	if m.promises {
 		return
@@ -62,19 +62,23 @@ func (m *Machine) allPledged() bool {
 }
 
 // stateAhead is the State that goes with a Hello, nil for none. Only who is in no session says it before: there nothing of it changes until it is heard.
+// It promises nothing: where a ring ends, daemons may have heard the same Hellos and make other sessions of them, because one message between was lost for
+// some. A promise that all of those count would make two logs of one epoch. The Promise that follows names its session (I4).
 func (m *Machine) stateAhead() *State {
 	if m.id != "" || m.ahead == 0 {
 		return nil
 	}
 	m.stated = m.count
-	return m.pledge(m.state())
+	return m.state()
 }
 
 // stateOf keeps the State that came with a Hello, and returns the Hello without it.
 func (m *Machine) stateOf(from Process, h Hello) Hello {
 	delete(m.early, from)
 	if h.State != nil && m.ahead != 0 {
-		m.early[from] = *h.State
+		s := *h.State
+		s.Pledge = 0 // a Hello is of no session, and so promises nothing whatever it says
+		m.early[from] = s
 	}
 	h.State = nil
 	return h
