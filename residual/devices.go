@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"syscall"
 )
 
 // ProbeDevices is the probe of who uses the shared devices that the configuration names.
@@ -52,16 +53,21 @@ func devicesProbe(l *look) []Finding {
 // shared resolves a configured path by its links alone and asks sysfs for the rest: nothing is opened, because opening a disk may hang.
 func (l *look) shared(p string) (*shared, error) {
 	at := strings.TrimPrefix(path.Clean("/"+p), "/")
-	for range maxDepth {
+	for depth := 0; ; depth++ {
 		target, err := l.link(at)
-		if err != nil {
+		if absent(err) || errors.Is(err, syscall.EINVAL) {
 			break // no link, or not there: sysfs knows
 		}
-		if path.IsAbs(target) {
-			at = strings.TrimPrefix(target, "/")
-		} else {
-			at = path.Join(path.Dir(at), target)
+		if err == nil && depth == maxDepth {
+			err = &fs.PathError{Op: "readlink", Path: at, Err: syscall.ELOOP}
 		}
+		if err != nil { // what it leads to may be there, and in use
+			return nil, err
+		}
+		if !path.IsAbs(target) {
+			target = path.Join("/", path.Dir(at), target) // above the root is the root
+		}
+		at = strings.TrimPrefix(path.Clean(target), "/")
 	}
 	s := &shared{path: p, devs: map[string]bool{}, nodes: map[string]bool{"/" + at: true, path.Clean("/" + p): true}}
 	name, err := l.blockOf(at)

@@ -84,6 +84,16 @@ func TestDevices(t *testing.T) {
 	}
 }
 
+// relink has the shared disk's link lead somewhere else.
+func relink(t *testing.T, root, to string) {
+	t.Helper()
+	if err := os.Remove(root + "/dev/disk/by-id/wwn-1"); err != nil {
+		t.Fatal(err)
+	}
+	symlink(t, root, "dev/disk/by-id/wwn-1", to)
+}
+
+// What cannot be told is unknown, never "not there" (V12): a link that the kernel does not read, or that leads nowhere in the end, may be that of a disk in use.
 func TestDevicesThatCannotBeTold(t *testing.T) {
 	for _, c := range []struct {
 		name, want string
@@ -98,6 +108,14 @@ func TestDevicesThatCannotBeTold(t *testing.T) {
 		{"locks is a directory", "devices|proc/locks|state|unknown|", func(root string) { mkdir(t, root, "proc/locks") }},
 		{"mounts", "devices|proc/10/mountinfo|state|unknown|", func(root string) { write(t, root+"/proc/10/mountinfo", "nonsense\n") }},
 		{"fd is a file", "devices|proc/11/fd|state|unknown|", func(root string) { write(t, mkdir(t, root, "proc/11")+"/proc/11/fd", "") }},
+		{"a link in a circle", "devices|dev/disk/by-id/wwn-1|state|unknown|", func(root string) { relink(t, root, "wwn-1") }},
+		{"a link below one that cannot be followed", "devices|dev/disk/by-id/wwn-1|state|unknown|", func(root string) {
+			if err := os.Rename(root+"/dev/disk", root+"/dev/disks"); err != nil {
+				t.Fatal(err)
+			}
+			symlink(t, root, "dev/disk", "/dev/disks")
+		}},
+		{"a link with more dots than directories", "|state|shared device /dev/disk/by-id/wwn-1 open for writing|", func(root string) { relink(t, root, "../../../../../dev/sdb") }},
 		{"a circle of devices", "|state|shared device /dev/disk/by-id/wwn-1 open for writing|", func(root string) { mkdir(t, root, "sys/class/block/dm-2/holders/sdb") }},
 	} {
 		root := disk(t)

@@ -68,11 +68,12 @@ func (l *look) file(path string) (io.ReadCloser, error) {
 }
 
 // directory opens a directory. Its entries are taken as the kernel lists them: os.Root looks at each of them too, and one may be a mount that hangs.
+// It is named in full: where a file system does not say what an entry is, Go before 1.26.1 looks by that name, and leaves out what is not there.
 func (l *look) directory(path string) (*os.File, error) {
 	fd, err := l.direct(path, unix.O_RDONLY|unix.O_DIRECTORY)
 	switch {
 	case err == nil:
-		return os.NewFile(uintptr(fd), path), nil // #nosec G115: a descriptor
+		return os.NewFile(uintptr(fd), l.path(path)), nil // #nosec G115: a descriptor
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.ENOENT}
 	}
@@ -84,7 +85,7 @@ func (l *look) directory(path string) (*os.File, error) {
 	if fd, err = unix.FcntlInt(rooted.Fd(), unix.F_DUPFD_CLOEXEC, 0); err != nil {
 		return nil, &fs.PathError{Op: "dup", Path: path, Err: err}
 	}
-	return os.NewFile(uintptr(fd), path), nil // #nosec G115: a descriptor
+	return os.NewFile(uintptr(fd), l.path(path)), nil // #nosec G115: a descriptor
 }
 
 // link reads a symbolic link, and one of procfs that is none, without following it.
@@ -103,7 +104,7 @@ func (l *look) link(path string) (string, error) {
 	return l.root.Readlink(path)
 }
 
-// dangling reports whether something stands at the path although it cannot be followed, or opened.
+// dangling reports whether something stands at the path although it cannot be followed, or opened. What cannot be looked at may stand there (V12).
 func (l *look) dangling(path string) bool {
 	fd, err := l.direct(path, unix.O_PATH|unix.O_NOFOLLOW)
 	switch {
@@ -114,5 +115,5 @@ func (l *look) dangling(path string) bool {
 		return false
 	}
 	_, err = l.root.Lstat(path)
-	return err == nil
+	return !absent(err)
 }

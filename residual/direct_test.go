@@ -43,7 +43,7 @@ func TestDirectSaysWhatRootSays(t *testing.T) {
 		})
 		same(t, p+" link", func() (string, error) { return l.link(p) }, func() (string, error) { return l.root.Readlink(p) })
 		_, err := l.root.Lstat(p)
-		if got := l.dangling(p); got != (err == nil) {
+		if got := l.dangling(p); got == (gone(err) || errors.Is(err, syscall.ENOTDIR)) {
 			t.Errorf("%q is there: %t, and to os.Root %v", p, got, err)
 		}
 		same(t, p+" list", func() (string, error) { d, err := l.directory(p); return names(d, err) }, func() (string, error) { d, err := l.root.Open(p); return names(d, err) })
@@ -98,6 +98,12 @@ func TestListedEntriesAreNotTouched(t *testing.T) {
 		if err != nil || len(entries) != 1 {
 			t.Fatal(p, entries, err)
 		}
+		if info, err := entries[0].Info(); err != nil || info.Size() != 1 {
+			t.Errorf("%s: who asks what the entry is, is told of something else: %v, %v", p, info, err)
+		}
+		if entries, err = l.list(p); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.Remove(filepath.Join(root, "srv/plain/x")); err != nil {
 			t.Fatal(err)
 		}
@@ -132,6 +138,22 @@ func TestWithoutTheOneCall(t *testing.T) {
 		t.Error("what is there is not seen")
 	}
 	_ = r.Close()
+}
+
+// V12: where the kernel does not say whether something is there, it may be: only a path that does not exist is nothing.
+func TestWhatCannotBeLookedAtMayBeThere(t *testing.T) {
+	r, err := os.OpenRoot(tree(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Close()
+	l := &look{root: r, at: closedFile(t)}
+	if _, err := l.root.Lstat("sys"); err == nil || absent(err) {
+		t.Fatal("the look does not fail:", err)
+	}
+	if !l.dangling("sys") {
+		t.Error("it is taken for nothing")
+	}
 }
 
 func closedFile(t *testing.T) *os.File {

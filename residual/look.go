@@ -108,6 +108,9 @@ func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) || errors.Is(err, syscall.ENODEV)
 }
 
+// absent reports an error that says that nothing stands at a path: it, or a directory on the way, is not there or no directory.
+func absent(err error) bool { return gone(err) || errors.Is(err, syscall.ENOTDIR) }
+
 // unknown is the finding of a probe that could not look (V12). Of a probe that can only find access it is access too: what it might have found
 // would not have counted either.
 func (l *look) unknown(probe, path, why string, reset bool) Finding {
