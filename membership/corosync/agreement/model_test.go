@@ -30,6 +30,7 @@ type world struct {
 	seq   uint64
 	lines map[uint64]string // what any run ever told at an index
 	once  map[string]uint64
+	taken map[uint64]string // which log was taken over in an epoch
 	loud  bool
 	lives int
 	mixed bool                 // a daemon may be of another version each time it starts
@@ -80,7 +81,7 @@ type node struct {
 }
 
 func newWorld(t *testing.T, n int, s uint64) *world {
-	w := &world{t: t, rnd: rand.New(rand.NewPCG(s, 7)), now: 1000, lines: map[uint64]string{}, once: map[string]uint64{}}
+	w := &world{t: t, rnd: rand.New(rand.NewPCG(s, 7)), now: 1000, lines: map[uint64]string{}, once: map[string]uint64{}, taken: map[uint64]string{}}
 	for i := 1; i <= n; i++ {
 		nd := &node{w: w, id: fence.NodeID(i), store: fmt.Sprintf("store-%d", i)}
 		w.nodes = append(w.nodes, nd)
@@ -318,6 +319,20 @@ func (n *node) effects() {
 	if n.m.broken != "" {
 		n.w.t.Fatalf("node %d is broken: %s", n.id, n.m.broken)
 	}
+	n.takes()
+}
+
+// takes checks that an epoch is of one log, whoever takes it over, and in whatever session.
+func (n *node) takes() {
+	if !n.m.syncs {
+		return
+	}
+	p := n.m.plan
+	log := fmt.Sprintf("session %s: up to %d with sum %x", n.m.id, p.Last, p.Sum)
+	if old, ok := n.w.taken[p.Epoch]; ok && old != log {
+		n.w.t.Fatalf("node %d takes over in epoch %d the log of %s, another that of %s", n.id, p.Epoch, log, old)
+	}
+	n.w.taken[p.Epoch] = log
 }
 
 // reads is what a version takes out of a message: it passes over what it does not know.
