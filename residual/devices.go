@@ -2,6 +2,7 @@ package residual
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -18,6 +19,8 @@ type shared struct {
 	devs   map[string]bool // major:minor
 	nodes  map[string]bool // /dev/...
 }
+
+var errDepth = fmt.Errorf("devices on devices, deeper than %d", maxDepth)
 
 // devicesProbe finds programs that have a shared device open for writing, file systems of any type that are mounted from it, and locks on their files.
 // Who only reads is a hint: daemons watch the paths to a disk all the time.
@@ -99,8 +102,11 @@ func (l *look) blockOf(at string) (string, error) {
 func (l *look) above(s *shared, name string, depth int) error {
 	p := path.Join("sys/class/block", name)
 	dev, err := l.value(path.Join(p, "dev"))
-	if err != nil || s.devs[dev] || depth > maxDepth {
+	if err != nil || s.devs[dev] {
 		return err
+	}
+	if depth > maxDepth {
+		return errDepth
 	}
 	s.blocks = append(s.blocks, name)
 	s.devs[dev], s.nodes["/"+node(name)] = true, true

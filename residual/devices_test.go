@@ -1,6 +1,7 @@
 package residual
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,6 +117,13 @@ func TestDevicesThatCannotBeTold(t *testing.T) {
 			symlink(t, root, "dev/disk", "/dev/disks")
 		}},
 		{"a link with more dots than directories", "|state|shared device /dev/disk/by-id/wwn-1 open for writing|", func(root string) { relink(t, root, "../../../../../dev/sdb") }},
+		{"devices on devices without end", "devices|dev/disk/by-id/wwn-1|state|unknown|reset=false|", func(root string) {
+			for i := range maxDepth + 2 {
+				write(t, mkdir(t, root, fmt.Sprintf("sys/class/block/dm-%d", 100+i))+fmt.Sprintf("/sys/class/block/dm-%d/dev", 100+i), fmt.Sprintf("253:%d", 100+i))
+				mkdir(t, root, fmt.Sprintf("sys/class/block/dm-%d/holders/dm-%d", 100+i, 101+i))
+			}
+			mkdir(t, root, "sys/class/block/sdb/holders/dm-100")
+		}},
 		{"a circle of devices", "|state|shared device /dev/disk/by-id/wwn-1 open for writing|", func(root string) { mkdir(t, root, "sys/class/block/dm-2/holders/sdb") }},
 	} {
 		root := disk(t)

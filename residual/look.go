@@ -125,7 +125,7 @@ func (l *look) unknown(probe, path, why string, reset bool) Finding {
 // the kernel's state, and a reset would bring them back: they block, and a human repairs them (R25). Whatever else fails, a reset may clear.
 func (l *look) unreadable(probe, path string, err error) Finding {
 	standing := errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) ||
-		errors.Is(err, fs.ErrNotExist) || errors.Is(err, errBound) || errors.Is(err, errLong)
+		errors.Is(err, fs.ErrNotExist) || errors.Is(err, errBound) || errors.Is(err, errLong) || errors.Is(err, errDepth)
 	var pe *fs.PathError
 	reason := err.Error()
 	if errors.As(err, &pe) {
