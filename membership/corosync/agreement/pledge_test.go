@@ -202,7 +202,7 @@ func TestASessionIsNamedByItsStates(t *testing.T) {
 		}
 		return n.m.id
 	}
-	if session(0) != session(0) || session(0) == session(1) {
+	if same, other := session(0), session(1); same != session(0) || same == other {
 		t.Error("the name of a session does not say which States are in it")
 	}
 }
